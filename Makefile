@@ -1,0 +1,49 @@
+# Two commands matter: `make demo` and `make test`. Everything else is for people who change Caregate.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo-workspace
+PYTHON := $(shell command -v $(PYTHON) || command -v python3)
+
+.PHONY: demo test test-long faults check bench docs serve system
+
+$(VENV)/.run.stamp: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(VENV)/.test.stamp: $(VENV)/.run.stamp requirements-test.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	touch $@
+
+demo: $(VENV)/.run.stamp
+	$(BIN)/caregate demo --out $(DEMO)
+
+serve: $(VENV)/.run.stamp
+	$(BIN)/caregate serve --workspace $(DEMO)
+
+system:
+	sh tests/system-packages.sh
+
+test: $(VENV)/.test.stamp system
+	$(BIN)/python -m pytest tests
+
+test-long: $(VENV)/.test.stamp system
+	$(BIN)/python -m pytest tests --long
+
+faults: $(VENV)/.test.stamp
+	$(BIN)/python -m pytest tests/adversarial/faults --long
+
+check: $(VENV)/.test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test.stamp
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.test.stamp
+	$(BIN)/python -m docs.build

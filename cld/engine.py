@@ -1,0 +1,184 @@
+"""The one place where SQL runs. Queries are values; values are bound; tables are attached by name from the shelf."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from cld.datasets import Dataset, Identified, Zone
+from cld.errors import InvariantBroken, UnreadableFile
+from cld.shelf import ROWS_IN_BATCH, Shelf
+
+__all__ = ["Engine", "Query", "Session", "quote", "text_literal"]
+
+Z = TypeVar("Z", bound=Zone)
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def quote(identifier: str) -> str:
+    """Quote a column or table name for SQL."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def text_literal(constant: str) -> str:
+    """Quote a constant of ours (a path, a label of a specification) for SQL; values of people are bound instead."""
+    return "'" + constant.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """SQL as a value: text, the tables it reads, bound parameters and the columns it declares.
+
+    ``columns`` empty means that the result's columns are not checked (for a query whose columns follow a plan).
+    """
+
+    text: str
+    inputs: tuple[str, ...] = ()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """DuckDB with bounded memory, no network and a spill folder of its own.
+
+    ``spill`` must be a folder that only the service's account may read: what does not fit in memory is written
+    there unencrypted while a session lasts, and removed when it ends.
+    """
+
+    shelf: Shelf
+    spill: Path
+    n_threads: int = 2
+    memory: str = "2GB"
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session; its tables live in memory and its spill folder is removed at the end."""
+        self.spill.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = Path(tempfile.mkdtemp(prefix="session-", dir=self.spill))
+        connection = duckdb.connect(
+            config={
+                "threads": self.n_threads,
+                "memory_limit": self.memory,
+                "temp_directory": str(folder),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        try:
+            yield Session(connection, self.shelf)
+        finally:
+            connection.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class Session:
+    """Tables under one roof for the length of one step."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: Shelf) -> None:
+        """Hold a connection; only Engine.session makes one."""
+        self._connection = connection
+        self._shelf = shelf
+        self._tables: set[str] = set()
+
+    def attach(self, name: str, dataset: Dataset[Z]) -> None:
+        """Bring a dataset in under a name. Encrypted rows are decrypted into the session's own memory."""
+        if dataset.zone is not Identified:
+            place = text_literal(str(self._shelf.place(dataset)))
+            self._run(f"create view {self._new(name)} as select * from read_parquet({place})", {})
+            return
+        self.take(name, self._shelf.open(dataset))
+
+    def take(self, name: str, rows: pa.RecordBatchReader | pa.Table) -> None:
+        """Bring a stream of rows in as a table."""
+        self._connection.register("arriving_rows", rows)
+        self._run(f"create table {self._new(name)} as select * from arriving_rows", {})
+        self._connection.unregister("arriving_rows")
+
+    def read_file(self, name: str, path: Path) -> None:
+        """Bring a Parquet or CSV file of our own in as a table; every CSV column is text.
+
+        Raises: UnreadableFile if DuckDB cannot read it.
+        """
+        place = text_literal(str(path))
+        parquet = path.suffix == ".parquet"
+        source = f"read_parquet({place})" if parquet else f"read_csv({place}, all_varchar=true, header=true)"
+        try:
+            self._run(f"create table {self._new(name)} as select * from {source}", {})
+        except duckdb.Error as fault:
+            message = f"The file {path.name} cannot be read."
+            raise UnreadableFile(message, "Give a CSV file with a header in UTF-8, or Parquet.") from fault
+
+    def table(self, name: str, query: Query) -> None:
+        """Run a query and keep its result as a table."""
+        self._check_inputs(query)
+        self._run(f"create or replace table {quote(name)} as {query.text}", query.parameters)
+        self._tables.add(name)
+        self._check_columns(name, query)
+
+    def rows(self, query: Query) -> list[tuple[object, ...]]:
+        """Run a query whose answer is small and return its rows."""
+        self._check_inputs(query)
+        return self._run(query.text, query.parameters).fetchall()
+
+    def arrow(self, query: Query) -> pa.Table:
+        """Run a query whose answer is small and return it as an Arrow table."""
+        self._check_inputs(query)
+        return self._run(query.text, query.parameters).to_arrow_table()
+
+    def stream(self, query: Query) -> pa.RecordBatchReader:
+        """Run a query and return its rows as a stream; read it to the end before the next query."""
+        self._check_inputs(query)
+        return self._run(query.text, query.parameters).to_arrow_reader(ROWS_IN_BATCH)
+
+    def store(self, query: Query, zone: type[Z]) -> Dataset[Z]:
+        """Run a query, which must end in a total order, and put its rows on the shelf."""
+        if "order by" not in query.text.lower():
+            message = "A stored query has no order."
+            raise InvariantBroken(message)
+        return self._shelf.store(self.stream(query), zone)
+
+    def drop(self, name: str) -> None:
+        """Forget a table or view that is no longer needed."""
+        kind = "view" if name in self._views() else "table"
+        self._run(f"drop {kind} if exists {quote(name)}", {})
+        self._tables.discard(name)
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """Return the columns of a table, in order."""
+        rows = self._run(f"describe {quote(name)}", {}).fetchall()
+        return tuple(str(row[0]) for row in rows)
+
+    def _views(self) -> set[str]:
+        rows = self._run("select view_name from duckdb_views() where not internal", {}).fetchall()
+        return {str(row[0]) for row in rows}
+
+    def _new(self, name: str) -> str:
+        if not NAME.fullmatch(name) or name in self._tables:
+            message = f"A table of this session cannot be called {name!r}."
+            raise InvariantBroken(message)
+        self._tables.add(name)
+        return quote(name)
+
+    def _check_inputs(self, query: Query) -> None:
+        absent = [name for name in query.inputs if name not in self._tables]
+        if absent:
+            message = f"A query reads tables that were not attached: {', '.join(absent)}."
+            raise InvariantBroken(message)
+
+    def _check_columns(self, name: str, query: Query) -> None:
+        if query.columns and self.columns(name) != query.columns:
+            message = f"Table {name} has other columns than its query declares."
+            raise InvariantBroken(message)
+
+    def _run(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
+        return self._connection.execute(text, dict(parameters)) if parameters else self._connection.execute(text)

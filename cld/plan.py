@@ -1,0 +1,319 @@
+"""What an extract will hold, as a small closed algebra that approver, policy, engine and auditor read alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, assert_never
+
+from cld.catalogue import column_of
+from cld.errors import InputError
+from cld.vocabulary import ColumnRole, Coverage, Form, Grain
+
+__all__ = [
+    "Combined",
+    "ExtractPlan",
+    "Keep",
+    "Month",
+    "OutputColumn",
+    "Population",
+    "Pseudonym",
+    "Registered",
+    "Resident",
+    "Submitted",
+    "Subset",
+    "TableOfCounts",
+    "TablePlan",
+    "coverage_of",
+    "plan_from_json",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """People in rows that a council submitted."""
+
+    la_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """People registered with a CCG's practices."""
+
+    ccg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """People who live in a CCG's small areas."""
+
+    ccg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """All people of all participating councils."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subset:
+    """People of named councils, with the reason for the choice (Direction 6(b) bullet 5)."""
+
+    la_codes: tuple[str, ...]
+    reason: str
+
+
+Population = Submitted | Registered | Resident | Combined | Subset
+
+
+def coverage_of(population: Population) -> Coverage:
+    """Say what a population covers. Whether it is the recipient's own is tested where the recipient is known."""
+    match population:
+        case Submitted() | Registered() | Resident():
+            return Coverage.OWN
+        case Combined():
+            return Coverage.COMBINED
+        case Subset():
+            return Coverage.SUBSET
+        case _:
+            assert_never(population)
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """The column as it is, mapped to Release 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A date cut to its month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pseudonym:
+    """An identifier keyed in its own kind, in the domain of recipient, agreement and data set family."""
+
+    kind: str
+
+
+Derivation = Keep | Month | Pseudonym
+
+
+@dataclass(frozen=True, slots=True)
+class OutputColumn:
+    """A column of an extract: its name there, where it comes from and what is done to it."""
+
+    name: str
+    source: str
+    derivation: Derivation
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """One table of an extract: a data set, what a row stands for, its columns."""
+
+    data_set: str
+    grain: Grain
+    columns: tuple[OutputColumn, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableOfCounts:
+    """An aggregate: persons counted over dimensions of the people table; the first dimension is the area."""
+
+    name: str
+    dimensions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractPlan:
+    """The whole plan. ``max_suppressed_permille`` bounds the rows an anonymised extract may lose."""
+
+    form: Form
+    population: Population
+    tables: tuple[TablePlan, ...]
+    counts: tuple[TableOfCounts, ...]
+    period_start: date
+    period_end: date
+    family: str
+    profile: str
+    local_items: bool
+    opt_outs_applied: bool
+    opt_out_reason: str
+    max_suppressed_permille: int = 20
+    fixed_levels: tuple[tuple[str, int], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse plans that mean nothing or that no form allows.
+
+        Raises: InputError, naming the column or the contradiction.
+        """
+        if self.period_end < self.period_start:
+            _refuse("The plan's period ends before it starts.")
+        match self.form:
+            case Form.AGGREGATE:
+                _require(bool(self.counts) and not self.tables, "An aggregate plan holds tables of counts alone.")
+            case Form.PSEUDONYMISED | Form.ANONYMISED:
+                _require(bool(self.tables) and not self.counts, "A plan of rows holds tables of rows alone.")
+            case Form.IDENTIFIABLE:
+                _refuse("No plan can hold identifiable rows.")
+            case _:
+                assert_never(self.form)
+        for table in self.tables:
+            for column in table.columns:
+                _check_column(table, column, self.form)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the plan as a JSON value; plan_from_json reads it back."""
+        return {
+            "form": self.form.value,
+            "population": _population_json(self.population),
+            "tables": [_table_json(table) for table in self.tables],
+            "counts": [{"name": table.name, "dimensions": list(table.dimensions)} for table in self.counts],
+            "period_start": self.period_start.isoformat(),
+            "period_end": self.period_end.isoformat(),
+            "family": self.family,
+            "profile": self.profile,
+            "local_items": self.local_items,
+            "opt_outs_applied": self.opt_outs_applied,
+            "opt_out_reason": self.opt_out_reason,
+            "max_suppressed_permille": self.max_suppressed_permille,
+            "fixed_levels": [list(pair) for pair in self.fixed_levels],
+        }
+
+    def data_sets(self) -> tuple[str, ...]:
+        """Return the data sets the plan reads."""
+        return tuple(table.data_set for table in self.tables) or ("people",)
+
+
+def _refuse(message: str) -> None:
+    raise InputError(message, "Correct the plan.")
+
+
+def _require(condition: bool, message: str) -> None:  # noqa: FBT001
+    if not condition:
+        _refuse(message)
+
+
+LOCAL_PREFIX = "local_"
+
+
+def _check_column(table: TablePlan, column: OutputColumn, form: Form) -> None:
+    """Hold each column against its role: names and free text never leave, identifiers only keyed."""
+    if column.source == "person_key" or column.source.startswith(LOCAL_PREFIX):
+        return
+    role = column_of(table.data_set, column.source).role
+    keyed = isinstance(column.derivation, Pseudonym)
+    if role in (ColumnRole.DIRECT_IDENTIFIER, ColumnRole.FREE_TEXT):
+        _refuse(f"Column {column.source} names or may name a person and is in no extract.")
+    if (role is ColumnRole.PERSON_IDENTIFIER) is not keyed:
+        _refuse(f"Column {column.source} leaves as a pseudonym or not at all.")
+    if form is Form.ANONYMISED and role is ColumnRole.PERSON_IDENTIFIER:
+        _refuse(f"Column {column.source} cannot stand in an anonymised extract.")
+
+
+def _population_json(population: Population) -> dict[str, object]:
+    match population:
+        case Submitted(la_code):
+            return {"is": "submitted", "la_code": la_code}
+        case Registered(ccg):
+            return {"is": "registered", "ccg": ccg}
+        case Resident(ccg):
+            return {"is": "resident", "ccg": ccg}
+        case Combined():
+            return {"is": "combined"}
+        case Subset(la_codes, reason):
+            return {"is": "subset", "la_codes": list(la_codes), "reason": reason}
+        case _:
+            assert_never(population)
+
+
+def _derivation_json(derivation: Derivation) -> dict[str, object]:
+    match derivation:
+        case Keep():
+            return {"is": "keep"}
+        case Month():
+            return {"is": "month"}
+        case Pseudonym(kind):
+            return {"is": "pseudonym", "kind": kind}
+        case _:
+            assert_never(derivation)
+
+
+def _table_json(table: TablePlan) -> dict[str, object]:
+    columns = [
+        {"name": column.name, "source": column.source, "derivation": _derivation_json(column.derivation)}
+        for column in table.columns
+    ]
+    return {"data_set": table.data_set, "grain": table.grain.value, "columns": columns}
+
+
+def _population_from(value: dict[str, Any]) -> Population:
+    match value["is"]:
+        case "submitted":
+            return Submitted(str(value["la_code"]))
+        case "registered":
+            return Registered(str(value["ccg"]))
+        case "resident":
+            return Resident(str(value["ccg"]))
+        case "combined":
+            return Combined()
+        case "subset":
+            return Subset(tuple(map(str, value["la_codes"])), str(value["reason"]))
+        case other:
+            message = f"A plan names an unknown population: {other}."
+            raise InputError(message)
+
+
+def _derivation_from(value: dict[str, Any]) -> Derivation:
+    match value["is"]:
+        case "keep":
+            return Keep()
+        case "month":
+            return Month()
+        case "pseudonym":
+            return Pseudonym(str(value["kind"]))
+        case other:
+            message = f"A plan names an unknown derivation: {other}."
+            raise InputError(message)
+
+
+def plan_from_json(value: dict[str, Any]) -> ExtractPlan:
+    """Read a plan from its JSON value.
+
+    Raises: InputError for anything outside the algebra.
+    """
+    try:
+        return _plan_from(value)
+    except (KeyError, TypeError, ValueError) as fault:
+        message = "The plan is incomplete or holds a value of the wrong type."
+        raise InputError(message, "Write the plan as the documentation shows.") from fault
+
+
+def _plan_from(value: dict[str, Any]) -> ExtractPlan:
+    return ExtractPlan(
+        form=Form(value["form"]),
+        population=_population_from(value["population"]),
+        tables=tuple(_table_from(table) for table in value["tables"]),
+        counts=tuple(TableOfCounts(str(table["name"]), tuple(map(str, table["dimensions"]))) for table in value["counts"]),
+        period_start=date.fromisoformat(str(value["period_start"])),
+        period_end=date.fromisoformat(str(value["period_end"])),
+        family=str(value["family"]),
+        profile=str(value["profile"]),
+        local_items=bool(value["local_items"]),
+        opt_outs_applied=bool(value["opt_outs_applied"]),
+        opt_out_reason=str(value["opt_out_reason"]),
+        max_suppressed_permille=int(str(value["max_suppressed_permille"])),
+        fixed_levels=tuple((str(name), int(str(level))) for name, level in value["fixed_levels"]),
+    )
+
+
+def _table_from(value: dict[str, Any]) -> TablePlan:
+    return TablePlan(
+        data_set=str(value["data_set"]),
+        grain=Grain(value["grain"]),
+        columns=tuple(
+            OutputColumn(str(column["name"]), str(column["source"]), _derivation_from(column["derivation"]))
+            for column in value["columns"]
+        ),
+    )

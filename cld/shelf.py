@@ -1,0 +1,217 @@
+"""The shelf: write-once, content-addressed storage of rows; identified rows lie there encrypted.
+
+A dataset is staged, hashed, then renamed to its digest, so a table exists whole or not at all. Identified rows
+are Arrow record batches, each sealed by AES-256-GCM under a data key of their own; destroying that key destroys
+the rows. Other rows are Parquet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Protocol, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cld.datasets import Dataset, Identified, Zone
+from cld.errors import KeyUnavailable, UnreadableFile
+
+__all__ = ["DataKeys", "Shelf", "atomic_write", "sync_folder"]
+
+MAGIC = b"CGSHELF1"
+ROWS_IN_BATCH = 65_536
+FRAME_HEAD = struct.Struct(">IB")
+LAST_FRAME = 1
+Z = TypeVar("Z", bound=Zone)
+
+
+class DataKeys(Protocol):
+    """What the shelf asks of the keystore: a fresh key for a table, and the same key again."""
+
+    def new_data_key(self) -> tuple[str, bytes]:
+        """Make a data key; return its id and its 32 bytes."""
+        ...
+
+    def open_data_key(self, key_id: str) -> bytes:
+        """Return the 32 bytes of a data key, or raise KeyUnavailable or KeyDestroyed."""
+        ...
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in this folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Write a file so that it exists whole or not at all under its final name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with staged.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        staged.replace(path)
+    except BaseException:
+        staged.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def even_batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """Cut a stream into batches of 65,536 rows, so that equal rows give equal bytes on any number of threads."""
+    waiting: list[pa.RecordBatch] = []
+    n_waiting = 0
+    for batch in reader:
+        waiting.append(batch)
+        n_waiting += batch.num_rows
+        while n_waiting >= ROWS_IN_BATCH:
+            table = pa.Table.from_batches(waiting).combine_chunks()
+            yield table.slice(0, ROWS_IN_BATCH).combine_chunks().to_batches()[0]
+            rest = table.slice(ROWS_IN_BATCH)
+            waiting = rest.to_batches()
+            n_waiting = rest.num_rows
+    if n_waiting:
+        yield pa.Table.from_batches(waiting).combine_chunks().to_batches()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The place where rows lie. ``root`` is a folder that only the service's account may read."""
+
+    root: Path
+    data_keys: DataKeys = field(repr=False)
+
+    def store(self, rows: pa.RecordBatchReader, zone: type[Z]) -> Dataset[Z]:
+        """Write a stream of rows and return the dataset.
+
+        Source: design, the shelf is write-once and content-addressed: stage, hash, rename.
+        """
+        self._folder(zone).mkdir(parents=True, exist_ok=True, mode=0o700)
+        staged = self._folder(zone) / f".{os.urandom(8).hex()}.part"
+        try:
+            digest, n_rows, key_id = self._stage(rows, staged, zone)
+            dataset = Dataset(zone, digest, tuple(rows.schema.names), n_rows, key_id)
+            staged.replace(self.place(dataset))
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+        sync_folder(self._folder(zone))
+        return dataset
+
+    def _stage(self, rows: pa.RecordBatchReader, staged: Path, zone: type[Z]) -> tuple[str, int, str]:
+        running = hashlib.sha256(rows.schema.to_string().encode())
+        n_rows = 0
+        key_id, key = self.data_keys.new_data_key() if zone is Identified else ("", b"")
+        with staged.open("wb") as stream:
+            sink = _SealedSink(stream, key, key_id, rows.schema) if zone is Identified else _ParquetSink(stream, rows)
+            for batch in even_batches(rows):
+                running.update(batch.serialize())
+                n_rows += batch.num_rows
+                sink.write(batch)
+            sink.close()
+            stream.flush()
+            os.fsync(stream.fileno())
+        return running.hexdigest(), n_rows, key_id
+
+    def place(self, dataset: Dataset[Z]) -> Path:
+        """Return the file of a dataset. Encrypted tables differ by key, so the key's id is in their name."""
+        name = f"{dataset.digest}-{dataset.key_id}.sealed" if dataset.zone is Identified else f"{dataset.digest}.parquet"
+        return self._folder(dataset.zone) / name
+
+    def _folder(self, zone: type[Zone]) -> Path:
+        return self.root / zone.name
+
+    def open(self, dataset: Dataset[Z]) -> pa.RecordBatchReader:
+        """Return the rows of a dataset as a stream.
+
+        Raises: UnreadableFile if the table is gone; KeyUnavailable or KeyDestroyed if it cannot be opened.
+        """
+        path = self.place(dataset)
+        if not path.exists():
+            message = f"A table is missing from the shelf: {dataset.digest[:16]}."
+            raise UnreadableFile(message, "Restore the shelf from its backup.")
+        if dataset.zone is Identified:
+            return _open_sealed(path, self.data_keys.open_data_key(dataset.key_id))
+        source = pq.ParquetFile(path)
+        return pa.RecordBatchReader.from_batches(source.schema_arrow, source.iter_batches(ROWS_IN_BATCH))
+
+
+class _ParquetSink:
+    """Parquet of fixed row groups and zstd pages."""
+
+    def __init__(self, stream: BinaryIO, rows: pa.RecordBatchReader) -> None:
+        self._writer = pq.ParquetWriter(stream, rows.schema, compression="zstd", store_schema=False)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._writer.write_batch(batch, row_group_size=ROWS_IN_BATCH)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _SealedSink:
+    """Frames of AES-256-GCM, numbered and with the last one marked, so that none can be cut, swapped or added."""
+
+    def __init__(self, stream: BinaryIO, key: bytes, key_id: str, schema: pa.Schema) -> None:
+        self._stream = stream
+        self._cipher = AESGCM(key)
+        self._n_frames = 0
+        stream.write(MAGIC + struct.pack(">H", len(key_id)) + key_id.encode())
+        self._frame(schema.serialize().to_pybytes(), 0)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._frame(batch.serialize().to_pybytes(), 0)
+
+    def close(self) -> None:
+        self._frame(b"", LAST_FRAME)
+
+    def _frame(self, plain: bytes, mark: int) -> None:
+        nonce, bound = _frame_binding(self._n_frames, mark)
+        sealed = self._cipher.encrypt(nonce, plain, bound)
+        self._stream.write(FRAME_HEAD.pack(len(sealed), mark) + sealed)
+        self._n_frames += 1
+
+
+def _frame_binding(number: int, mark: int) -> tuple[bytes, bytes]:
+    return number.to_bytes(12, "big"), MAGIC + number.to_bytes(8, "big") + bytes([mark])
+
+
+def _open_sealed(path: Path, key: bytes) -> pa.RecordBatchReader:
+    frames = _frames(path, AESGCM(key))
+    schema = pa.ipc.read_schema(pa.BufferReader(next(frames)))
+    return pa.RecordBatchReader.from_batches(
+        schema, (pa.ipc.read_record_batch(pa.BufferReader(frame), schema) for frame in frames)
+    )
+
+
+def _frames(path: Path, cipher: AESGCM) -> Iterator[bytes]:
+    """Yield the frames in order; a missing last frame, like any other damage, is one and the same error."""
+    with path.open("rb") as stream:
+        try:
+            stream.seek(len(MAGIC))
+            (length,) = struct.unpack(">H", stream.read(2))
+            stream.seek(length, os.SEEK_CUR)
+            number = 0
+            while True:
+                size, mark = FRAME_HEAD.unpack(stream.read(FRAME_HEAD.size))
+                nonce, bound = _frame_binding(number, mark)
+                plain = cipher.decrypt(nonce, stream.read(size), bound)
+                if mark == LAST_FRAME:
+                    return
+                yield plain
+                number += 1
+        except (InvalidTag, struct.error) as fault:
+            message = "An encrypted table does not open."
+            raise KeyUnavailable(message, "Check the keystore and restore the table from its backup.") from fault
