@@ -18,7 +18,7 @@ from cld.datasets import Dataset, Identified, Zone
 from cld.errors import InvariantBroken, UnreadableFile
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
-__all__ = ["Engine", "Query", "Session", "quote", "text_literal"]
+__all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
 
 Z = TypeVar("Z", bound=Zone)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -27,6 +27,23 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def quote(identifier: str) -> str:
     """Quote a column or table name for SQL."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def scratch_engine(folder: Path, n_threads: int = 2, memory: str = "2GB") -> Engine:
+    """Return an engine for work that keeps no identified rows (the synthetic England, stand-alone commands)."""
+    return Engine(Shelf(folder / "shelf", _NoKeys()), folder / "spill", n_threads, memory)
+
+
+class _NoKeys:
+    """A keystore that refuses, for engines that store nothing identified."""
+
+    def new_data_key(self) -> tuple[str, bytes]:
+        message = "This engine keeps no identified rows."
+        raise InvariantBroken(message)
+
+    def open_data_key(self, key_id: str) -> bytes:
+        del key_id
+        return self.new_data_key()[1]
 
 
 def text_literal(constant: str) -> str:
@@ -146,6 +163,19 @@ class Session:
             message = "A stored query has no order."
             raise InvariantBroken(message)
         return self._shelf.store(self.stream(query), zone)
+
+    def export(self, query: Query, path: Path) -> None:
+        """Write a small or large answer to a CSV or Parquet file of our own; it appears when complete."""
+        self._check_inputs(query)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged = path.with_name(f".{path.name}.part")
+        form = "format parquet, compression zstd" if path.suffix == ".parquet" else "format csv, header"
+        try:
+            self._run(f"copy ({query.text}) to {text_literal(str(staged))} ({form})", query.parameters)
+            staged.replace(path)
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
 
     def drop(self, name: str) -> None:
         """Forget a table or view that is no longer needed."""
