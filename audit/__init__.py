@@ -1,1 +1,1 @@
-"""A room of the house."""
+"""The audit room: an append-only Merkle log, signed checkpoints, proofs, ancestry and offline verification."""

@@ -1,1 +1,1 @@
-"""A room of the house."""
+"""The keys room: a sealed root, an agreement's random secret, pseudonym domains, data keys, and their ends."""
