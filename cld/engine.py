@@ -149,8 +149,7 @@ class Session:
 
     def arrow(self, query: Query) -> pa.Table:
         """Run a query whose answer is small and return it as an Arrow table."""
-        self._check_inputs(query)
-        return self._run(query.text, query.parameters).to_arrow_table()
+        return self.stream(query).read_all()
 
     def stream(self, query: Query) -> pa.RecordBatchReader:
         """Run a query and return its rows as a stream; read it to the end before the next query."""
