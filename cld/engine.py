@@ -154,7 +154,7 @@ class Session:
     def stream(self, query: Query) -> pa.RecordBatchReader:
         """Run a query and return its rows as a stream; read it to the end before the next query."""
         self._check_inputs(query)
-        return self._run(query.text, query.parameters).to_arrow_reader(ROWS_IN_BATCH)
+        return self._connection.sql(query.text, params=dict(query.parameters)).to_arrow_reader(ROWS_IN_BATCH)
 
     def store(self, query: Query, zone: type[Z]) -> Dataset[Z]:
         """Run a query, which must end in a total order, and put its rows on the shelf."""

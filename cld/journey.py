@@ -104,7 +104,7 @@ class AcceptedSubmission:
     @property
     def findings(self) -> Dataset[Identified]:
         """One row a finding: row number, column, rule; no values."""
-        return Dataset.from_json(Identified, self.document.body["findings"])
+        return Dataset.from_json(Identified, self.document.body["finding_rows"])
 
 
 @dataclass(frozen=True, slots=True)

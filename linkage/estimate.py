@@ -17,6 +17,7 @@ LEVELS: Mapping[str, int] = {"given": 3, "family": 4, "birth": 3, "postcode": 3,
 MAX_ROUNDS = 200
 TOLERANCE = 1e-9
 SMALLEST = 1e-6
+HALF_A_PAIR = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,5 +76,5 @@ def _likelihood(gammas: np.ndarray, table: Mapping[str, np.ndarray]) -> np.ndarr
 
 def _updated(levels: np.ndarray, weights: np.ndarray, n_levels: int) -> np.ndarray:
     known = levels >= 0
-    mass = np.bincount(levels[known], weights=weights[known], minlength=n_levels) + SMALLEST
+    mass = np.bincount(levels[known], weights=weights[known], minlength=n_levels) + HALF_A_PAIR
     return np.asarray(mass / mass.sum())

@@ -59,7 +59,8 @@ def _people(n_people: int) -> Query:
     return Query(
         f"""
         with base as (
-            select i, {home} as home, {whole("area", "(select count(*) from areas)", home)} as area_drawn,
+            select i, {home} as home, case when {chance("island", 0.01, home)} then (select max(area) from areas)
+                    else {whole("area", "(select count(*) from areas)", home)} end as area_drawn,
                 case when i % 3 = 1 and {chance("twin", 0.03)} then i - 1 else i end as k,
                 {whole("tradition", "(select sum(cast(weight as bigint)) from traditions)", home)} as tradition_drawn,
                 case when {chance("own name", 0.25)} then 'p' || i else 'h' || {home} end as name_key,
