@@ -93,7 +93,7 @@ def policy_digest() -> str:
 @cache
 def _policies() -> tuple[_Policy, ...]:
     text = re.sub(r"^//.*$", "", _folder_text("policies.cedar"), flags=re.M)
-    return tuple(_read_policy(part.strip() + ";") for part in text.split(";") if part.strip())
+    return tuple(_read_policy(part.strip() + ";") for part in text.split(";\n") if part.strip())
 
 
 def _read_policy(text: str) -> _Policy:
