@@ -1,1 +1,1 @@
-"""A room of the house."""
+"""Extracts: application, plan, build, release. The floor above the five rooms; it asks policy at every step."""

@@ -1,0 +1,185 @@
+"""The door ``approve``: an application with its plan and the policy's decision, signed by two different people.
+
+1. The plan is read into its closed algebra.  2. Policy decides on the facts of application, agreement and plan.
+3. Two people, neither the applicant nor each other, sign the digest of all three.  4. The document is sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from audit.journal import Event, Journal
+from cld.canonical import digest_of
+from cld.errors import BadSignature, PolicyRefused, SamePerson
+from cld.journey import ApprovedPlan, Document, DocumentKind
+from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset
+from cld.vocabulary import Coverage, Form
+from policies.decide import Decision, decide
+
+__all__ = ["Agreement", "Application", "SignOff", "approve", "decision_on", "sign_off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A data sharing agreement."""
+
+    reference: str
+    from_day: date
+    to_day: date
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a body asks for, why and on what basis. ``body_code`` is its LA or ODS code, or its name."""
+
+    reference: str
+    applicant: str
+    body: str
+    body_code: str
+    acting_for: str | None
+    agreement: Agreement
+    purposes: tuple[str, ...]
+    justification: str
+    annex3_aim: bool
+    dars_approved: bool
+    lawful_basis_nhs: str
+    lawful_basis_recipient: str
+    nihr_funded: bool
+    joint_approval: bool
+    processor_contract_to: date | None
+    action: str = "disseminate"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the application as a JSON value."""
+        return {
+            "reference": self.reference, "applicant": self.applicant, "body": self.body, "body_code": self.body_code,
+            "acting_for": self.acting_for, "purposes": list(self.purposes), "justification": self.justification,
+            "annex3_aim": self.annex3_aim, "dars_approved": self.dars_approved,
+            "lawful_basis_nhs": self.lawful_basis_nhs, "lawful_basis_recipient": self.lawful_basis_recipient,
+            "nihr_funded": self.nihr_funded, "joint_approval": self.joint_approval,
+            "processor_contract_to": self.processor_contract_to.isoformat() if self.processor_contract_to else None,
+            "action": self.action,
+            "agreement": {"reference": self.agreement.reference, "from": self.agreement.from_day.isoformat(),
+                          "to": self.agreement.to_day.isoformat(), "signed": self.agreement.signed},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """One person's signature over a digest; the public key stands beside it for whoever checks later."""
+
+    person: str
+    signature: str
+    public_key: str
+
+
+def sign_off(person: str, key: Ed25519PrivateKey, digest: str) -> SignOff:
+    """Sign a digest."""
+    return SignOff(person, key.sign(digest.encode()).hex(), key.public_key().public_bytes_raw().hex())
+
+
+def require_two(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, str], applicant: str) -> None:
+    """Hold two sign-offs against the register of people (name to public key).
+
+    Raises: SamePerson unless they are two different people, neither the applicant; BadSignature if one is not theirs.
+    """
+    names = {sign.person for sign in signs}
+    keys = {sign.public_key for sign in signs}
+    if len(signs) != 2 or len(names) != 2 or len(keys) != 2 or applicant in names:  # noqa: PLR2004 - two people
+        message = "Two different people must sign, neither of them the applicant."
+        raise SamePerson(message)
+    for sign in signs:
+        try:
+            if people.get(sign.person) != sign.public_key:
+                raise InvalidSignature
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(sign.public_key)).verify(bytes.fromhex(sign.signature), digest.encode())
+        except (InvalidSignature, ValueError) as fault:
+            message = "A sign-off does not verify."
+            raise BadSignature(message) from fault
+
+
+def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
+    """Say whether the plan's population is the recipient's own. Source: shared reading, 6(b) bullet 3."""
+    match plan.population:
+        case Submitted(code) | Registered(code) | Resident(code):
+            return Coverage.OWN if code == body_code else Coverage.OTHER
+        case Combined():
+            return Coverage.COMBINED
+        case Subset():
+            return Coverage.SUBSET
+
+
+def decision_on(application: Application, plan: ExtractPlan, today: date, *, checked: bool) -> Decision:
+    """Ask policy. Before the disclosure check ``checked`` speaks of the plan's profile; at release, of its result."""
+    agreement = application.agreement
+    return decide(
+        {
+            "action": application.action,
+            "body": application.body,
+            "acting_for": application.acting_for,
+            "form": plan.form.value,
+            "coverage": coverage_for(plan, application.body_code).value,
+            "annex3_aim": application.annex3_aim,
+            "small_numbers_suppressed": checked and plan.form is Form.AGGREGATE,
+            "anonymisation_checked": checked and plan.form is Form.ANONYMISED,
+            "key_for_recipient": plan.form is Form.PSEUDONYMISED,
+            "purposes": list(application.purposes) if application.justification else [],
+            "dars_approved": application.dars_approved,
+            "agreement_from": agreement.from_day.isoformat(),
+            "agreement_to": agreement.to_day.isoformat(),
+            "agreement_signed": agreement.signed,
+            "lawful_basis_nhs": application.lawful_basis_nhs == "s261(1) with s261(2)(e)",
+            "lawful_basis_recipient": bool(application.lawful_basis_recipient),
+            "nihr_funded": application.nihr_funded,
+            "joint_approval": application.joint_approval,
+            "processor_contract_to": application.processor_contract_to.isoformat() if application.processor_contract_to else None,
+            "on": today.isoformat(),
+        }
+    )
+
+
+def digest_to_sign(application: Application, plan: ExtractPlan, decision: Decision) -> str:
+    """Return the digest that approvers sign: application, plan and decision together."""
+    return digest_of({"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_json()})
+
+
+def require_allowed(application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal) -> Decision:
+    """Ask policy and refuse loudly.
+
+    Raises: PolicyRefused with every refusing clause; the refusal is logged first.
+    """
+    decision = decision_on(application, plan, today, checked=checked)
+    if not decision.allowed:
+        details = {"application": application.reference, "clauses": list(decision.clauses)}
+        journal.record(Event("refused by policy", application.applicant, "applicant", details))
+        message = f"Refused: {'; '.join(decision.clauses)}."
+        raise PolicyRefused(message, decision.clauses, " ".join(decision.missing))
+    return decision
+
+
+def approve(
+    application: Application, plan: ExtractPlan, signs: tuple[SignOff, ...], *, people: Mapping[str, str], today: date, journal: Journal
+) -> ApprovedPlan:
+    """Seal an approved plan.
+
+    Raises: PolicyRefused, SamePerson, BadSignature.
+    Source: Direction 6(b) closing words; design, two signatures twice.
+    """
+    decision = require_allowed(application, plan, today, checked=True, journal=journal)
+    require_two(signs, digest_to_sign(application, plan, decision), people, application.applicant)
+    body = {
+        "application": application.as_json(),
+        "plan": plan.as_json(),
+        "decision": decision.as_json(),
+        "signs": [[sign.person, sign.signature, sign.public_key] for sign in signs],
+    }
+    document = Document(DocumentKind.APPROVED_PLAN, (), body)
+    journal.seal(document, Event("approve", signs[0].person, "approver", {"application": application.reference}))
+    return ApprovedPlan(document)

@@ -1,0 +1,198 @@
+"""The door ``build``: an approved plan over linked data, a CandidateExtract sealed; no identified row comes out.
+
+1. Policy is asked again.  2. Population and opt-outs choose the people.  3. Each identifier is keyed in its own kind.
+4. Columns are derived as the plan says.  5. Persons and person keys must be equal in number.  6. Rows leave in the
+order of their keys, which says nothing of the order they came in.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import assert_never
+
+from audit.ancestry import require_ancestry
+from audit.journal import Event, Journal
+from cld.catalogue import column_of
+from cld.datasets import Anonymised, Pseudonymised
+from cld.engine import Engine, Query, Session, quote, text_literal
+from cld.errors import InvariantBroken
+from cld.hierarchies import hierarchy_named
+from cld.journey import ApprovedPlan, CandidateExtract, Document, DocumentKind, LinkedDataset
+from cld.plan import Combined, ExtractPlan, Keep, Month, OutputColumn, Population, Pseudonym, Registered, Resident, Submitted, Subset, TablePlan
+from cld.vocabulary import Form
+from extracts.approve import Application, require_allowed
+from keys.derivation import PseudonymDomain
+from keys.pseudonym import pseudonym_table, self_test
+from keys.store import KeyStore
+
+__all__ = ["build", "key_id_for"]
+
+PERSON_KIND = "person"
+
+
+def key_id_for(application: Application, plan: ExtractPlan) -> str:
+    """Return the keystore's name of an extract's secret: the agreement's, or for anonymised rows this release's alone."""
+    prefix = "release" if plan.form is Form.ANONYMISED else "agreement"
+    name = application.reference if plan.form is Form.ANONYMISED else application.agreement.reference
+    return f"{prefix}-{name}"
+
+
+def _chosen(population: Population) -> str:
+    match population:
+        case Submitted(la_code):
+            return f"select distinct person_id from cld where la_code = {text_literal(la_code)}"  # noqa: S608 - codes of bodies
+        case Registered(ccg):
+            return f"select distinct person_id from cld where registered_ccg = {text_literal(ccg)}"  # noqa: S608
+        case Resident(ccg):
+            return f"select distinct person_id from cld where residence_ccg = {text_literal(ccg)}"  # noqa: S608
+        case Combined():
+            return "select distinct person_id from cld"
+        case Subset(la_codes, _):
+            listed = ", ".join(text_literal(code) for code in la_codes)
+            return f"select distinct person_id from people where la_code in ({listed})"  # noqa: S608
+        case _:
+            assert_never(population)
+
+
+def _choose_people(session: Session, plan: ExtractPlan, opt_outs: Path) -> dict[str, int]:
+    """Make ``chosen``; where opt-outs apply, objectors and people who cannot be checked are held back and counted."""
+    session.read_file("opt_outs", opt_outs)
+    session.table("population", Query(f"select * from ({_chosen(plan.population)}) order by person_id", ("cld", "people")))  # noqa: S608
+    held = "person_id in (select nhs_number from opt_outs) or person_id like 'L%'" if plan.opt_outs_applied else "false"
+    session.table("chosen", Query(f"select person_id from population where not ({held}) order by person_id", ("population", "opt_outs")))  # noqa: S608
+    counts = session.rows(Query("select (select count(*) from population), (select count(*) from chosen)", ("population", "chosen")))[0]
+    return {"n_population": int(str(counts[0])), "n_chosen": int(str(counts[1]))}
+
+
+def _expression(table: TablePlan, column: OutputColumn) -> str:
+    name = "person_id" if column.source == "person_key" else column.source
+    match column.derivation:
+        case Keep():
+            return f"r.{quote(name)} as {quote(column.name)}"
+        case Month():
+            return f"strftime(r.{quote(name)}, '%Y-%m') as {quote(column.name)}"
+        case Pseudonym():
+            return f"k_{column.name}.pseudonym as {quote(column.name)}"
+        case _:
+            assert_never(column.derivation)
+
+
+def _source(table: TablePlan, plan: ExtractPlan) -> str:
+    """The rows of a table: chosen people, events that touch the period; a council's own rows alone for a council."""
+    own = ""
+    if table.data_set == "cld" and isinstance(plan.population, Submitted):
+        own = f"and la_code = {text_literal(plan.population.la_code)}"
+    started = {"cld": "event_start_date", "apc": "admission_date", "attendances": "arrival_date", "deaths": "date_of_death"}
+    within = ""
+    if table.data_set in started:
+        column = started[table.data_set]
+        within = f"and {column} between date '{plan.period_start}' and date '{plan.period_end}'"
+    return f"select * from {table.data_set} where person_id in (select person_id from chosen) {own} {within}"  # noqa: S608
+
+
+def _build_table(session: Session, table: TablePlan, plan: ExtractPlan, application: Application, keys: KeyStore) -> Query:
+    source = f"source_{table.data_set}"
+    session.table(source, Query(_source(table, plan), (table.data_set, "chosen")))
+    joins = []
+    for column in table.columns:
+        if not isinstance(column.derivation, Pseudonym):
+            continue
+        kind = column.derivation.kind
+        origin = "person_id" if column.source == "person_key" else column.source
+        if kind == "nhs":
+            origin = _checked_number(session, source, column.source)
+        elif kind == "la_person":
+            origin = _with_council(session, source, column.source)
+        domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind)
+        name = f"k_{table.data_set}_{column.name}"
+        pseudonym_table(session, name, source, origin, keys.pseudonym_key(key_id_for(application, plan), domain), domain)
+        joins.append(f"left join {name} k_{column.name} on k_{column.name}.identifier = r.{quote(origin)}")
+    cells = ", ".join(_expression(table, column) for column in table.columns)
+    return Query(f"select {cells} from {source} r {' '.join(joins)} order by all", (source,))  # noqa: S608
+
+
+def _checked_number(session: Session, source: str, column: str) -> str:
+    """A number as sent is keyed only if it may identify a person; in NHS data sets the number was checked by linkage."""
+    name = f"{column}_checked"
+    has_reason = "sent_number_reason" in session.columns(source)
+    rule = f"case when sent_number_reason is null then replace(replace({column}, ' ', ''), '-', '') end" if has_reason else column
+    return _extended(session, source, name, rule)
+
+
+def _with_council(session: Session, source: str, column: str) -> str:
+    """A council's own id means something only within the council."""
+    return _extended(session, source, f"{column}_full", f"case when {column} is not null then la_code || '|' || upper({column}) end")
+
+
+def _extended(session: Session, source: str, name: str, rule: str) -> str:
+    session.table(source, Query(f"select *, {rule} as {name} from {source}", (source,)))  # noqa: S608
+    return name
+
+
+def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
+    """The number of distinct persons and of distinct person keys must be equal, or the build fails."""
+    counted = session.rows(Query(f"select count(distinct person_key) from ({query.text})", query.inputs))[0][0]  # noqa: S608
+    persons = session.rows(Query(f"select count(distinct person_id) from source_{table.data_set}", query.inputs))[0][0]  # noqa: S608
+    if counted != persons:
+        message = "Persons and person keys differ in number."
+        raise InvariantBroken(message)
+    return int(str(persons))
+
+
+def build(
+    approved: ApprovedPlan, application: Application, plan: ExtractPlan, linked: LinkedDataset, *,
+    engine: Engine, journal: Journal, keys: KeyStore, opt_outs: Path, today: date, actor: str,
+) -> CandidateExtract:  # fmt: skip
+    """Build a candidate extract.
+
+    Raises: PolicyRefused if policy no longer allows it; NotSealed if plan or linked data are not sealed.
+    Source: Direction 6(b) bullets 2 to 7; National Data Opt-out policy v4.0.
+    """
+    require_ancestry(approved.document.digest, journal)
+    require_ancestry(linked.document.digest, journal)
+    require_allowed(application, plan, today, checked=True, journal=journal)
+    zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
+    keys.new_agreement(key_id_for(application, plan))
+    with engine.session() as session:
+        self_test(session)
+        for name in ("cld", "apc", "attendances", "deaths", "people"):
+            session.attach(name, linked.data_set(name))
+        people = _choose_people(session, plan, opt_outs)
+        tables, texts = {}, []
+        for table in plan.tables:
+            query = _build_table(session, table, plan, application, keys)
+            n_persons = _hold_persons(session, table, query)
+            tables[table.data_set] = {"dataset": session.store(query, zone).as_json(), "n_persons": n_persons}
+            texts.append(query.text)
+        for counts in plan.counts:
+            query = _count_query(counts.dimensions)
+            tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": people["n_chosen"]}
+            texts.append(query.text)
+        overlaps = session.rows(
+            Query("select la_code, count(distinct person_id) from cld where person_id in (select person_id from chosen) group by all order by all", ("cld", "chosen"))
+        )
+    body = {
+        "people": people,
+        "opt_outs_applied": plan.opt_outs_applied,
+        "queries": texts,
+        "tables": tables,
+        "persons_by_council": {str(code): int(str(count)) for code, count in overlaps},
+    }
+    document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)
+    journal.seal(document, Event("build", actor, "operator", {"application": application.reference}))
+    return CandidateExtract(document)
+
+
+def _count_query(dimensions: tuple[str, ...]) -> Query:
+    """Count persons over dimensions; ages in the CLD bands."""
+    cells = ", ".join(_dimension(name) for name in dimensions)
+    text = f"select {cells}, count(*) as n_persons from people where person_id in (select person_id from chosen) group by all order by all"  # noqa: S608
+    return Query(text, ("people", "chosen"))
+
+
+def _dimension(name: str) -> str:
+    column_of("people", name)
+    if name == "age_years":
+        return f"{hierarchy_named('age', {}).sql('age_years', 2)} as age_band"
+    return f"coalesce({quote(name)}, 'Unknown') as {quote(name)}"

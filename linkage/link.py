@@ -1,0 +1,149 @@
+"""The door ``link``: accepted submissions and NHS data sets in, a LinkedDataset sealed; every row gets a person id.
+
+An untraced person keeps an id of its council's own (``L`` + council + id), so that nobody is dropped and nobody merged.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from audit.journal import Event, Journal
+from cld.datasets import Identified
+from cld.engine import Engine, Query, Session
+from cld.errors import InvariantBroken
+from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
+from linkage.index import attach_index
+from linkage.trace import trace_persons
+
+__all__ = ["link"]
+
+NHS_KEYS = {"apc": "episode_id", "attendances": "attendance_id", "deaths": "registration_id"}
+
+CLD = """
+    select coalesce(t.person_id, 'L' || r.la_code || '|' || r.la_person_unique_identifier) as person_id, r.*,
+        p.number_fault as sent_number_reason, t.step as link_step, t.band as link_band,
+        case when t.superseded then 'yes' else 'no' end as number_superseded,
+        coalesce(i.registered_ccg, '') as registered_ccg, coalesce(a.ccg, '') as residence_ccg, a.lsoa as residence_lsoa,
+        cast(year(coalesce(i.date_of_birth, p.date_of_birth)) as integer) as birth_year,
+        cast(month(coalesce(i.date_of_birth, p.date_of_birth)) as integer) as birth_month,
+        coalesce(i.date_of_birth, p.date_of_birth) as birth
+    from all_rows r
+    join persons p on p.la_code = r.la_code and p.la_person_unique_identifier = r.la_person_unique_identifier
+    join traced t on t.rid = p.rid
+    left join person_index i on i.nhs_number = t.person_id and not i.sensitive
+    left join postcodes a on a.postcode = r.postcode
+    order by r.la_code, r.row_number
+"""
+PEOPLE = """
+    with latest as (
+        select *, row_number() over (partition by person_id order by event_start_date desc, la_code, row_number desc) as place
+        from cld
+    ), served as (
+        select person_id, count(distinct date_trunc('month', event_start_date)) filter (event_type = 'Service') as n_months,
+            max(case when service_type like '%Nursing%' then 4 when service_type like '%Residential%' then 3
+                when service_type like '%Community%' then 2 when service_type like 'Short%' then 1 else 0 end) as setting
+        from cld group by all
+    ), admitted as (select person_id, count(*) as n from apc group by all),
+    attended as (select person_id, count(*) as n from attendances group by all),
+    died as (select distinct person_id from deaths)
+    select l.person_id, l.la_code, l.registered_ccg, l.residence_ccg, l.residence_lsoa,
+        case when date_diff('year', l.birth, date '2021-12-31') < 115
+            then cast(date_diff('year', l.birth, date '2021-12-31') as integer) end as age_years,
+        coalesce(l.gender, 'Unknown') as gender, coalesce(l.ethnicity, 'No data: Undeclared or not known') as ethnicity,
+        coalesce(l.primary_support_reason, 'Unknown') as primary_support_reason,
+        ['none', 'short term', 'community', 'residential', 'nursing'][coalesce(s.setting, 0) + 1] as service_group,
+        case when s.n_months = 0 then '0' when s.n_months < 3 then '1 to 2' else '3 and over' end as n_service_months_band,
+        case when a.n is null then '0' when a.n = 1 then '1' else '2 and over' end as n_admissions_band,
+        case when e.n is null then '0' when e.n = 1 then '1' else '2 and over' end as n_attendances_band,
+        case when d.person_id is null then 'no' else 'yes' end as died_in_period
+    from latest l join served s using (person_id) left join admitted a using (person_id) left join attended e using (person_id)
+    left join died d using (person_id)
+    where l.place = 1
+    order by l.person_id
+"""
+
+
+def link(submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engine, journal: Journal, actor: str) -> LinkedDataset:
+    """Link the latest accepted submissions to each other and to the NHS data sets of ``nhs``.
+
+    Raises: InvariantBroken if a row would be lost or doubled.
+    Source: Direction 1 (may be linked to other data accessible through DARS); 3, bullet 3.
+    """
+    with engine.session() as session:
+        attach_index(session, nhs / "person_index.parquet")
+        session.read_file("postcode_file", nhs / "postcodes.parquet")
+        text = "select postcode, min(lsoa) as lsoa, min(ccg) as ccg from postcode_file group by all order by postcode"
+        session.table("postcodes", Query(text, ("postcode_file",)))
+        _union(session, submissions)
+        model = trace_persons(session, nhs, attached=True)
+        session.table("cld", Query(CLD, ("all_rows", "persons", "traced", "person_index", "postcodes")))
+        _hold_rows(session, submissions)
+        steps = _counts(session, "select step, count(*) from traced group by all order by all")
+        by_council = _counts(
+            session, "select p.la_code || ' ' || t.band, count(*) from persons p join traced t using (rid) group by all order by all"
+        )
+        for name, key in NHS_KEYS.items():
+            _resolve_nhs(session, nhs / f"{name}.parquet", name, key)
+        session.table("people", Query(PEOPLE, ("cld", *NHS_KEYS)))
+        orders = {"cld": "la_code, row_number", "people": "person_id", **NHS_KEYS}
+        stored = {
+            name: session.store(Query(f"select * from {name} order by {order}", (name,)), Identified).as_json()  # noqa: S608
+            for name, order in orders.items()
+        }
+    body = {"model": model.as_json(), "steps": steps, "bands_by_council": by_council, "data_sets": stored}
+    document = Document(DocumentKind.LINKED_DATASET, tuple(s.document.digest for s in submissions), body)
+    journal.seal(document, Event("link", actor, "operator", {"n_submissions": len(submissions), "steps": steps}))
+    return LinkedDataset(document)
+
+
+def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:
+    for place, submission in enumerate(submissions):
+        session.attach(f"rows_{place}", submission.rows)
+        session.attach(f"persons_{place}", submission.persons)
+    names = [f"rows_{place}" for place in range(len(submissions))]
+    union = " union all by name ".join(f"select * from {name}" for name in names)  # noqa: S608
+    session.table("all_rows", Query(union, tuple(names)))
+    columns = "la_code, la_person_unique_identifier, sent_number, number_fault, number, given_name, family_name, date_of_birth, sex, postcode"
+    people = " union all ".join(f"select {columns} from persons_{place}" for place in range(len(submissions)))  # noqa: S608
+    text = f"select row_number() over (order by la_code, la_person_unique_identifier) as rid, * from ({people})"  # noqa: S608
+    session.table("persons", Query(text, tuple(f"persons_{place}" for place in range(len(submissions)))))
+
+
+def _hold_rows(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:
+    made = int(str(session.rows(Query("select count(*) from cld", ("cld",)))[0][0]))
+    if made != sum(submission.rows.n_rows for submission in submissions):
+        message = "Linkage lost or doubled rows."
+        raise InvariantBroken(message)
+
+
+def _counts(session: Session, text: str) -> dict[str, int]:
+    return {str(key): int(str(count)) for key, count in session.rows(Query(text))}
+
+
+def _resolve_nhs(session: Session, path: Path, name: str, key: str) -> None:
+    """Resolve an NHS data set by the same steps; an unresolved event gets an id of its own provider's patient."""
+    session.read_file(f"{name}_file", path)
+    named = "first_name, last_name" if name == "deaths" else "null, null"
+    local = "registration_id" if name == "deaths" else "provider_local_id"
+    session.drop("persons")
+    session.table(
+        "persons",
+        Query(
+            f"""
+            with sent(number, given_name, family_name, date_of_birth, sex, postcode, local_id) as (
+                select nhs_number, {named}, date_of_birth, sex, postcode, {local} from {name}_file
+            ), each as (select local_id, max(number) as number, max(given_name) as given_name, max(family_name) as family_name,
+                max(date_of_birth) as date_of_birth, max(sex) as sex, max(postcode) as postcode from sent group by local_id)
+            select row_number() over (order by local_id) as rid, * from each order by rid
+            """,  # noqa: S608
+            (f"{name}_file",),
+        ),
+    )
+    trace_persons(session, path, attached=True)
+    text = f"""
+        select coalesce(t.person_id, 'N{name}|' || p.local_id) as person_id, f.*, t.step as link_step, t.band as link_band
+        from {name}_file f join persons p on p.local_id = f.{local} join traced t on t.rid = p.rid order by f.{key}
+    """  # noqa: S608
+    session.table(name, Query(text, (f"{name}_file", "persons", "traced")))
+
+
