@@ -81,7 +81,7 @@ def attack(shown: Mapping[Cell, str], limits: Limits) -> dict[Cell, tuple[int, i
     cells = sorted(shown)
     place = {cell: number for number, cell in enumerate(cells)}
     model = highspy.Highs()
-    model.setOptionValue("output_flag", False)  # noqa: FBT003 - the library's own signature
+    model.silent()
     model.setOptionValue("threads", 1)
     for cell in cells:
         low, high = _bounds(shown[cell], limits)
