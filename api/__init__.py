@@ -1,1 +1,1 @@
-"""A room of the house."""
+"""The outermost floor: command line, database and wiring. It builds every adapter and hands it down."""

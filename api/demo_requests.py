@@ -1,0 +1,114 @@
+"""The demo's applications: what is asked for, by whom, and why the Direction allows or refuses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+from cld.catalogue import columns_of
+from cld.plan import Combined, ExtractPlan, Keep, Month, OutputColumn, Pseudonym, Registered, Resident, Submitted, Subset, TableOfCounts, TablePlan
+from cld.vocabulary import ColumnRole, Form, Grain
+from extracts.approve import Agreement, Application
+
+__all__ = ["DemoRequest", "demo_requests"]
+
+START, END = date(2021, 1, 1), date(2021, 12, 31)
+KEEP_OUT = ("reporting_period_start_date", "reporting_period_end_date", "age_years", "gp_practice_name", "gp_practice_code")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRequest:
+    """One row of the demo."""
+
+    recipient: str
+    application: Application
+    plan: ExtractPlan
+
+
+def _columns(data_set: str, *, council_ids: bool = True) -> tuple[OutputColumn, ...]:
+    """Every column that may stand in a pseudonymised extract; days of death and birth cut to months."""
+    found = [OutputColumn("person_key", "person_key", Pseudonym("person"))]
+    for column in columns_of(data_set):
+        if column.role in (ColumnRole.DIRECT_IDENTIFIER, ColumnRole.FREE_TEXT) or column.name in KEEP_OUT:
+            continue
+        if column.role is ColumnRole.PERSON_IDENTIFIER:
+            if council_ids or column.identifier_kind != "la_person":
+                found.append(OutputColumn(f"{column.name}_key", column.name, Pseudonym(column.identifier_kind)))
+        elif column.name == "date_of_death":
+            found.append(OutputColumn("month_of_death", column.name, Month()))
+        else:
+            found.append(OutputColumn(column.name, column.name, Keep()))
+    return tuple(found)
+
+
+def _people(*names: str) -> TablePlan:
+    keyed = OutputColumn("person_key", "person_key", Pseudonym("person"))
+    return TablePlan("people", Grain.PERSON, (keyed, *(OutputColumn(name, name, Keep()) for name in names)))
+
+
+STANDARD = ("age_years", "gender", "ethnicity", "la_code", "primary_support_reason", "service_group", "n_admissions_band", "n_attendances_band", "died_in_period")
+
+
+def _plan(form: Form, population: object, tables: tuple[TablePlan, ...] = (), counts: tuple[TableOfCounts, ...] = (), **more: object) -> ExtractPlan:
+    base = ExtractPlan(
+        form=form, population=population, tables=tables, counts=counts, period_start=START, period_end=END,  # type: ignore[arg-type]
+        family="cld-linked", profile="caregate", local_items=False, opt_outs_applied=False, opt_out_reason="no confidential data flows",
+    )  # fmt: skip
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def _ask(number: int, body: str, code: str, **more: object) -> Application:
+    agreement = Agreement(f"DARS-NIC-{100000 + number}-A1B2C", date(2022, 1, 1), date(2023, 1, 1), signed=True)
+    base = Application(
+        reference=f"CG-{number:04d}", applicant=f"applicant of {code}", body=body, body_code=code, acting_for=None, agreement=agreement,
+        purposes=("1b", "1e"), justification="planning of local services", annex3_aim=True, dars_approved=True,
+        lawful_basis_nhs="s261(1) with s261(2)(e)", lawful_basis_recipient="UK GDPR Art 6(1)(e), 9(2)(h)", nihr_funded=False,
+        joint_approval=False, processor_contract_to=None,
+    )  # fmt: skip
+    return replace(base, **more)  # type: ignore[arg-type]
+
+
+def _linked_tables() -> tuple[TablePlan, ...]:
+    return tuple(TablePlan(name, Grain.EVENT, _columns(name)) for name in ("cld", "apc", "attendances", "deaths"))
+
+
+def _released() -> list[DemoRequest]:
+    local = OutputColumn("local_frailty_band", "local_frailty_band", Keep())
+    own = TablePlan("cld", Grain.EVENT, (*_columns("cld"), local))
+    opted = {"opt_outs_applied": True, "opt_out_reason": "confidential patient information flows"}
+    contract = {"acting_for": "ADASS", "processor_contract_to": date(2022, 12, 31)}
+    south_east = Subset(("901", "902"), "support of performance in one region")
+    return [
+        DemoRequest("Lincolnshire council", _ask(1, "CASSR", "503"), _plan(Form.PSEUDONYMISED, Submitted("503"), (own,), local_items=True)),
+        DemoRequest("NHS Oxfordshire CCG", _ask(2, "CCG", "10Q"), _plan(Form.PSEUDONYMISED, Resident("10Q"), _linked_tables(), **opted)),
+        DemoRequest("NHS Buckinghamshire CCG", _ask(3, "CCG", "14Y"), _plan(Form.PSEUDONYMISED, Registered("14Y"), _linked_tables(), **opted)),
+        DemoRequest("DHSC", _ask(4, "DHSC", "DHSC"), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
+        DemoRequest("Processor for ADASS", _ask(5, "PROCESSOR", "processor", **contract), _plan(Form.ANONYMISED, south_east, (_people(*STANDARD),))),
+        DemoRequest("Adult Social Care Research Unit", _ask(6, "RESEARCH-UNIT", "ASCRU", nihr_funded=True), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
+        DemoRequest("Derbyshire council, benchmarking", _ask(7, "CASSR", "907"), _plan(Form.AGGREGATE, Combined(), counts=(TableOfCounts("persons_by_council_age", ("la_code", "age_years")),))),
+    ]
+
+
+def _refused() -> list[DemoRequest]:
+    anonymised = _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))
+    aggregate = _plan(Form.AGGREGATE, Combined(), counts=(TableOfCounts("persons_by_council_age", ("la_code", "age_years")),))
+    cld = TablePlan("cld", Grain.EVENT, _columns("cld", council_ids=False))
+    expired = Agreement("DARS-NIC-100015-A1B2C", date(2020, 12, 7), date(2021, 12, 6), signed=True)
+    fine = _people("age_years", "gender", "ethnicity", "la_code", "primary_support_reason")
+    too_fine = _plan(Form.ANONYMISED, Combined(), (fine,), fixed_levels=(("age_years", 0), ("ethnicity", 0), ("la_code", 0)))
+    return [
+        DemoRequest("The public (tables on a website)", _ask(11, "OTHER", "public", action="publish"), aggregate),
+        DemoRequest("DHSC, pseudonymised", _ask(12, "DHSC", "DHSC"), _plan(Form.PSEUDONYMISED, Combined(), (cld,))),
+        DemoRequest("Care Quality Commission", _ask(13, "CQC", "CQC"), anonymised),
+        DemoRequest("Processor for ADASS, the whole combined set", _ask(14, "PROCESSOR", "processor", acting_for="ADASS", processor_contract_to=date(2022, 12, 31)), anonymised),
+        DemoRequest("NHS Lincolnshire CCG, agreement expired", _ask(15, "CCG", "71E", agreement=expired), _plan(Form.PSEUDONYMISED, Resident("71E"), (cld,))),
+        DemoRequest("NHS Oxfordshire CCG, a neighbour's people", _ask(16, "CCG", "10Q"), _plan(Form.PSEUDONYMISED, Resident("14Y"), (cld,))),
+        DemoRequest("Research body without NIHR funding or joint approval", _ask(17, "RESEARCH-UNIT", "unit"), anonymised),
+        DemoRequest("DHSC, detail that singles people out", _ask(18, "DHSC", "DHSC"), too_fine),
+        DemoRequest("A general practitioner, re-identification", _ask(19, "OTHER", "GP", action="reidentify"), anonymised),
+    ]
+
+
+def demo_requests() -> list[DemoRequest]:
+    """Return the demo's requests: those that may be released, then those that may not."""
+    return [*_released(), *_refused()]

@@ -1,0 +1,103 @@
+"""The command line. Heavy rooms are imported inside commands, so that help answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cld.errors import CLDError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Privacy-preserving linkage and dissemination of client-level adult social care data.")  # fmt: skip
+policy_app = typer.Typer(no_args_is_help=True, help="The Direction as policy.")
+app.add_typer(policy_app, name="policy")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+class _Screen:
+    """Steps on standard error; a bar of dots only on a terminal."""
+
+    def step(self, words: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"  {words}\n")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Workspace folder; made if it is not there.")],
+    people: Annotated[int, typer.Option(help="People of the synthetic England.", min=300)] = 20_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same payloads.")] = 1,
+    threads: Annotated[int, typer.Option(help="Threads of the engine.", min=1)] = 2,
+    as_json: Json = False,
+) -> None:
+    """Run the whole journey on a synthetic England: files in, extracts out, refusals with their clauses."""
+    from api.demo import run_demo  # noqa: PLC0415
+
+    summary = run_demo(out, n_people=people, seed=seed, n_threads=threads, progress=_Screen())
+    if as_json:
+        sys.stdout.write(json.dumps(summary) + "\n")
+        return
+    for row in summary["rows"]:
+        number = lambda name, row=row: "-" if row[name] is None else str(row[name])  # noqa: E731
+        sys.stdout.write(f"{row['decision']:<9} {row['recipient'][:52]:<52} {row['form']:<14} rows {number('n_rows'):>7} people {number('n_persons'):>6} k {number('smallest_class'):>4} hidden {number('n_hidden_cells'):>3}\n")
+        sys.stdout.write(f"          {'; '.join(row['clauses'])}\n")
+        if row["digest"]:
+            sys.stdout.write(f"          {row['digest']}  {row['package']}  verified: {'yes' if row['verified'] else 'NO'}\n")
+        if row.get("one_byte_changed"):
+            sys.stdout.write(f"          one byte changed, refused: {'; '.join(row['one_byte_changed'])}\n")
+    found = summary["linkage"]
+    sys.stdout.write(f"linkage: precision {found['precision']}, recall {found['recall']} of {found['n_persons']} council ids; {summary['seconds']['total']} s\n")
+    sys.stdout.write(f"open {out / 'index.html'}\n")
+
+
+@app.command()
+def verify(
+    package: Annotated[Path, typer.Argument(help="A sealed package, a zip or an opened folder.")],
+    trust: Annotated[Path | None, typer.Option(help="Trust policy, got by another road than the package.")] = None,
+    identity: Annotated[Path | None, typer.Option(help="The recipient's age key, for a sealed package.")] = None,
+    on: Annotated[str, typer.Option(help="Day for the agreement, YYYY-MM-DD.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Verify a package offline; exit 0 when authentic and whole, 6 when not."""
+    from api.demo import verify_package  # noqa: PLC0415
+
+    if trust is None:
+        raise typer.BadParameter("give the trust policy with --trust")  # noqa: EM101, TRY003
+    report = verify_package(package, trust, identity, date.fromisoformat(on) if on else date.today())  # noqa: DTZ011
+    if as_json:
+        sys.stdout.write(json.dumps(report) + "\n")
+    else:
+        for check in report["checks"]:
+            sys.stdout.write(f"{check['number']:>2} {check['result']:<12} {check['name']}: {check['reason']}\n")
+    raise typer.Exit(0 if report["ok"] else 6)
+
+
+@policy_app.command("decide")
+def policy_decide(requests: Annotated[Path, typer.Argument(help="Requests, one JSON object a line.")], as_json: Json = False) -> None:
+    """Answer requests: one decision a line, in order."""
+    from policies.decide import decision_lines  # noqa: PLC0415
+
+    del as_json
+    if not requests.is_file():
+        from cld.errors import UnreadableFile  # noqa: PLC0415
+
+        raise UnreadableFile("There is no such file of requests.", "Check the name.")  # noqa: EM101, TRY003
+    for line in decision_lines(requests.read_text("utf-8")):
+        sys.stdout.write(line + "\n")
+
+
+def main() -> None:
+    """Run a command; an error becomes one line on standard error and its exit status."""
+    try:
+        app()
+    except CLDError as fault:
+        sys.stderr.write(f"{fault.code}: {fault}\n")
+        sys.exit(fault.exit_status)

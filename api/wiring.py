@@ -1,0 +1,72 @@
+"""The composition root: a demo workspace with its seeded clock, secrets, shelf, keystore, journal and people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from api.journal import SqlJournal
+from cld.clock import SeededClock, SeededEntropy
+from cld.engine import Engine
+from cld.shelf import Shelf
+from keys.store import KeyStore, create_root
+
+__all__ = ["DemoKeys", "Workspace", "demo_workspace"]
+
+DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
+DEMO_PASSPHRASE = "a demo workspace holds no secrets"  # noqa: S105 - said to be none
+STAFF = ("approver one", "approver two", "releaser one", "releaser two")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoKeys:
+    """Signing keys that follow from the seed."""
+
+    origin: str
+    release_key: Ed25519PrivateKey
+    log_key: Ed25519PrivateKey
+    witness_key: Ed25519PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Everything a demo needs, built once."""
+
+    folder: Path
+    clock: SeededClock
+    entropy: SeededEntropy
+    engine: Engine
+    journal: SqlJournal
+    keys: KeyStore
+    release_keys: DemoKeys
+    staff: Mapping[str, Ed25519PrivateKey]
+
+    def people(self) -> dict[str, str]:
+        """Return the register of people: name to public key."""
+        return {name: key.public_key().public_bytes_raw().hex() for name, key in self.staff.items()}
+
+
+def _key(entropy: SeededEntropy, label: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(entropy.secret_bytes(32, label))
+
+
+def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
+    """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else."""
+    clock, entropy = SeededClock(DEMO_START), SeededEntropy(seed)
+    root = create_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE, entropy)
+    keys = KeyStore(folder / "keystore", root, entropy, "2022")
+    shelf = Shelf(folder / "shelf", keys)
+    return Workspace(
+        folder=folder,
+        clock=clock,
+        entropy=entropy,
+        engine=Engine(shelf, folder / "spill", n_threads),
+        journal=SqlJournal(folder / "caregate.sqlite", clock),
+        keys=keys,
+        release_keys=DemoKeys("caregate.demo", *(_key(entropy, f"signing {name}") for name in ("release", "log", "witness"))),
+        staff={name: _key(entropy, f"staff {name}") for name in STAFF},
+    )
