@@ -22,7 +22,7 @@ def require_ancestry(digest: str, journal: Journal) -> tuple[str, ...]:
     """
     logged = _logged_documents(journal)
     seen: dict[str, None] = {}
-    waiting = [(digest, len(logged) + 1)]
+    waiting = [(digest, max(logged.values(), default=0) + 1)]
     while waiting:
         current, child_place = waiting.pop()
         document = _require(current, child_place, journal, logged)

@@ -24,9 +24,9 @@ CLD = """
         p.number_fault as sent_number_reason, t.step as link_step, t.band as link_band,
         case when t.superseded then 'yes' else 'no' end as number_superseded,
         coalesce(i.registered_ccg, '') as registered_ccg, coalesce(a.ccg, '') as residence_ccg, a.lsoa as residence_lsoa,
-        cast(year(coalesce(i.date_of_birth, p.date_of_birth)) as integer) as birth_year,
-        cast(month(coalesce(i.date_of_birth, p.date_of_birth)) as integer) as birth_month,
-        coalesce(i.date_of_birth, p.date_of_birth) as birth
+        cast(year(coalesce(i.birth, p.date_of_birth)) as integer) as birth_year,
+        cast(month(coalesce(i.birth, p.date_of_birth)) as integer) as birth_month,
+        coalesce(i.birth, p.date_of_birth) as birth
     from all_rows r
     join persons p on p.la_code = r.la_code and p.la_person_unique_identifier = r.la_person_unique_identifier
     join traced t on t.rid = p.rid
