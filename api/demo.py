@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
-import os
 import resource
 import shutil
 import tempfile
@@ -12,6 +12,7 @@ import time
 import zipfile
 from dataclasses import dataclass, field
 from datetime import date
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,14 +22,19 @@ import pyrage
 from api.demo_requests import DemoRequest, demo_requests
 from api.wiring import Workspace, demo_workspace
 from audit.verifier import verify_folder
-from cld.canonical import canonical_bytes
 from cld.engine import Query
-from cld.errors import CLDError, Conflict, DisclosureRefused, PolicyRefused, SubmissionRejected
+from cld.errors import (
+    BadSignature,
+    Conflict,
+    DisclosureRefused,
+    InvariantBroken,
+    PolicyRefused,
+    SubmissionRejected,
+)
 from cld.journey import AcceptedSubmission, LinkedDataset
 from cld.places import Council, Participation, council_regions
 from cld.progress import Progress
 from cld.shelf import atomic_write
-from cld.tables import reference_rows
 from cld.vocabulary import Form
 from collection.accept import accept
 from collection.give_back import give_back
@@ -59,11 +65,7 @@ class _Run:
         self.seconds[stage] = round(time.monotonic() - started, 3)
 
 
-def _participations(folder: Path) -> dict[str, Participation]:
-    import csv  # noqa: PLC0415
-    from importlib.resources import files  # noqa: PLC0415
-
-    del folder
+def _participations() -> dict[str, Participation]:
     regions = council_regions()
     listed = csv.DictReader(files("synthetic").joinpath("councils.csv").read_text("utf-8").splitlines())
     made = {}
@@ -87,7 +89,7 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
     shutil.rmtree(scratch, ignore_errors=True)
     run = _Run(demo_workspace(out, seed=seed, n_threads=n_threads), england, progress)
     run.timed("synthetic", started)
-    participations = _participations(out)
+    participations = _participations()
     submissions = _accept_all(run, participations)
     linked = _link(run, submissions)
     linkage = _quality(run, submissions)
@@ -256,8 +258,6 @@ def open_package(package: Path, identity: Path, folder: Path) -> None:
 
     Raises: CLDError of the trust family if it does not open; one message for every cause.
     """
-    from cld.errors import BadSignature  # noqa: PLC0415
-
     try:
         key = pyrage.x25519.Identity.from_str(identity.read_text("utf-8").strip())
         content = pyrage.decrypt(package.read_bytes(), [key])
@@ -290,9 +290,9 @@ def _verify_all(run: _Run) -> None:
         if row["decision"] == "released":
             row["verified"] = verify_package(folder / row["package"], trust, folder / row["identity"], on)["ok"]
     released = [row for row in run.rows if row["decision"] == "released"]
-    if released:
-        run.seconds["tampered_refused"] = 1.0 if _tampered_fails(folder, released[0], trust, on) else 0.0
-        run.seconds.pop("tampered_refused")
+    if released and not _tampered_fails(folder, released[0], trust, on):
+        message = "A changed package still verified."
+        raise InvariantBroken(message)
     run.timed("verify", started)
 
 

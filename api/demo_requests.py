@@ -6,7 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from cld.catalogue import columns_of
-from cld.plan import Combined, ExtractPlan, Keep, Month, OutputColumn, Pseudonym, Registered, Resident, Submitted, Subset, TableOfCounts, TablePlan
+from cld.plan import (
+    Combined,
+    ExtractPlan,
+    Keep,
+    Month,
+    OutputColumn,
+    Pseudonym,
+    Registered,
+    Resident,
+    Submitted,
+    Subset,
+    TableOfCounts,
+    TablePlan,
+)
 from cld.vocabulary import ColumnRole, Form, Grain
 from extracts.approve import Agreement, Application
 
@@ -80,8 +93,8 @@ def _released() -> list[DemoRequest]:
     south_east = Subset(("901", "902"), "support of performance in one region")
     return [
         DemoRequest("Lincolnshire council", _ask(1, "CASSR", "503"), _plan(Form.PSEUDONYMISED, Submitted("503"), (own,), local_items=True)),
-        DemoRequest("NHS Oxfordshire CCG", _ask(2, "CCG", "10Q"), _plan(Form.PSEUDONYMISED, Resident("10Q"), _linked_tables(), **opted)),
-        DemoRequest("NHS Buckinghamshire CCG", _ask(3, "CCG", "14Y"), _plan(Form.PSEUDONYMISED, Registered("14Y"), _linked_tables(), **opted)),
+        DemoRequest("NHS Oxfordshire CCG", _ask(2, "CCG", "10Q"), _plan(Form.PSEUDONYMISED, Resident("10Q", ("901",)), _linked_tables(), **opted)),
+        DemoRequest("NHS Buckinghamshire CCG", _ask(3, "CCG", "14Y"), _plan(Form.PSEUDONYMISED, Registered("14Y", ("901", "902")), _linked_tables(), **opted)),
         DemoRequest("DHSC", _ask(4, "DHSC", "DHSC"), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
         DemoRequest("Processor for ADASS", _ask(5, "PROCESSOR", "processor", **contract), _plan(Form.ANONYMISED, south_east, (_people(*STANDARD),))),
         DemoRequest("Adult Social Care Research Unit", _ask(6, "RESEARCH-UNIT", "ASCRU", nihr_funded=True), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),

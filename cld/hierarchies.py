@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cld.errors import UnknownColumn
 from cld.engine import quote, text_literal
+from cld.errors import UnknownColumn
 
 __all__ = ["Hierarchy", "hierarchy_named"]
 

@@ -38,16 +38,18 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """People registered with a CCG's practices."""
+    """People registered with a CCG's practices, known to the councils named (all where none is)."""
 
     ccg: str
+    la_codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """People who live in a CCG's small areas."""
+    """People who live in a CCG's small areas, known to the councils named (all where none is)."""
 
     ccg: str
+    la_codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +218,10 @@ def _population_json(population: Population) -> dict[str, object]:
     match population:
         case Submitted(la_code):
             return {"is": "submitted", "la_code": la_code}
-        case Registered(ccg):
-            return {"is": "registered", "ccg": ccg}
-        case Resident(ccg):
-            return {"is": "resident", "ccg": ccg}
+        case Registered(ccg, la_codes):
+            return {"is": "registered", "ccg": ccg, "la_codes": list(la_codes)}
+        case Resident(ccg, la_codes):
+            return {"is": "resident", "ccg": ccg, "la_codes": list(la_codes)}
         case Combined():
             return {"is": "combined"}
         case Subset(la_codes, reason):
@@ -253,9 +255,9 @@ def _population_from(value: dict[str, Any]) -> Population:
         case "submitted":
             return Submitted(str(value["la_code"]))
         case "registered":
-            return Registered(str(value["ccg"]))
+            return Registered(str(value["ccg"]), tuple(map(str, value["la_codes"])))
         case "resident":
-            return Resident(str(value["ccg"]))
+            return Resident(str(value["ccg"]), tuple(map(str, value["la_codes"])))
         case "combined":
             return Combined()
         case "subset":

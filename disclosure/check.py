@@ -18,7 +18,13 @@ from cld.datasets import Anonymised
 from cld.engine import Engine, Query, Session
 from cld.errors import DisclosureRefused
 from cld.hierarchies import Hierarchy, hierarchy_named
-from cld.journey import CandidateExtract, CheckedExtract, Document, DocumentKind, released_dataset
+from cld.journey import (
+    CandidateExtract,
+    CheckedExtract,
+    Document,
+    DocumentKind,
+    released_dataset,
+)
 from cld.plan import ExtractPlan, Registered, Resident, TablePlan
 from cld.vocabulary import ColumnRole, Form, Grain
 from disclosure.rows import best_levels, generalised, row_risk

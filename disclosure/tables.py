@@ -13,7 +13,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import highspy
+import numpy as np
+from scipy.optimize import linprog
 
 from cld.errors import DisclosureRefused
 
@@ -80,18 +81,14 @@ def attack(shown: Mapping[Cell, str], limits: Limits) -> dict[Cell, tuple[int, i
     """
     cells = sorted(shown)
     place = {cell: number for number, cell in enumerate(cells)}
-    model = highspy.Highs()
-    model.silent()
-    model.setOptionValue("threads", 1)
-    for cell in cells:
-        low, high = _bounds(shown[cell], limits)
-        model.addVar(low, highspy.kHighsInf if high is None else high)
-    for equation in _equations(cells):
-        indices = [place[cell] for cell in equation]
-        signs = [-1.0, *[1.0] * (len(indices) - 1)]
-        model.addRow(0, 0, len(indices), indices, signs)
+    equations = _equations(cells)
+    matrix = np.zeros((len(equations), len(cells)))
+    for row, equation in enumerate(equations):
+        matrix[row, [place[cell] for cell in equation[1:]]] = 1.0
+        matrix[row, place[equation[0]]] -= 1.0
+    bounds = [_bounds(shown[cell], limits) for cell in cells]
     hidden = [cell for cell in cells if shown[cell] in (STAR, "")]
-    return {cell: _interval(model, place[cell]) for cell in hidden}
+    return {cell: _interval(matrix, bounds, place[cell]) for cell in hidden}
 
 
 def _equations(cells: list[Cell]) -> list[list[Cell]]:
@@ -101,17 +98,17 @@ def _equations(cells: list[Cell]) -> list[list[Cell]]:
     return [*across, *down]
 
 
-def _interval(model: highspy.Highs, column: int) -> tuple[int, int]:
+def _interval(matrix: np.ndarray, bounds: list[tuple[int, int | None]], column: int) -> tuple[int, int]:
+    """Solve for the least and the most that one cell can be, with HiGHS."""
     ends = []
-    for sense in (highspy.ObjSense.kMinimize, highspy.ObjSense.kMaximize):
-        model.changeColCost(column, 1.0)
-        model.changeObjectiveSense(sense)
-        model.run()
-        if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+    for sign in (1.0, -1.0):
+        cost = np.zeros(matrix.shape[1])
+        cost[column] = sign
+        found = linprog(cost, A_eq=matrix, b_eq=np.zeros(len(matrix)), bounds=bounds, method="highs")
+        if not found.success:
             message = "The attacker's programme has no answer in time."
             raise DisclosureRefused(message, ("intervals",), "What is not proven safe does not leave.")
-        ends.append(model.getObjectiveValue())
-        model.changeColCost(column, 0.0)
+        ends.append(sign * found.fun)
     return math.ceil(ends[0] - SLACK), math.floor(ends[1] + SLACK)
 
 

@@ -12,7 +12,10 @@ from datetime import date
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 
 from audit.journal import Event, Journal
 from cld.canonical import digest_of
@@ -108,7 +111,7 @@ def require_two(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, st
 def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
     """Say whether the plan's population is the recipient's own. Source: shared reading, 6(b) bullet 3."""
     match plan.population:
-        case Submitted(code) | Registered(code) | Resident(code):
+        case Submitted(code) | Registered(code, _) | Resident(code, _):
             return Coverage.OWN if code == body_code else Coverage.OTHER
         case Combined():
             return Coverage.COMBINED

@@ -18,8 +18,27 @@ from cld.datasets import Anonymised, Pseudonymised
 from cld.engine import Engine, Query, Session, quote, text_literal
 from cld.errors import InvariantBroken
 from cld.hierarchies import hierarchy_named
-from cld.journey import ApprovedPlan, CandidateExtract, Document, DocumentKind, LinkedDataset
-from cld.plan import Combined, ExtractPlan, Keep, Month, OutputColumn, Population, Pseudonym, Registered, Resident, Submitted, Subset, TablePlan
+from cld.journey import (
+    ApprovedPlan,
+    CandidateExtract,
+    Document,
+    DocumentKind,
+    LinkedDataset,
+)
+from cld.plan import (
+    Combined,
+    ExtractPlan,
+    Keep,
+    Month,
+    OutputColumn,
+    Population,
+    Pseudonym,
+    Registered,
+    Resident,
+    Submitted,
+    Subset,
+    TablePlan,
+)
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from keys.derivation import PseudonymDomain
@@ -42,10 +61,10 @@ def _chosen(population: Population) -> str:
     match population:
         case Submitted(la_code):
             return f"select distinct person_id from cld where la_code = {text_literal(la_code)}"  # noqa: S608 - codes of bodies
-        case Registered(ccg):
-            return f"select distinct person_id from cld where registered_ccg = {text_literal(ccg)}"  # noqa: S608
-        case Resident(ccg):
-            return f"select distinct person_id from cld where residence_ccg = {text_literal(ccg)}"  # noqa: S608
+        case Registered(ccg, la_codes):
+            return f"select distinct person_id from cld where registered_ccg = {text_literal(ccg)}{_known_to(la_codes)}"  # noqa: S608
+        case Resident(ccg, la_codes):
+            return f"select distinct person_id from cld where residence_ccg = {text_literal(ccg)}{_known_to(la_codes)}"  # noqa: S608
         case Combined():
             return "select distinct person_id from cld"
         case Subset(la_codes, _):
@@ -53,6 +72,11 @@ def _chosen(population: Population) -> str:
             return f"select distinct person_id from people where la_code in ({listed})"  # noqa: S608
         case _:
             assert_never(population)
+
+
+def _known_to(la_codes: tuple[str, ...]) -> str:
+    """Hold rows to the councils that a plan names."""
+    return f" and la_code in ({', '.join(text_literal(code) for code in la_codes)})" if la_codes else ""
 
 
 def _choose_people(session: Session, plan: ExtractPlan, opt_outs: Path) -> dict[str, int]:
@@ -82,7 +106,9 @@ def _source(table: TablePlan, plan: ExtractPlan) -> str:
     """The rows of a table: chosen people, events that touch the period; a council's own rows alone for a council."""
     own = ""
     if table.data_set == "cld" and isinstance(plan.population, Submitted):
-        own = f"and la_code = {text_literal(plan.population.la_code)}"
+        own = _known_to((plan.population.la_code,))
+    elif table.data_set == "cld" and isinstance(plan.population, Registered | Resident):
+        own = _known_to(plan.population.la_codes)
     started = {"cld": "event_start_date", "apc": "admission_date", "attendances": "arrival_date", "deaths": "date_of_death"}
     within = ""
     if table.data_set in started:
@@ -169,9 +195,12 @@ def build(
             query = _count_query(counts.dimensions)
             tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": people["n_chosen"]}
             texts.append(query.text)
-        overlaps = session.rows(
-            Query("select la_code, count(distinct person_id) from cld where person_id in (select person_id from chosen) group by all order by all", ("cld", "chosen"))
-        )
+        known = _known_to(plan.population.la_codes) if isinstance(plan.population, Registered | Resident) else ""
+        by_council = f"""
+            select la_code, count(distinct person_id) from cld where person_id in (select person_id from chosen) {known}
+            group by all order by all
+        """  # noqa: S608
+        overlaps = session.rows(Query(by_council, ("cld", "chosen")))
     body = {
         "people": people,
         "opt_outs_applied": plan.opt_outs_applied,

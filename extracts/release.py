@@ -27,7 +27,13 @@ from audit.verifier import MANIFEST, PAYLOAD_TYPE
 from cld.canonical import canonical_bytes, digest_of_bytes
 from cld.engine import Engine
 from cld.errors import AlreadyReleased, InvariantBroken
-from cld.journey import CheckedExtract, Document, DocumentKind, LinkedDataset, SignedRelease
+from cld.journey import (
+    CheckedExtract,
+    Document,
+    DocumentKind,
+    LinkedDataset,
+    SignedRelease,
+)
 from cld.plan import ExtractPlan
 from cld.vocabulary import Form
 from extracts.approve import Application, SignOff, require_allowed, require_two

@@ -16,13 +16,24 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import (
+    InvalidUnwrap,
+    aes_key_unwrap,
+    aes_key_wrap,
+)
 
 from cld.canonical import canonical_bytes
 from cld.clock import Entropy
 from cld.errors import Conflict, KeyDestroyed, KeyUnavailable
 from cld.shelf import atomic_write
-from keys.derivation import KEY_BYTES, PseudonymDomain, Secret, domain_key, key_encryption_key, pepper_of
+from keys.derivation import (
+    KEY_BYTES,
+    PseudonymDomain,
+    Secret,
+    domain_key,
+    key_encryption_key,
+    pepper_of,
+)
 
 __all__ = ["KeyState", "KeyStore", "create_root", "open_root"]
 
