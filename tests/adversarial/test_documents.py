@@ -1,0 +1,97 @@
+"""A document deleted, altered or taken out of the log stops the release; so does one person signing twice."""
+
+from __future__ import annotations
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from api.demo import verify_package
+from cld.errors import AlreadyReleased, NotSealed, SamePerson
+from extracts.release import trust_policy
+from tests.lib.journey import OpenJourney
+
+KINDS = ("AcceptedSubmission", "LinkedDataset", "ApprovedPlan", "CandidateExtract", "CheckedExtract")
+
+
+def nothing_left(journey: OpenJourney) -> bool:
+    folder = journey.space.folder / "released"
+    return not folder.exists() or not list(folder.iterdir())
+
+
+def test_release_is_refused_when_any_document_is_deleted_or_altered(journey: OpenJourney) -> None:
+    for kind in KINDS:
+        digest = journey.documents[kind]
+        kept = journey.space.journal.load(digest)
+        assert kept is not None
+        journey.in_database("delete from documents where digest = ?", digest)
+        with pytest.raises(NotSealed):
+            journey.release()
+        altered = kept.canonical().replace(b'"body":{', b'"body":{"altered":1,', 1)
+        journey.in_database("insert into documents values (?, ?)", digest, altered)
+        with pytest.raises(NotSealed):
+            journey.release()
+        journey.in_database("update documents set content = ? where digest = ?", kept.canonical(), digest)
+        assert nothing_left(journey)
+    journey.release()
+
+
+def test_release_is_refused_when_a_leaf_is_gone(journey: OpenJourney) -> None:
+    journey.in_database("delete from leaves where instr(cast(content as text), ?) > 0", journey.documents["LinkedDataset"])
+    with pytest.raises(NotSealed):
+        journey.release()
+    assert nothing_left(journey)
+
+
+def test_one_person_cannot_sign_twice(journey: OpenJourney) -> None:
+    with pytest.raises(SamePerson):
+        journey.release("releaser one", "releaser one")
+    assert nothing_left(journey)
+
+
+def test_a_release_leaves_once_and_a_lost_delivery_is_repeated_with_the_same_payload(journey: OpenJourney, tmp_path: Path) -> None:
+    signed, path = journey.release()
+    with pytest.raises(AlreadyReleased):
+        journey.release()
+    path.unlink()
+    again = journey.deliver(signed)
+    key, trust = tmp_path / "key", tmp_path / "trust"
+    key.write_text(str(journey.identity))
+    trust.write_text(trust_policy(journey.space.release_keys))
+    assert verify_package(again, trust, key, journey.space.clock.today())["ok"]
+
+
+def test_every_changed_or_added_or_missing_file_of_a_package_is_named(journey: OpenJourney, tmp_path: Path) -> None:
+    _, path = journey.release()
+    trust = tmp_path / "trust"
+    trust.write_text(trust_policy(journey.space.release_keys))
+    on = journey.space.clock.today()
+    with zipfile.ZipFile(BytesIO(pyrage.decrypt(path.read_bytes(), [journey.identity]))) as source:
+        names = source.namelist()
+        source.extractall(tmp_path / "opened")
+    opened = tmp_path / "opened"
+    assert verify_package(opened, trust, None, on)["ok"]
+    for name in names:
+        if name in ("verify.py", "trust-policy.txt"):
+            continue
+        content = (opened / name).read_bytes()
+        (opened / name).write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
+        assert not verify_package(opened, trust, None, on)["ok"], name
+        (opened / name).unlink()
+        assert not verify_package(opened, trust, None, on)["ok"], name
+        (opened / name).write_bytes(content)
+    (opened / "data" / "extra.csv").write_text("x")
+    assert not verify_package(opened, trust, None, on)["ok"]
+
+
+def test_a_package_signed_by_another_house_is_refused(journey: OpenJourney, tmp_path: Path) -> None:
+    _, path = journey.release()
+    key, trust = tmp_path / "key", tmp_path / "trust"
+    key.write_text(str(journey.identity))
+    for line in trust_policy(journey.space.release_keys).splitlines():
+        others = [other for other in trust_policy(journey.space.release_keys).splitlines() if other != line]
+        trust.write_text("\n".join(others))
+        assert not verify_package(path, trust, key, journey.space.clock.today())["ok"]

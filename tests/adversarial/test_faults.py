@@ -1,0 +1,86 @@
+"""Files that are not what they should be, and a machine that stops at any moment."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from api.demo import verify_package
+from api.wiring import demo_workspace
+from cld.errors import CLDError, SubmissionRejected, UnreadableFile
+from cld.places import Council, Participation
+from collection.accept import accept
+
+HEADER = "LA Code,LA Person Unique Identifier,NHS Number,First Name,Event Type,Event Start Date,Date of Birth"
+ROW = "503,P1,9434765919,Hildegard,Request,2021-01-01,1950-01-01"
+BAD_FILES = {
+    "empty": b"",
+    "binary": b"PK\x00\x01\x02\x00" * 50,
+    "utf-16": (HEADER + "\n" + ROW).encode("utf-16"),
+    "latin-1": (HEADER + "\n" + ROW.replace("Hildegard", "Zoé")).encode("latin-1"),
+    "cut inside a character": (HEADER + "\n" + ROW.replace("Hildegard", "Zoé")).encode()[: len(HEADER) + 1 + len("503,P1,9434765919,Zo") + 1],
+    "no header": (ROW + "\n" + ROW).encode(),
+    "missing columns": b"LA Code,NHS Number\n503,9434765919\n",
+    "a field of 100 MB": (HEADER + "\n503,P1,").encode() + b"x" * 100_000_000,
+    "another council's rows": (HEADER + "\n" + ROW.replace("503", "901")).encode(),
+}
+
+
+def try_to_accept(path: Path, folder: Path) -> None:
+    space = demo_workspace(folder, seed=1, n_threads=1)
+    council = Participation(Council("503", "E10000019", "Lincolnshire", ""), date(2020, 12, 7), None)
+    try:
+        accept(
+            path, council, engine=space.engine, journal=space.journal, tracer=lambda session: session,
+            today=space.clock.today(), synthetic_allowed=True, actor="officer",
+        )  # fmt: skip
+    finally:
+        space.journal.close()
+
+
+@pytest.mark.parametrize("fault", BAD_FILES)
+def test_a_faulty_file_is_refused_in_words_without_a_value_and_leaves_nothing(tmp_path: Path, fault: str) -> None:
+    path = tmp_path / "sent.csv"
+    path.write_bytes(BAD_FILES[fault])
+    with pytest.raises((UnreadableFile, SubmissionRejected)) as refusal:
+        try_to_accept(path, tmp_path / "workspace")
+    told = str(refusal.value)
+    assert refusal.value.remedy
+    assert not any(value in told for value in ("9434765919", "Hildegard", "Zo", "1950", "P1"))
+    assert not list((tmp_path / "workspace" / "shelf").rglob("*.sealed"))
+
+
+def test_a_workbook_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sent.xlsx"
+    path.write_bytes(b"not a workbook")
+    with pytest.raises(CLDError):
+        try_to_accept(path, tmp_path / "workspace")
+
+
+def run_killed(out: Path, after_seconds: float) -> None:
+    command = [sys.executable, "-c", "from api.entry import main; main()", "demo", "--out", str(out), "--people", "3000", "--seed", "5"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(after_seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_a_kill_at_any_moment_leaves_no_half_written_package(tmp_path: Path, is_long: bool) -> None:
+    """What stands under its final name after a kill is whole and verifies; the next run starts cleanly."""
+    moments, out = random.Random(11), tmp_path / "workspace"
+    for _ in range(100 if is_long else 4):
+        run_killed(out, moments.uniform(2.0, 12.0))
+        for package in (out / "released").glob("*.age") if (out / "released").exists() else ():
+            identity = out / "recipients" / package.name.replace(".zip.age", ".age-key")
+            assert verify_package(package, out / "trust-policy.txt", identity, date(2022, 3, 1))["ok"]
+    command = [sys.executable, "-c", "from api.entry import main; main()", "demo", "--out", str(out), "--people", "3000", "--json"]
+    finished = subprocess.run(command, capture_output=True, check=True)
+    assert {row["decision"] for row in json.loads(finished.stdout)["rows"]} == {"released", "refused"}

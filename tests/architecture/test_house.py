@@ -1,0 +1,51 @@
+"""The house: import contracts, street doors, docstrings."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("cld", "audit", "collection", "linkage", "disclosure", "keys", "policies", "extracts", "api", "synthetic")
+STREET_DOORS = {"extracts/release.py": {"release", "deliver"}, "collection/give_back.py": {"give_back"}}
+WRITERS_OUT = {"seal_folder", "give_back"}
+
+
+def modules() -> list[Path]:
+    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def test_imports_run_downwards_only() -> None:
+    found = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+def test_every_public_name_has_a_docstring_and_types() -> None:
+    faults = []
+    for path in modules():
+        tree = ast.parse(path.read_text("utf-8"))
+        if not ast.get_docstring(tree):
+            faults.append(f"{path}: module")
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                if not ast.get_docstring(node):
+                    faults.append(f"{path}: {node.name}")
+                if isinstance(node, ast.FunctionDef) and (node.returns is None or any(a.annotation is None for a in node.args.args)):
+                    faults.append(f"{path}: types of {node.name}")
+    assert not faults
+
+
+def test_only_the_street_doors_seal_a_package_or_give_back() -> None:
+    callers = set()
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in WRITERS_OUT:
+                callers.add(path.relative_to(ROOT).as_posix())
+    assert callers == {"extracts/release.py", "api/demo.py"}
+
+
+def test_nothing_speaks_of_publishing_outside_policy() -> None:
+    names = {node.name for path in modules() for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)}
+    assert not [name for name in names if "publish" in name]

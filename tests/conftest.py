@@ -1,0 +1,36 @@
+"""What the tests share: one small demo, and one journey held open with its documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from api.demo import run_demo
+from cld.progress import Silent
+from tests.lib.journey import OpenJourney, open_journey
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --long: the long forms of generative and fault tests."""
+    parser.addoption("--long", action="store_true", help="run the long forms")
+
+
+@pytest.fixture(scope="session")
+def is_long(request: pytest.FixtureRequest) -> bool:
+    """Say whether the long forms run."""
+    return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished demo of 6,000 people."""
+    out = tmp_path_factory.mktemp("demo") / "workspace"
+    run_demo(out, n_people=6_000, seed=7, n_threads=2, progress=Silent())
+    return out
+
+
+@pytest.fixture
+def journey(tmp_path: Path) -> OpenJourney:
+    """A journey up to the checked extract of one council, nothing released yet."""
+    return open_journey(tmp_path)
