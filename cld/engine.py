@@ -91,6 +91,7 @@ class Engine:
                 "autoload_known_extensions": False,
             }
         )
+        connection.execute("set enable_progress_bar = false")
         try:
             yield Session(connection, self.shelf)
         finally:

@@ -58,13 +58,17 @@ def train(session: Session) -> Model:
     """Estimate the model from ``records`` and the index: u on random pairs, m on pairs that share a number."""
     n_index = int(str(session.rows(Query("select count(*) from person_faces", ("person_faces",)))[0][0]))
     session.table("numbered_faces", Query("select row_number() over (order by person_id) - 1 as n, * from person_faces", ("person_faces",)))
-    drawn = f"""
-        select {GAMMAS} from range({min(SAMPLE, n_index * 20)}) d
-        join numbered_faces r on r.n = hash(d.range, 'left') % {max(n_index, 1)}
-        join numbered_faces f on f.n = hash(d.range, 'right') % {max(n_index, 1)}
-        where r.n <> f.n
+    ends = f"""
+        select cast(hash(range, 'left') % {max(n_index, 1)} as bigint) as left_n,
+            cast(hash(range, 'right') % {max(n_index, 1)} as bigint) as right_n
+        from range({min(SAMPLE, n_index * 20)})
     """  # noqa: S608
-    u = _level_counts(session, drawn, ("numbered_faces",))
+    session.table("drawn_ends", Query(ends))
+    # one side at a time, so that the planner never crosses the two sides of the sample
+    session.table("drawn_left", Query("select f.*, d.right_n from drawn_ends d join numbered_faces f on f.n = d.left_n where left_n <> right_n", ("drawn_ends", "numbered_faces")))
+    pairs = f"select {GAMMAS} from drawn_left r join numbered_faces f on f.n = r.right_n"  # noqa: S608
+    session.table("drawn", Query(pairs, ("drawn_left", "numbered_faces")))
+    u = _level_counts(session, "select * from drawn", ("drawn",))
     shared = f"select {GAMMAS} from records r join person_faces f on f.person_id = r.number"  # noqa: S608
     names = ", ".join(LEVELS)
     counted = session.rows(Query(f"select {names}, count(*) from ({shared}) group by all order by all", ("records", "person_faces")))  # noqa: S608
