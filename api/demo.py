@@ -39,7 +39,7 @@ from cld.vocabulary import Form
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
-from extracts.approve import approve, decision_on, digest_to_sign, sign_off
+from extracts.approve import approve, digest_to_sign, receive, sign_off
 from extracts.build import build
 from extracts.release import Recipient, release, trust_policy
 from linkage.link import link
@@ -72,7 +72,9 @@ def _participations() -> dict[str, Participation]:
     for row in listed:
         name, region = regions[row["ons_code"]]
         local = (LOCAL_ITEM,) if row["la_code"] == "503" else ()
-        made[row["la_code"]] = Participation(Council(row["la_code"], row["ons_code"], name, region), date(2020, 12, 7), None, local)
+        made[row["la_code"]] = Participation(
+            Council(row["la_code"], row["ons_code"], name, region), date(2020, 12, 7), None, local
+        )
     return made
 
 
@@ -128,8 +130,23 @@ def _accept_all(run: _Run, participations: dict[str, Participation]) -> tuple[Ac
             sent.path, participations[sent.la_code], engine=space.engine, journal=space.journal, today=space.clock.today(),
             tracer=lambda session: trace_persons(session, index), synthetic_allowed=True, actor="collection officer",
         )  # fmt: skip
-        decision = decide({"action": "give_back", "body": "CASSR", "submitted_by_recipient": True, "on": space.clock.today().isoformat()})
-        give_back(submission, space.folder / "given-back", to_la_code=sent.la_code, allowed=decision.allowed, engine=space.engine, journal=space.journal, actor="collection officer")
+        decision = decide(
+            {
+                "action": "give_back",
+                "body": "CASSR",
+                "submitted_by_recipient": True,
+                "on": space.clock.today().isoformat(),
+            }
+        )
+        give_back(
+            submission,
+            space.folder / "given-back",
+            to_la_code=sent.la_code,
+            allowed=decision.allowed,
+            engine=space.engine,
+            journal=space.journal,
+            actor="collection officer",
+        )
         accepted.append(submission)
     _refuse_outsider(run)
     run.timed("accept", started)
@@ -146,7 +163,15 @@ def _refuse_outsider(run: _Run) -> None:
             tracer=lambda session: session, synthetic_allowed=True, actor="collection officer",
         )  # fmt: skip
     except SubmissionRejected as refusal:
-        run.rows.append(_row("West Sussex council (file sent, not taking part)", "identifiable", ["cld"], "refused", list(refusal.reasons)))
+        run.rows.append(
+            _row(
+                "West Sussex council (file sent, not taking part)",
+                "identifiable",
+                ["cld"],
+                "refused",
+                list(refusal.reasons),
+            )
+        )
 
 
 def _link(run: _Run, submissions: tuple[AcceptedSubmission, ...]) -> LinkedDataset:
@@ -172,10 +197,17 @@ def _quality(run: _Run, submissions: tuple[AcceptedSubmission, ...]) -> dict[str
         session.read_file("truth", run.england.truth / "clients.csv")
         for place, submission in enumerate(submissions):
             session.attach(f"p{place}", submission.persons)
-        union = " union all ".join(f"select la_code, la_person_unique_identifier, person_id from p{place}" for place in range(len(submissions)))  # noqa: S608
+        union = " union all ".join(
+            f"select la_code, la_person_unique_identifier, person_id from p{place}" for place in range(len(submissions))
+        )  # noqa: S608
         session.table("persons", Query(union))
         answers = {}
-        for name, by in (("all", "'all'"), ("by_council", "la_code"), ("by_tradition", "tradition"), ("by_age_band", "age_band")):
+        for name, by in (
+            ("all", "'all'"),
+            ("by_council", "la_code"),
+            ("by_tradition", "tradition"),
+            ("by_age_band", "age_band"),
+        ):
             rows = session.rows(Query(QUALITY.replace("{by}", by), ("persons", "truth")))
             answers[name] = {str(key): _rates(*(int(str(v)) for v in values)) for key, *values in rows}
     return {**answers["all"].get("all", {}), **{name: found for name, found in answers.items() if name != "all"}}
@@ -190,9 +222,19 @@ def _rates(n_persons: int, n_linked: int, n_right: int, n_true: int) -> dict[str
     }
 
 
-def _row(recipient: str, form: str, data_sets: list[str], decision: str, clauses: list[str], **more: object) -> dict[str, Any]:
+def _row(
+    recipient: str, form: str, data_sets: list[str], decision: str, clauses: list[str], **more: object
+) -> dict[str, Any]:
     base: dict[str, Any] = dict.fromkeys(("n_rows", "n_persons", "smallest_class", "n_hidden_cells", "digest"))
-    return {"recipient": recipient, "form": form, "datasets": data_sets, "decision": decision, "clauses": clauses, **base, **more}
+    return {
+        "recipient": recipient,
+        "form": form,
+        "datasets": data_sets,
+        "decision": decision,
+        "clauses": clauses,
+        **base,
+        **more,
+    }
 
 
 def _requests(run: _Run, linked: LinkedDataset, regions: dict[str, str]) -> None:
@@ -215,15 +257,27 @@ def _refusal(request: DemoRequest, clauses: list[str]) -> dict[str, Any]:
 def _release_one(run: _Run, request: DemoRequest, linked: LinkedDataset, regions: dict[str, str]) -> dict[str, Any]:
     space, application, plan = run.workspace, request.application, request.plan
     today, people = space.clock.today(), space.people()
-    digest = digest_to_sign(application, plan, decision_on(application, plan, today, checked=True))
+    decision = receive(application, plan, request.recipient, today=today, journal=space.journal)
+    digest = digest_to_sign(application, plan, decision)
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
     candidate = build(
         approved, application, plan, linked, engine=space.engine, journal=space.journal, keys=space.keys,
         opt_outs=run.england.nhs / "opt_outs.parquet", today=today, actor="operator",
     )  # fmt: skip
-    checked = check(candidate, plan, profile_named(plan.profile, today), regions=regions, engine=space.engine, journal=space.journal, actor="operator")
-    final = tuple(sign_off(name, space.staff[name], checked.document.digest) for name in ("releaser one", "releaser two"))
+    checked = check(
+        candidate,
+        plan,
+        profile_named(plan.profile, today),
+        regions=regions,
+        engine=space.engine,
+        journal=space.journal,
+        actor="operator",
+        application=application.reference,
+    )
+    final = tuple(
+        sign_off(name, space.staff[name], checked.document.digest) for name in ("releaser one", "releaser two")
+    )
     identity, recipient = _recipient(space, request)
     signed, package = release(
         checked, application, plan, linked, final, recipient=recipient, people=people, today=today, engine=space.engine,
@@ -314,9 +368,34 @@ def _index(summary: dict[str, Any]) -> str:
     lines = []
     for row in summary["rows"]:
         link_to = f'<a href="{html.escape(row["package"])}">package</a>' if row.get("package") else ""
-        cells = (row["recipient"], row["form"], ", ".join(row["datasets"]), row["n_rows"], row["n_persons"], row["smallest_class"], row["n_hidden_cells"], row["decision"], "; ".join(row["clauses"]))
-        lines.append("<tr>" + "".join(f"<td>{html.escape('' if c is None else str(c))}</td>" for c in cells) + f"<td>{link_to}</td></tr>")
-    heads = ("Recipient", "Form", "Data sets", "Rows", "People", "Smallest class", "Hidden cells", "Decision", "Clauses", "Package")
+        cells = (
+            row["recipient"],
+            row["form"],
+            ", ".join(row["datasets"]),
+            row["n_rows"],
+            row["n_persons"],
+            row["smallest_class"],
+            row["n_hidden_cells"],
+            row["decision"],
+            "; ".join(row["clauses"]),
+        )
+        lines.append(
+            "<tr>"
+            + "".join(f"<td>{html.escape('' if c is None else str(c))}</td>" for c in cells)
+            + f"<td>{link_to}</td></tr>"
+        )
+    heads = (
+        "Recipient",
+        "Form",
+        "Data sets",
+        "Rows",
+        "People",
+        "Smallest class",
+        "Hidden cells",
+        "Decision",
+        "Clauses",
+        "Package",
+    )
     head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     quality = f"precision {summary['linkage'].get('precision')}, recall {summary['linkage'].get('recall')}"
     return (

@@ -26,7 +26,13 @@ from extracts.approve import Agreement, Application
 __all__ = ["DemoRequest", "demo_requests"]
 
 START, END = date(2021, 1, 1), date(2021, 12, 31)
-KEEP_OUT = ("reporting_period_start_date", "reporting_period_end_date", "age_years", "gp_practice_name", "gp_practice_code")
+KEEP_OUT = (
+    "reporting_period_start_date",
+    "reporting_period_end_date",
+    "age_years",
+    "gp_practice_name",
+    "gp_practice_code",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,26 @@ def _people(*names: str) -> TablePlan:
     return TablePlan("people", Grain.PERSON, (keyed, *(OutputColumn(name, name, Keep()) for name in names)))
 
 
-STANDARD = ("age_years", "gender", "ethnicity", "la_code", "primary_support_reason", "service_group", "n_admissions_band", "n_attendances_band", "died_in_period")
+STANDARD = (
+    "age_years",
+    "gender",
+    "ethnicity",
+    "la_code",
+    "primary_support_reason",
+    "service_group",
+    "n_admissions_band",
+    "n_attendances_band",
+    "died_in_period",
+)
 
 
-def _plan(form: Form, population: object, tables: tuple[TablePlan, ...] = (), counts: tuple[TableOfCounts, ...] = (), **more: object) -> ExtractPlan:
+def _plan(
+    form: Form,
+    population: object,
+    tables: tuple[TablePlan, ...] = (),
+    counts: tuple[TableOfCounts, ...] = (),
+    **more: object,
+) -> ExtractPlan:
     base = ExtractPlan(
         form=form, population=population, tables=tables, counts=counts, period_start=START, period_end=END,  # type: ignore[arg-type]
         family="cld-linked", profile="caregate", local_items=False, opt_outs_applied=False, opt_out_reason="no confidential data flows",
@@ -92,33 +114,79 @@ def _released() -> list[DemoRequest]:
     contract = {"acting_for": "ADASS", "processor_contract_to": date(2022, 12, 31)}
     south_east = Subset(("901", "902"), "support of performance in one region")
     return [
-        DemoRequest("Lincolnshire council", _ask(1, "CASSR", "503"), _plan(Form.PSEUDONYMISED, Submitted("503"), (own,), local_items=True)),
-        DemoRequest("NHS Oxfordshire CCG", _ask(2, "CCG", "10Q"), _plan(Form.PSEUDONYMISED, Resident("10Q", ("901",)), _linked_tables(), **opted)),
-        DemoRequest("NHS Buckinghamshire CCG", _ask(3, "CCG", "14Y"), _plan(Form.PSEUDONYMISED, Registered("14Y", ("901", "902")), _linked_tables(), **opted)),
+        DemoRequest(
+            "Lincolnshire council",
+            _ask(1, "CASSR", "503"),
+            _plan(Form.PSEUDONYMISED, Submitted("503"), (own,), local_items=True),
+        ),
+        DemoRequest(
+            "NHS Oxfordshire CCG",
+            _ask(2, "CCG", "10Q"),
+            _plan(Form.PSEUDONYMISED, Resident("10Q", ("901",)), _linked_tables(), **opted),
+        ),
+        DemoRequest(
+            "NHS Buckinghamshire CCG",
+            _ask(3, "CCG", "14Y"),
+            _plan(Form.PSEUDONYMISED, Registered("14Y", ("901", "902")), _linked_tables(), **opted),
+        ),
         DemoRequest("DHSC", _ask(4, "DHSC", "DHSC"), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
-        DemoRequest("Processor for ADASS", _ask(5, "PROCESSOR", "processor", **contract), _plan(Form.ANONYMISED, south_east, (_people(*STANDARD),))),
-        DemoRequest("Adult Social Care Research Unit", _ask(6, "RESEARCH-UNIT", "ASCRU", nihr_funded=True), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
-        DemoRequest("Derbyshire council, benchmarking", _ask(7, "CASSR", "907"), _plan(Form.AGGREGATE, Combined(), counts=(TableOfCounts("persons_by_council_age", ("la_code", "age_years")),))),
+        DemoRequest(
+            "Processor for ADASS",
+            _ask(5, "PROCESSOR", "processor", **contract),
+            _plan(Form.ANONYMISED, south_east, (_people(*STANDARD),)),
+        ),
+        DemoRequest(
+            "Adult Social Care Research Unit",
+            _ask(6, "RESEARCH-UNIT", "ASCRU", nihr_funded=True),
+            _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),)),
+        ),
+        DemoRequest(
+            "Derbyshire council, benchmarking",
+            _ask(7, "CASSR", "907"),
+            _plan(
+                Form.AGGREGATE, Combined(), counts=(TableOfCounts("persons_by_council_age", ("la_code", "age_years")),)
+            ),
+        ),
     ]
 
 
 def _refused() -> list[DemoRequest]:
     anonymised = _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))
-    aggregate = _plan(Form.AGGREGATE, Combined(), counts=(TableOfCounts("persons_by_council_age", ("la_code", "age_years")),))
+    aggregate = _plan(
+        Form.AGGREGATE, Combined(), counts=(TableOfCounts("persons_by_council_age", ("la_code", "age_years")),)
+    )
     cld = TablePlan("cld", Grain.EVENT, _columns("cld", council_ids=False))
     expired = Agreement("DARS-NIC-100015-A1B2C", date(2020, 12, 7), date(2021, 12, 6), signed=True)
     fine = _people("age_years", "gender", "ethnicity", "la_code", "primary_support_reason")
-    too_fine = _plan(Form.ANONYMISED, Combined(), (fine,), fixed_levels=(("age_years", 0), ("ethnicity", 0), ("la_code", 0)))
+    too_fine = _plan(
+        Form.ANONYMISED, Combined(), (fine,), fixed_levels=(("age_years", 0), ("ethnicity", 0), ("la_code", 0))
+    )
     return [
         DemoRequest("The public (tables on a website)", _ask(11, "OTHER", "public", action="publish"), aggregate),
         DemoRequest("DHSC, pseudonymised", _ask(12, "DHSC", "DHSC"), _plan(Form.PSEUDONYMISED, Combined(), (cld,))),
         DemoRequest("Care Quality Commission", _ask(13, "CQC", "CQC"), anonymised),
-        DemoRequest("Processor for ADASS, the whole combined set", _ask(14, "PROCESSOR", "processor", acting_for="ADASS", processor_contract_to=date(2022, 12, 31)), anonymised),
-        DemoRequest("NHS Lincolnshire CCG, agreement expired", _ask(15, "CCG", "71E", agreement=expired), _plan(Form.PSEUDONYMISED, Resident("71E"), (cld,))),
-        DemoRequest("NHS Oxfordshire CCG, a neighbour's people", _ask(16, "CCG", "10Q"), _plan(Form.PSEUDONYMISED, Resident("14Y"), (cld,))),
-        DemoRequest("Research body without NIHR funding or joint approval", _ask(17, "RESEARCH-UNIT", "unit"), anonymised),
+        DemoRequest(
+            "Processor for ADASS, the whole combined set",
+            _ask(14, "PROCESSOR", "processor", acting_for="ADASS", processor_contract_to=date(2022, 12, 31)),
+            anonymised,
+        ),
+        DemoRequest(
+            "NHS Lincolnshire CCG, agreement expired",
+            _ask(15, "CCG", "71E", agreement=expired),
+            _plan(Form.PSEUDONYMISED, Resident("71E"), (cld,)),
+        ),
+        DemoRequest(
+            "NHS Oxfordshire CCG, a neighbour's people",
+            _ask(16, "CCG", "10Q"),
+            _plan(Form.PSEUDONYMISED, Resident("14Y"), (cld,)),
+        ),
+        DemoRequest(
+            "Research body without NIHR funding or joint approval", _ask(17, "RESEARCH-UNIT", "unit"), anonymised
+        ),
         DemoRequest("DHSC, detail that singles people out", _ask(18, "DHSC", "DHSC"), too_fine),
-        DemoRequest("A general practitioner, re-identification", _ask(19, "OTHER", "GP", action="reidentify"), anonymised),
+        DemoRequest(
+            "A general practitioner, re-identification", _ask(19, "OTHER", "GP", action="reidentify"), anonymised
+        ),
     ]
 
 

@@ -47,14 +47,20 @@ def demo(
         return
     for row in summary["rows"]:
         number = lambda name, row=row: "-" if row[name] is None else str(row[name])  # noqa: E731
-        sys.stdout.write(f"{row['decision']:<9} {row['recipient'][:52]:<52} {row['form']:<14} rows {number('n_rows'):>7} people {number('n_persons'):>6} k {number('smallest_class'):>4} hidden {number('n_hidden_cells'):>3}\n")
+        sys.stdout.write(
+            f"{row['decision']:<9} {row['recipient'][:52]:<52} {row['form']:<14} rows {number('n_rows'):>7} people {number('n_persons'):>6} k {number('smallest_class'):>4} hidden {number('n_hidden_cells'):>3}\n"
+        )
         sys.stdout.write(f"          {'; '.join(row['clauses'])}\n")
         if row["digest"]:
-            sys.stdout.write(f"          {row['digest']}  {row['package']}  verified: {'yes' if row['verified'] else 'NO'}\n")
+            sys.stdout.write(
+                f"          {row['digest']}  {row['package']}  verified: {'yes' if row['verified'] else 'NO'}\n"
+            )
         if row.get("one_byte_changed"):
             sys.stdout.write(f"          one byte changed, refused: {'; '.join(row['one_byte_changed'])}\n")
     found = summary["linkage"]
-    sys.stdout.write(f"linkage: precision {found['precision']}, recall {found['recall']} of {found['n_persons']} council ids; {summary['seconds']['total']} s\n")
+    sys.stdout.write(
+        f"linkage: precision {found['precision']}, recall {found['recall']} of {found['n_persons']} council ids; {summary['seconds']['total']} s\n"
+    )
     sys.stdout.write(f"open {out / 'index.html'}\n")
 
 
@@ -81,7 +87,9 @@ def verify(
 
 
 @policy_app.command("decide")
-def policy_decide(requests: Annotated[Path, typer.Argument(help="Requests, one JSON object a line.")], as_json: Json = False) -> None:
+def policy_decide(
+    requests: Annotated[Path, typer.Argument(help="Requests, one JSON object a line.")], as_json: Json = False
+) -> None:
     """Answer requests: one decision a line, in order."""
     from policies.decide import decision_lines  # noqa: PLC0415
 

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine as Database
 
+from api.database import open_database
 from api.journal import SqlJournal
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
@@ -40,6 +42,7 @@ class Workspace:
     clock: SeededClock
     entropy: SeededEntropy
     engine: Engine
+    database: Database
     journal: SqlJournal
     keys: KeyStore
     release_keys: DemoKeys
@@ -60,13 +63,17 @@ def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     root = create_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE, entropy)
     keys = KeyStore(folder / "keystore", root, entropy, "2022")
     shelf = Shelf(folder / "shelf", keys)
+    database = open_database(folder / "caregate.sqlite")
     return Workspace(
         folder=folder,
         clock=clock,
         entropy=entropy,
         engine=Engine(shelf, folder / "spill", n_threads),
-        journal=SqlJournal(folder / "caregate.sqlite", clock),
+        database=database,
+        journal=SqlJournal(database, clock),
         keys=keys,
-        release_keys=DemoKeys("caregate.demo", *(_key(entropy, f"signing {name}") for name in ("release", "log", "witness"))),
+        release_keys=DemoKeys(
+            "caregate.demo", *(_key(entropy, f"signing {name}") for name in ("release", "log", "witness"))
+        ),
         staff={name: _key(entropy, f"staff {name}") for name in STAFF},
     )

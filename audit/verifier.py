@@ -192,13 +192,27 @@ def verify_folder(folder: Path, policy: str, on: date) -> dict[str, Any]:
     def run(name: str, action: Any) -> Any:  # noqa: ANN401
         try:
             found = action()
-            checks.append({"number": len(checks) + 1, "name": name, "result": "passed", "reason": found if isinstance(found, str) else ""})
+            checks.append(
+                {
+                    "number": len(checks) + 1,
+                    "name": name,
+                    "result": "passed",
+                    "reason": found if isinstance(found, str) else "",
+                }
+            )
         except Failed as fault:
             found = None
             checks.append({"number": len(checks) + 1, "name": name, "result": "failed", "reason": str(fault)})
         except (OSError, ValueError, KeyError, TypeError):
             found = None
-            checks.append({"number": len(checks) + 1, "name": name, "result": "not possible", "reason": "what it rests on is missing"})
+            checks.append(
+                {
+                    "number": len(checks) + 1,
+                    "name": name,
+                    "result": "not possible",
+                    "reason": "what it rests on is missing",
+                }
+            )
         return found
 
     run("the manifest lists every file and no other", lambda: _files_listed(folder))
@@ -212,7 +226,11 @@ def verify_folder(folder: Path, policy: str, on: date) -> dict[str, Any]:
     run("the checkpoint is signed by a witness", lambda: _note_signed(held["proof"], trust["witness"]))
     run("row counts agree with the dictionary", lambda: _rows_agree(folder))
     until = held["statement"][0]["predicate"]["agreement_to"] if held["statement"] else "0001-01-01"
-    return {"ok": all(check["result"] == "passed" for check in checks), "in_force": on <= date.fromisoformat(until), "checks": checks}
+    return {
+        "ok": all(check["result"] == "passed" for check in checks),
+        "in_force": on <= date.fromisoformat(until),
+        "checks": checks,
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -14,7 +14,15 @@ from cld.errors import UnknownColumn
 __all__ = ["Hierarchy", "hierarchy_named"]
 
 ALL = "'*'"
-AGE_BANDS = ((18, "Under 18"), (25, "18 to 24"), (45, "25 to 44"), (65, "45 to 64"), (75, "65 to 74"), (85, "75 to 84"), (95, "85 to 94"))
+AGE_BANDS = (
+    (18, "Under 18"),
+    (25, "18 to 24"),
+    (45, "25 to 44"),
+    (65, "45 to 64"),
+    (75, "65 to 74"),
+    (85, "75 to 84"),
+    (95, "85 to 94"),
+)
 WORKING_AGE = ((18, "Under 18"), (65, "18 to 64"))
 
 
@@ -57,7 +65,9 @@ _HIERARCHIES = {
         ("{c}", _five_years(), _bands(AGE_BANDS, "95 and above"), _bands(WORKING_AGE, "65 and above"), ALL),
     ),
     "gender": Hierarchy("gender", ("as recorded", "all"), ("coalesce({c}, 'Unknown')", ALL)),
-    "ethnicity": Hierarchy("ethnicity", ("as recorded", "group", "all"), ("coalesce({c}, 'Unknown')", _before_colon(), ALL)),
+    "ethnicity": Hierarchy(
+        "ethnicity", ("as recorded", "group", "all"), ("coalesce({c}, 'Unknown')", _before_colon(), ALL)
+    ),
     "support_reason": Hierarchy(
         "support_reason", ("as recorded", "group", "all"), ("coalesce({c}, 'Unknown')", _before_colon(), ALL)
     ),

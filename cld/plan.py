@@ -297,7 +297,9 @@ def _plan_from(value: dict[str, Any]) -> ExtractPlan:
         form=Form(value["form"]),
         population=_population_from(value["population"]),
         tables=tuple(_table_from(table) for table in value["tables"]),
-        counts=tuple(TableOfCounts(str(table["name"]), tuple(map(str, table["dimensions"]))) for table in value["counts"]),
+        counts=tuple(
+            TableOfCounts(str(table["name"]), tuple(map(str, table["dimensions"]))) for table in value["counts"]
+        ),
         period_start=date.fromisoformat(str(value["period_start"])),
         period_end=date.fromisoformat(str(value["period_end"])),
         family=str(value["family"]),

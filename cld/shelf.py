@@ -127,7 +127,9 @@ class Shelf:
 
     def place(self, dataset: Dataset[Z]) -> Path:
         """Return the file of a dataset. Encrypted tables differ by key, so the key's id is in their name."""
-        name = f"{dataset.digest}-{dataset.key_id}.sealed" if dataset.zone is Identified else f"{dataset.digest}.parquet"
+        name = (
+            f"{dataset.digest}-{dataset.key_id}.sealed" if dataset.zone is Identified else f"{dataset.digest}.parquet"
+        )
         return self._folder(dataset.zone) / name
 
     def _folder(self, zone: type[Zone]) -> Path:

@@ -63,7 +63,9 @@ def accept(
     """
     council = participation.council
     if not participation.is_open_on(today):
-        journal.record(Event("submission refused", actor, "officer", {"la_code": council.la_code, "reason": "not participating"}))
+        journal.record(
+            Event("submission refused", actor, "officer", {"la_code": council.la_code, "reason": "not participating"})
+        )
         message = f"Council {council.la_code} does not take part on {today.isoformat()}."
         raise SubmissionRejected(message, ("Direction 3, bullet 1",), "Ask for its participation to be recorded first.")
     with engine.session() as session:
@@ -133,7 +135,9 @@ def _store(session: Session, la_code: str, read: ReadFile) -> dict[str, object]:
         "columns_set_aside": len(read.set_aside),
         "columns_absent": list(read.absent),
         "findings": _counts(session, "select rule, count(*) from faults group by all order by all", ("faults",)),
-        "trace_outcomes": _counts(session, "select outcome, count(*) from traced group by all order by all", ("traced",)),
+        "trace_outcomes": _counts(
+            session, "select outcome, count(*) from traced group by all order by all", ("traced",)
+        ),
         "trace_steps": _counts(session, "select step, count(*) from traced group by all order by all", ("traced",)),
         "rows": session.store(Query("select * from kept order by row_number", ("kept",)), Identified).as_json(),
         "persons": session.store(Query(joined, ("persons", "traced")), Identified).as_json(),

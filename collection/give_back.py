@@ -28,7 +28,14 @@ NUMBERS = """
 
 
 def give_back(
-    submission: AcceptedSubmission, folder: Path, *, to_la_code: str, allowed: bool, engine: Engine, journal: Journal, actor: str
+    submission: AcceptedSubmission,
+    folder: Path,
+    *,
+    to_la_code: str,
+    allowed: bool,
+    engine: Engine,
+    journal: Journal,
+    actor: str,
 ) -> dict[str, int]:
     """Write a council's numbers and findings under ``folder`` and return counts by outcome.
 
@@ -39,18 +46,24 @@ def give_back(
         journal.record(Event("give back refused", actor, "officer", {"la_code": to_la_code}))
         message = "Numbers and findings go back only to the council that sent the rows."
         raise PolicyRefused(message, ("Direction 3, bullets 2 and 3",))
-    journal.record(Event("give back", actor, "officer", {"la_code": to_la_code, "submission": submission.document.digest}))
+    journal.record(
+        Event("give back", actor, "officer", {"la_code": to_la_code, "submission": submission.document.digest})
+    )
     place = folder / to_la_code
     with engine.session() as session:
         session.attach("persons", submission.persons)
         session.attach("faults", submission.findings)
         session.export(Query(NUMBERS, ("persons",)), place / "nhs-numbers.csv")
         cases = " ".join(f"when {text_literal(rule['code'])} then {text_literal(rule['mend'])}" for rule in rules())
-        severities = " ".join(f"when {text_literal(rule['code'])} then {text_literal(rule['severity'])}" for rule in rules())
+        severities = " ".join(
+            f"when {text_literal(rule['code'])} then {text_literal(rule['severity'])}" for rule in rules()
+        )
         findings = f"""
             select row_number, column_name, rule, case rule {severities} end as severity, case rule {cases} end as how_to_mend
             from faults order by row_number, column_name, rule
         """  # noqa: S608
         session.export(Query(findings, ("faults",)), place / "findings.csv")
-        counted = session.rows(Query(f"select outcome, count(*) from ({NUMBERS}) group by all order by all", ("persons",)))  # noqa: S608
+        counted = session.rows(
+            Query(f"select outcome, count(*) from ({NUMBERS}) group by all order by all", ("persons",))
+        )  # noqa: S608
     return {str(outcome): int(str(count)) for outcome, count in counted}

@@ -75,7 +75,9 @@ def _read_workbook(session: Session, path: Path) -> None:
     if len(rows) < 2:  # noqa: PLR2004 - a header and one row
         raise _unreadable("The workbook's first sheet holds no rows.", "Put header and rows on the first sheet.")
     header = [str(cell) for cell in rows[0]]
-    columns = {name: pa.array([_cell(row[place]) for row in rows[1:]], pa.string()) for place, name in enumerate(header)}
+    columns = {
+        name: pa.array([_cell(row[place]) for row in rows[1:]], pa.string()) for place, name in enumerate(header)
+    }
     session.take("file_rows", pa.table(columns))
 
 
@@ -101,7 +103,9 @@ def read_council_file(session: Session, path: Path, local_items: tuple[str, ...]
     headers = session.columns("file_rows")
     mapped = _map_headers(headers)
     if not mapped:
-        raise _unreadable("The first line is not a header of the specification.", "Put the field names in the first line.")
+        raise _unreadable(
+            "The first line is not a header of the specification.", "Put the field names in the first line."
+        )
     missing = tuple(column for column in MUST_HAVE if column not in mapped)
     if missing:
         message = f"Columns are missing: {', '.join(missing)}."
@@ -125,7 +129,9 @@ def _map_headers(headers: tuple[str, ...]) -> dict[str, str]:
 
 def local_column(title: str) -> str:
     """Return the column name of a local item."""
-    return "local_" + "".join(letter if letter.isalnum() else "_" for letter in title.lower().removeprefix("local").strip(": _"))
+    return "local_" + "".join(
+        letter if letter.isalnum() else "_" for letter in title.lower().removeprefix("local").strip(": _")
+    )
 
 
 def _make_sent(session: Session, mapped: dict[str, str], local: tuple[str, ...]) -> None:

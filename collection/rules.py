@@ -45,7 +45,9 @@ def rules_digest() -> str:
 
 def _date(column: str) -> str:
     """Read ISO and British dates, and the day numbers that spreadsheets leave behind."""
-    serial = f"case when regexp_full_match({column}, '[0-9]{{5}}') then date '1899-12-30' + cast({column} as integer) end"
+    serial = (
+        f"case when regexp_full_match({column}, '[0-9]{{5}}') then date '1899-12-30' + cast({column} as integer) end"
+    )
     return f"coalesce(try_cast({column} as date), cast(try_strptime({column}, '%d/%m/%Y') as date), {serial})"
 
 
@@ -113,7 +115,9 @@ def find_faults(session: Session, *, synthetic_allowed: bool) -> None:
     for field in fields():
         if field.kind is FieldType.DATE:
             same = f"s.{field.column} is not null and m.{field.column} is null"
-            found.append(f"select s.row_number, '{field.column}', 'CG04' from sent s join mapped m using (row_number) where {same}")  # noqa: S608
+            found.append(
+                f"select s.row_number, '{field.column}', 'CG04' from sent s join mapped m using (row_number) where {same}"
+            )  # noqa: S608
     cleaned = clean_number_sql("nhs_number")
     fault = number_fault_sql(f"({cleaned})", synthetic_allowed=synthetic_allowed)
     found.append(_finding("CG07", "nhs_number", "mapped", f"{fault} in ('invalid', 'range')"))

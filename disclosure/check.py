@@ -64,7 +64,7 @@ def _quasi(table: TablePlan) -> tuple[str, ...]:
 
 def check(
     candidate: CandidateExtract, plan: ExtractPlan, profile: CheckProfile, *,
-    regions: Mapping[str, str], engine: Engine, journal: Journal, actor: str,
+    regions: Mapping[str, str], engine: Engine, journal: Journal, actor: str, application: str,
 ) -> CheckedExtract:  # fmt: skip
     """Check a candidate against its profile.
 
@@ -76,15 +76,21 @@ def check(
         with engine.session() as session:
             body = _checked(session, candidate, plan, profile, regions)
     except DisclosureRefused as refusal:
-        journal.record(Event("refused by check", actor, "operator", {"candidate": candidate.document.digest, "measures": list(refusal.measures)}))
+        journal.record(
+            Event(
+                "refused by check", actor, "operator", {"application": application, "measures": list(refusal.measures)}
+            )
+        )
         raise
     body["profile"] = profile.name
     document = Document(DocumentKind.CHECKED_EXTRACT, (candidate.document.digest,), body)
-    journal.seal(document, Event("check", actor, "operator", {"candidate": candidate.document.digest}))
+    journal.seal(document, Event("check", actor, "operator", {"application": application}))
     return CheckedExtract(document)
 
 
-def _checked(session: Session, candidate: CandidateExtract, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str]) -> dict[str, Any]:
+def _checked(
+    session: Session, candidate: CandidateExtract, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str]
+) -> dict[str, Any]:
     held = candidate.document.body["tables"]
     for name, value in held.items():
         session.attach(name, released_dataset(value["dataset"]))
@@ -116,7 +122,9 @@ def _pseudonymised_measures(session: Session, plan: ExtractPlan) -> dict[str, An
     return measures
 
 
-def _anonymised(session: Session, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str]) -> dict[str, Any]:
+def _anonymised(
+    session: Session, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str]
+) -> dict[str, Any]:
     if any(table.grain is not Grain.PERSON for table in plan.tables):
         message = "Rows of events under one key show when each thing happened to one person."
         raise DisclosureRefused(message, ("unicity",), "Ask for one row a person.")
@@ -129,7 +137,9 @@ def _anonymised(session: Session, plan: ExtractPlan, profile: CheckProfile, regi
     before = row_risk(session, table.data_set, quasi)
     n_rows = int(str(session.rows(Query(f"select count(*) from {table.data_set}", (table.data_set,)))[0][0]))  # noqa: S608
     most = n_rows * plan.max_suppressed_permille // 1000
-    levels, n_suppressed = best_levels(session, table.data_set, hierarchies, k=profile.k, most_suppressed=most, fixed=dict(plan.fixed_levels))
+    levels, n_suppressed = best_levels(
+        session, table.data_set, hierarchies, k=profile.k, most_suppressed=most, fixed=dict(plan.fixed_levels)
+    )
     query = generalised(table.data_set, tuple(column.name for column in table.columns), levels, hierarchies, profile.k)
     dataset = session.store(query, Anonymised)
     session.attach("released", dataset)
@@ -159,8 +169,13 @@ def _aggregate(session: Session, plan: ExtractPlan, profile: CheckProfile) -> di
         made = protect(cells, limits)
         order = sorted(made.shown)
         shown = [made.shown[cell] if made.shown[cell] else "c" for cell in order]
-        session.take(f"{counts.name}_shown", pa.table({first: [c[0] for c in order], second: [c[1] for c in order], "persons": shown}))
-        dataset = session.store(Query(f"select * from {counts.name}_shown order by all", (f"{counts.name}_shown",)), Anonymised)  # noqa: S608
+        session.take(
+            f"{counts.name}_shown",
+            pa.table({first: [c[0] for c in order], second: [c[1] for c in order], "persons": shown}),
+        )
+        dataset = session.store(
+            Query(f"select * from {counts.name}_shown order by all", (f"{counts.name}_shown",)), Anonymised
+        )  # noqa: S608
         tables[counts.name] = {"dataset": dataset.as_json(), "n_persons": sum(cells.values())}
         measures[counts.name] = {
             "n_primary": len(made.primary),

@@ -42,7 +42,9 @@ def row_risk(session: Session, table: str, quasi_identifiers: tuple[str, ...], p
 
 def _small(session: Session, levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int) -> int:
     """Count persons in classes below k at a node, from the counts of distinct finest values."""
-    cells = ", ".join(f"{hierarchies[name].sql(name, level)} as g{place}" for place, (name, level) in enumerate(levels.items()))
+    cells = ", ".join(
+        f"{hierarchies[name].sql(name, level)} as g{place}" for place, (name, level) in enumerate(levels.items())
+    )
     groups = ", ".join(f"g{place}" for place in range(len(levels)))
     text = f"""
         select coalesce(sum(n) filter (n < {k}), 0)
@@ -52,7 +54,13 @@ def _small(session: Session, levels: Mapping[str, int], hierarchies: Mapping[str
 
 
 def best_levels(
-    session: Session, table: str, hierarchies: Mapping[str, Hierarchy], *, k: int, most_suppressed: int, fixed: Mapping[str, int]
+    session: Session,
+    table: str,
+    hierarchies: Mapping[str, Hierarchy],
+    *,
+    k: int,
+    most_suppressed: int,
+    fixed: Mapping[str, int],
 ) -> tuple[dict[str, int], int]:
     """Search the whole lattice for the least loss at which at most ``most_suppressed`` persons sit in small classes.
 
@@ -62,7 +70,13 @@ def best_levels(
     """
     names = sorted(hierarchies)
     listed = ", ".join(quote(name) for name in names)
-    session.table("finest", Query(f"select {listed}, count(distinct person_key) as n_persons from {quote(table)} group by all order by all", (table,)))  # noqa: S608
+    session.table(
+        "finest",
+        Query(
+            f"select {listed}, count(distinct person_key) as n_persons from {quote(table)} group by all order by all",
+            (table,),
+        ),
+    )  # noqa: S608
     ranges = [[fixed[name]] if name in fixed else range(hierarchies[name].top + 1) for name in names]
     best: tuple[float, int, tuple[int, ...]] | None = None
     for node in product(*ranges):
@@ -78,9 +92,14 @@ def best_levels(
     return dict(zip(names, best[2], strict=True)), best[1]
 
 
-def generalised(table: str, columns: tuple[str, ...], levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int) -> Query:
+def generalised(
+    table: str, columns: tuple[str, ...], levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int
+) -> Query:
     """Return the query of the released rows: generalised, classes under k left out."""
-    cells = ", ".join(f"{hierarchies[name].sql(name, levels[name])} as {quote(name)}" if name in levels else quote(name) for name in columns)
+    cells = ", ".join(
+        f"{hierarchies[name].sql(name, levels[name])} as {quote(name)}" if name in levels else quote(name)
+        for name in columns
+    )
     group = ", ".join(quote(name) for name in levels)
     text = f"""
         select * exclude (n_in_class) from (

@@ -149,6 +149,10 @@ def _is_narrow(interval: tuple[int, int], limits: Limits) -> bool:
 
 def _partner(full: Mapping[Cell, int], shown: Mapping[Cell, str], cell: Cell) -> Cell | None:
     """The cheapest cell still shown in the same row or column, inner cells before totals, never the grand total."""
-    same = [other for other in full if other != cell and (other[0] == cell[0] or other[1] == cell[1]) and other != (TOTAL, TOTAL)]
+    same = [
+        other
+        for other in full
+        if other != cell and (other[0] == cell[0] or other[1] == cell[1]) and other != (TOTAL, TOTAL)
+    ]
     free = [other for other in same if shown[other] not in (STAR, "", "0")]
     return min(free, key=lambda other: (TOTAL in other, full[other], other), default=None)

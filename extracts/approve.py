@@ -25,7 +25,7 @@ from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Sub
 from cld.vocabulary import Coverage, Form
 from policies.decide import Decision, decide
 
-__all__ = ["Agreement", "Application", "SignOff", "approve", "decision_on", "sign_off"]
+__all__ = ["Agreement", "Application", "SignOff", "approve", "decision_on", "receive", "sign_off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,9 @@ def require_two(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, st
         try:
             if people.get(sign.person) != sign.public_key:
                 raise InvalidSignature
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(sign.public_key)).verify(bytes.fromhex(sign.signature), digest.encode())
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(sign.public_key)).verify(
+                bytes.fromhex(sign.signature), digest.encode()
+            )
         except (InvalidSignature, ValueError) as fault:
             message = "A sign-off does not verify."
             raise BadSignature(message) from fault
@@ -142,10 +144,25 @@ def decision_on(application: Application, plan: ExtractPlan, today: date, *, che
             "lawful_basis_recipient": bool(application.lawful_basis_recipient),
             "nihr_funded": application.nihr_funded,
             "joint_approval": application.joint_approval,
-            "processor_contract_to": application.processor_contract_to.isoformat() if application.processor_contract_to else None,
+            "processor_contract_to": application.processor_contract_to.isoformat()
+            if application.processor_contract_to
+            else None,
             "on": today.isoformat(),
         }
     )
+
+
+def receive(application: Application, plan: ExtractPlan, recipient: str, *, today: date, journal: Journal) -> Decision:
+    """Log an application as received, with its plan and the decision of the day, and return the decision."""
+    decision = decision_on(application, plan, today, checked=True)
+    details = {
+        "recipient": recipient,
+        "application": application.as_json(),
+        "plan": plan.as_json(),
+        "decision": decision.as_json(),
+    }
+    journal.record(Event("application received", application.applicant, "applicant", details))
+    return decision
 
 
 def digest_to_sign(application: Application, plan: ExtractPlan, decision: Decision) -> str:
@@ -153,7 +170,9 @@ def digest_to_sign(application: Application, plan: ExtractPlan, decision: Decisi
     return digest_of({"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_json()})
 
 
-def require_allowed(application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal) -> Decision:
+def require_allowed(
+    application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal
+) -> Decision:
     """Ask policy and refuse loudly.
 
     Raises: PolicyRefused with every refusing clause; the refusal is logged first.
@@ -168,7 +187,13 @@ def require_allowed(application: Application, plan: ExtractPlan, today: date, *,
 
 
 def approve(
-    application: Application, plan: ExtractPlan, signs: tuple[SignOff, ...], *, people: Mapping[str, str], today: date, journal: Journal
+    application: Application,
+    plan: ExtractPlan,
+    signs: tuple[SignOff, ...],
+    *,
+    people: Mapping[str, str],
+    today: date,
+    journal: Journal,
 ) -> ApprovedPlan:
     """Seal an approved plan.
 

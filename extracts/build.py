@@ -82,10 +82,17 @@ def _known_to(la_codes: tuple[str, ...]) -> str:
 def _choose_people(session: Session, plan: ExtractPlan, opt_outs: Path) -> dict[str, int]:
     """Make ``chosen``; where opt-outs apply, objectors and people who cannot be checked are held back and counted."""
     session.read_file("opt_outs", opt_outs)
-    session.table("population", Query(f"select * from ({_chosen(plan.population)}) order by person_id", ("cld", "people")))  # noqa: S608
+    session.table(
+        "population", Query(f"select * from ({_chosen(plan.population)}) order by person_id", ("cld", "people"))
+    )  # noqa: S608
     held = "person_id in (select nhs_number from opt_outs) or person_id like 'L%'" if plan.opt_outs_applied else "false"
-    session.table("chosen", Query(f"select person_id from population where not ({held}) order by person_id", ("population", "opt_outs")))  # noqa: S608
-    counts = session.rows(Query("select (select count(*) from population), (select count(*) from chosen)", ("population", "chosen")))[0]
+    session.table(
+        "chosen",
+        Query(f"select person_id from population where not ({held}) order by person_id", ("population", "opt_outs")),
+    )  # noqa: S608
+    counts = session.rows(
+        Query("select (select count(*) from population), (select count(*) from chosen)", ("population", "chosen"))
+    )[0]
     return {"n_population": int(str(counts[0])), "n_chosen": int(str(counts[1]))}
 
 
@@ -109,7 +116,12 @@ def _source(table: TablePlan, plan: ExtractPlan) -> str:
         own = _known_to((plan.population.la_code,))
     elif table.data_set == "cld" and isinstance(plan.population, Registered | Resident):
         own = _known_to(plan.population.la_codes)
-    started = {"cld": "event_start_date", "apc": "admission_date", "attendances": "arrival_date", "deaths": "date_of_death"}
+    started = {
+        "cld": "event_start_date",
+        "apc": "admission_date",
+        "attendances": "arrival_date",
+        "deaths": "date_of_death",
+    }
     within = ""
     if table.data_set in started:
         column = started[table.data_set]
@@ -117,7 +129,9 @@ def _source(table: TablePlan, plan: ExtractPlan) -> str:
     return f"select * from {table.data_set} where person_id in (select person_id from chosen) {own} {within}"  # noqa: S608
 
 
-def _build_table(session: Session, table: TablePlan, plan: ExtractPlan, application: Application, keys: KeyStore) -> Query:
+def _build_table(
+    session: Session, table: TablePlan, plan: ExtractPlan, application: Application, keys: KeyStore
+) -> Query:
     source = f"source_{table.data_set}"
     session.table(source, Query(_source(table, plan), (table.data_set, "chosen")))
     joins = []
@@ -132,7 +146,9 @@ def _build_table(session: Session, table: TablePlan, plan: ExtractPlan, applicat
             origin = _with_council(session, source, column.source)
         domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind)
         name = f"k_{table.data_set}_{column.name}"
-        pseudonym_table(session, name, source, origin, keys.pseudonym_key(key_id_for(application, plan), domain), domain)
+        pseudonym_table(
+            session, name, source, origin, keys.pseudonym_key(key_id_for(application, plan), domain), domain
+        )
         joins.append(f"left join {name} k_{column.name} on k_{column.name}.identifier = r.{quote(origin)}")
     cells = ", ".join(_expression(table, column) for column in table.columns)
     return Query(f"select {cells} from {source} r {' '.join(joins)} order by all", (source,))  # noqa: S608
@@ -142,13 +158,19 @@ def _checked_number(session: Session, source: str, column: str) -> str:
     """A number as sent is keyed only if it may identify a person; in NHS data sets the number was checked by linkage."""
     name = f"{column}_checked"
     has_reason = "sent_number_reason" in session.columns(source)
-    rule = f"case when sent_number_reason is null then replace(replace({column}, ' ', ''), '-', '') end" if has_reason else column
+    rule = (
+        f"case when sent_number_reason is null then replace(replace({column}, ' ', ''), '-', '') end"
+        if has_reason
+        else column
+    )
     return _extended(session, source, name, rule)
 
 
 def _with_council(session: Session, source: str, column: str) -> str:
     """A council's own id means something only within the council."""
-    return _extended(session, source, f"{column}_full", f"case when {column} is not null then la_code || '|' || upper({column}) end")
+    return _extended(
+        session, source, f"{column}_full", f"case when {column} is not null then la_code || '|' || upper({column}) end"
+    )
 
 
 def _extended(session: Session, source: str, name: str, rule: str) -> str:

@@ -36,19 +36,36 @@ def _resource(name: str, path: str, form: str, n_rows: int, fields: list[dict[st
 
 
 def _fields(plan: ExtractPlan, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    sources = {column.name: column.source for table in plan.tables if table.data_set == name for column in table.columns}
+    sources = {
+        column.name: column.source for table in plan.tables if table.data_set == name for column in table.columns
+    }
     described = []
     for column in columns:
         source = sources.get(column, "")
         if source and source != "person_key" and not source.startswith("local_"):
             found = column_of(name, source)
-            described.append({"name": column, "type": "string", "title": found.title, "description": found.description, "annex1": found.annex1_heading})
+            described.append(
+                {
+                    "name": column,
+                    "type": "string",
+                    "title": found.title,
+                    "description": found.description,
+                    "annex1": found.annex1_heading,
+                }
+            )
         else:
             described.append({"name": column, "type": "string", "title": column})
     return described
 
 
-def write_payload(folder: Path, checked: CheckedExtract, plan: ExtractPlan, linked: LinkedDataset, facts: Mapping[str, Any], engine: Engine) -> str:
+def write_payload(
+    folder: Path,
+    checked: CheckedExtract,
+    plan: ExtractPlan,
+    linked: LinkedDataset,
+    facts: Mapping[str, Any],
+    engine: Engine,
+) -> str:
     """Write the payload files under ``folder`` and return the payload's digest."""
     resources = []
     with engine.session() as session:
@@ -59,8 +76,15 @@ def write_payload(folder: Path, checked: CheckedExtract, plan: ExtractPlan, link
             for form in ("csv", "parquet"):
                 session.export(Query(f"select * from {name} order by all", (name,)), folder / "data" / f"{name}.{form}")  # noqa: S608
                 resources.append(_resource(name, f"data/{name}.{form}", form, dataset.n_rows, described))
-    measures = {name: {k: v for k, v in found.items() if k != "intervals"} for name, found in checked.document.body["measures"].items()}
-    linkage = {"model": linked.document.body["model"], "steps": linked.document.body["steps"]} if plan.form.value != "aggregate" else {}
+    measures = {
+        name: {k: v for k, v in found.items() if k != "intervals"}
+        for name, found in checked.document.body["measures"].items()
+    }
+    linkage = (
+        {"model": linked.document.body["model"], "steps": linked.document.body["steps"]}
+        if plan.form.value != "aggregate"
+        else {}
+    )
     documents = {
         "datapackage.json": {"name": facts["name"], "profile": "tabular-data-package", "resources": resources},
         "linkage-statement.json": linkage,

@@ -90,7 +90,9 @@ def _facts(application: Application, plan: ExtractPlan, recipient: Recipient, na
     }
 
 
-def _statement(payload_digest: str, facts: Mapping[str, Any], checked: CheckedExtract, ancestry: tuple[str, ...]) -> bytes:
+def _statement(
+    payload_digest: str, facts: Mapping[str, Any], checked: CheckedExtract, ancestry: tuple[str, ...]
+) -> bytes:
     return canonical_bytes(
         {
             "_type": "https://in-toto.io/Statement/v1",
@@ -173,14 +175,27 @@ def deliver(
     return path
 
 
-def _stage(staging: Path, checked: CheckedExtract, plan: ExtractPlan, linked: LinkedDataset, facts: Mapping[str, Any], engine: Engine) -> str:
+def _stage(
+    staging: Path,
+    checked: CheckedExtract,
+    plan: ExtractPlan,
+    linked: LinkedDataset,
+    facts: Mapping[str, Any],
+    engine: Engine,
+) -> str:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True, mode=0o700)
     return write_payload(staging, checked, plan, linked, facts, engine)
 
 
 def _finish(
-    staging: Path, document: Document, statement: bytes, journal: Journal, keys: ReleaseKeys, recipient: Recipient, path: Path
+    staging: Path,
+    document: Document,
+    statement: bytes,
+    journal: Journal,
+    keys: ReleaseKeys,
+    recipient: Recipient,
+    path: Path,
 ) -> None:
     proof = _log_proof(document.digest, journal, keys)
     add_evidence(staging, _envelope(statement, keys), proof, trust_policy(keys))

@@ -48,7 +48,9 @@ TIMES = np.array(
 def domain_multipliers(domain: PseudonymDomain) -> tuple[int, int]:
     """Return the two odd numbers that make the domain character; anyone who knows the domain's names can."""
     digest = hashlib.sha256(
-        encode_context("caregate/domain-tag", domain.recipient, domain.agreement, domain.family, domain.kind, domain.version)
+        encode_context(
+            "caregate/domain-tag", domain.recipient, domain.agreement, domain.family, domain.kind, domain.version
+        )
     ).digest()
     return int.from_bytes(digest[:8], "big") | 1, int.from_bytes(digest[8:16], "big") | 1
 
@@ -103,7 +105,9 @@ def plain_pseudonym(key: Secret, domain: PseudonymDomain, identifier: str) -> st
     return encode_tags(np.frombuffer(tag, dtype=np.uint8).reshape(1, TAG_BYTES), domain)[0]
 
 
-def pseudonym_table(session: Session, name: str, source: str, column: str, key: Secret, domain: PseudonymDomain) -> None:
+def pseudonym_table(
+    session: Session, name: str, source: str, column: str, key: Secret, domain: PseudonymDomain
+) -> None:
     """Make a table (identifier, pseudonym) of the distinct values of a column.
 
     Shape:  in any table with the column; out d rows x (identifier, pseudonym), d distinct non-null identifiers.

@@ -53,7 +53,9 @@ class KeyState(StrEnum):
 
 
 def _from_passphrase(passphrase: str, salt: bytes) -> AESGCM:
-    derived = Argon2id(salt=salt, length=KEY_BYTES, iterations=ARGON2_PASSES, lanes=ARGON2_LANES, memory_cost=ARGON2_MEMORY_KIB)
+    derived = Argon2id(
+        salt=salt, length=KEY_BYTES, iterations=ARGON2_PASSES, lanes=ARGON2_LANES, memory_cost=ARGON2_MEMORY_KIB
+    )
     return AESGCM(derived.derive(passphrase.encode()))
 
 
@@ -68,7 +70,9 @@ def create_root(path: Path, passphrase: str, entropy: Entropy) -> Secret:
     root = entropy.secret_bytes(KEY_BYTES, "root")
     salt, nonce = entropy.secret_bytes(16, "root salt"), entropy.secret_bytes(12, "root nonce")
     sealed = _from_passphrase(passphrase, salt).encrypt(nonce, root, b"caregate/root/1")
-    atomic_write(path, canonical_bytes({"version": 1, "salt": salt.hex(), "nonce": nonce.hex(), "sealed": sealed.hex()}))
+    atomic_write(
+        path, canonical_bytes({"version": 1, "salt": salt.hex(), "nonce": nonce.hex(), "sealed": sealed.hex()})
+    )
     path.chmod(0o600)
     return Secret(root)
 

@@ -38,7 +38,9 @@ def settle_exactly(session: Session) -> None:
 
     ``records``: rid, number (valid or null), given, family, birth, sex, postcode, all standardised.
     """
-    session.table("settled", Query(f"select *, '{CROSS_CHECK}' as step from ({BY_NUMBER})", ("records", "person_index")))  # noqa: S608
+    session.table(
+        "settled", Query(f"select *, '{CROSS_CHECK}' as step from ({BY_NUMBER})", ("records", "person_index"))
+    )  # noqa: S608
     session.table("by_demographics", Query(BY_DEMOGRAPHICS, ("records", "person_faces", "settled")))
     together = f"""
         select * from settled union all select *, '{EXACT_DEMOGRAPHICS}' from by_demographics order by rid

@@ -63,7 +63,9 @@ PEOPLE = """
 """
 
 
-def link(submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engine, journal: Journal, actor: str) -> LinkedDataset:
+def link(
+    submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engine, journal: Journal, actor: str
+) -> LinkedDataset:
     """Link the latest accepted submissions to each other and to the NHS data sets of ``nhs``.
 
     Raises: InvariantBroken if a row would be lost or doubled.
@@ -80,7 +82,8 @@ def link(submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engi
         _hold_rows(session, submissions)
         steps = _counts(session, "select step, count(*) from traced group by all order by all")
         by_council = _counts(
-            session, "select p.la_code || ' ' || t.band, count(*) from persons p join traced t using (rid) group by all order by all"
+            session,
+            "select p.la_code || ' ' || t.band, count(*) from persons p join traced t using (rid) group by all order by all",
         )
         for name, key in NHS_KEYS.items():
             _resolve_nhs(session, nhs / f"{name}.parquet", name, key)
@@ -145,5 +148,3 @@ def _resolve_nhs(session: Session, path: Path, name: str, key: str) -> None:
         from {name}_file f join persons p on p.local_id = f.{local} join traced t on t.rid = p.rid order by f.{key}
     """  # noqa: S608
     session.table(name, Query(text, (f"{name}_file", "persons", "traced")))
-
-

@@ -47,7 +47,9 @@ GAMMAS = """
 def _level_counts(session: Session, pairs: str, inputs: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
     rates = {}
     for name, levels in LEVELS.items():
-        found = dict(session.rows(Query(f"select {name}, count(*) from ({pairs}) where {name} >= 0 group by all", inputs)))  # noqa: S608
+        found = dict(
+            session.rows(Query(f"select {name}, count(*) from ({pairs}) where {name} >= 0 group by all", inputs))
+        )  # noqa: S608
         total = sum(int(str(count)) for count in found.values()) or 1
         raw = [max(int(str(found.get(level, 0))) / total, SMALLEST) for level in range(levels)]
         rates[name] = tuple(value / sum(raw) for value in raw)
@@ -57,7 +59,10 @@ def _level_counts(session: Session, pairs: str, inputs: tuple[str, ...]) -> dict
 def train(session: Session) -> Model:
     """Estimate the model from ``records`` and the index: u on random pairs, m on pairs that share a number."""
     n_index = int(str(session.rows(Query("select count(*) from person_faces", ("person_faces",)))[0][0]))
-    session.table("numbered_faces", Query("select row_number() over (order by person_id) - 1 as n, * from person_faces", ("person_faces",)))
+    session.table(
+        "numbered_faces",
+        Query("select row_number() over (order by person_id) - 1 as n, * from person_faces", ("person_faces",)),
+    )
     ends = f"""
         select cast(hash(range, 'left') % {max(n_index, 1)} as bigint) as left_n,
             cast(hash(range, 'right') % {max(n_index, 1)} as bigint) as right_n
@@ -65,13 +70,21 @@ def train(session: Session) -> Model:
     """  # noqa: S608
     session.table("drawn_ends", Query(ends))
     # one side at a time, so that the planner never crosses the two sides of the sample
-    session.table("drawn_left", Query("select f.*, d.right_n from drawn_ends d join numbered_faces f on f.n = d.left_n where left_n <> right_n", ("drawn_ends", "numbered_faces")))
+    session.table(
+        "drawn_left",
+        Query(
+            "select f.*, d.right_n from drawn_ends d join numbered_faces f on f.n = d.left_n where left_n <> right_n",
+            ("drawn_ends", "numbered_faces"),
+        ),
+    )
     pairs = f"select {GAMMAS} from drawn_left r join numbered_faces f on f.n = r.right_n"  # noqa: S608
     session.table("drawn", Query(pairs, ("drawn_left", "numbered_faces")))
     u = _level_counts(session, "select * from drawn", ("drawn",))
     shared = f"select {GAMMAS} from records r join person_faces f on f.person_id = r.number"  # noqa: S608
     names = ", ".join(LEVELS)
-    counted = session.rows(Query(f"select {names}, count(*) from ({shared}) group by all order by all", ("records", "person_faces")))  # noqa: S608
+    counted = session.rows(
+        Query(f"select {names}, count(*) from ({shared}) group by all order by all", ("records", "person_faces"))
+    )  # noqa: S608
     if not counted:
         counted = [(2, 3, 2, 2, 1, 1)]
     rows = [tuple(int(str(value)) for value in row) for row in counted]
@@ -86,7 +99,11 @@ def _weight_sql(model: Model, n_index: int) -> str:
         for level in range(levels):
             bits = log2(model.m[name][level] / model.u[name][level])
             rare = name in ("given", "family") and level == levels - 1
-            value = f"log2({model.m[name][level]:.8f} / greatest({name}_share, {1 / max(n_index, 1):.10f}))" if rare else f"{bits:.6f}"
+            value = (
+                f"log2({model.m[name][level]:.8f} / greatest({name}_share, {1 / max(n_index, 1):.10f}))"
+                if rare
+                else f"{bits:.6f}"
+            )
             cases.append(f"when {level} then {value}")
         parts.append(f"case {name} {' '.join(cases)} else 0 end")
     number = f"""case when number is null then 0 when number = person_id then {log2(NUMBER_M * max(n_index, 2)):.6f}
@@ -100,9 +117,13 @@ def score_rest(session: Session, model: Model) -> None:
     Shape:  out one row an open record with a candidate x (rid, person_id, weight_bits, gap_bits, n_candidates).
     """
     n_index = int(str(session.rows(Query("select count(*) from person_faces", ("person_faces",)))[0][0]))
-    session.table("open_records", Query("select * from records where rid not in (select rid from settled) order by rid", ("records", "settled")))
+    session.table(
+        "open_records",
+        Query("select * from records where rid not in (select rid from settled) order by rid", ("records", "settled")),
+    )
     unions = " union ".join(
-        f"select r.rid, f.person_id from open_records r join person_faces f on {rule}" for rule in BLOCKING  # noqa: S608
+        f"select r.rid, f.person_id from open_records r join person_faces f on {rule}"
+        for rule in BLOCKING  # noqa: S608
     )
     session.table("candidates", Query(unions, ("open_records", "person_faces")))
     for name in ("given", "family"):
@@ -128,4 +149,6 @@ def score_rest(session: Session, model: Model) -> None:
         from placed where place = 1
         order by rid
     """  # noqa: S608
-    session.table("scored", Query(ranked, ("candidates", "open_records", "person_faces", "given_shares", "family_shares")))
+    session.table(
+        "scored", Query(ranked, ("candidates", "open_records", "person_faces", "given_shares", "family_shares"))
+    )

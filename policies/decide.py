@@ -101,7 +101,13 @@ def _read_policy(text: str) -> _Policy:
     action = re.search(r'action == Action::"(\w+)"', text)
     permits = re.search(r"^permit", text, flags=re.M) is not None
     return _Policy(
-        notes["id"], text, permits, action[1] if action else "", notes["clause"], notes["words"], notes.get("interpretation", "")
+        notes["id"],
+        text,
+        permits,
+        action[1] if action else "",
+        notes["clause"],
+        notes["words"],
+        notes.get("interpretation", ""),
     )
 
 
@@ -170,7 +176,9 @@ def decide(request: Mapping[str, Any]) -> Decision:
     blocking = tuple(row for row in trace if row.outcome is ClauseOutcome.BLOCKS)
     grants = tuple(row for row in trace if row.outcome is ClauseOutcome.GRANTS)
     if allowed and clean and grants and not blocking:
-        return Decision(allowed=True, clauses=tuple(dict.fromkeys(row.clause for row in grants)), missing=(), trace=trace)
+        return Decision(
+            allowed=True, clauses=tuple(dict.fromkeys(row.clause for row in grants)), missing=(), trace=trace
+        )
     clauses = tuple(dict.fromkeys(row.clause for row in blocking)) + (() if grants else (NO_ROUTE,))
     return Decision(allowed=False, clauses=clauses, missing=tuple(row.words for row in blocking), trace=trace)
 
@@ -208,6 +216,11 @@ def decision_lines(requests: str) -> list[str]:
             request = {}
         found = decide(request if isinstance(request, dict) else {})
         identity = request.get("id") if isinstance(request, dict) else None
-        answer = {"id": identity, "decision": "allow" if found.allowed else "refuse", "clauses": found.clauses, "missing": found.missing}
+        answer = {
+            "id": identity,
+            "decision": "allow" if found.allowed else "refuse",
+            "clauses": found.clauses,
+            "missing": found.missing,
+        }
         answers.append(json.dumps(answer))
     return answers

@@ -147,7 +147,16 @@ def _backward() -> str:
     """  # noqa: S608
 
 
-CODED = ("client_type", "ethnicity", "primary_support_reason", "accommodation_status", "service_type", "delivery_mechanism", "event_outcome", "employment_status")
+CODED = (
+    "client_type",
+    "ethnicity",
+    "primary_support_reason",
+    "accommodation_status",
+    "service_type",
+    "delivery_mechanism",
+    "event_outcome",
+    "employment_status",
+)
 
 
 def _dated(column: str, habit: str) -> str:
@@ -167,8 +176,12 @@ def _cell(column: str, release: str, habit: str) -> str:
         text = f"case when {uniform('stated', 'id')} < 0.5 then '2021-03-31' else '2022-03-31' end"
     share = 1.0 if release == "R1" else 0.04 if habit == "release 1 values" else 0.0
     if share and column in CODED:
-        older = f"(select r1_value from backward b where b.column_name = '{column}' and b.r2_value = sent.{quote(column)})"
-        text = f"case when {uniform('older', 'id * 10 + slot')} < {share} then coalesce({older}, {text}) else {text} end"  # noqa: S608
+        older = (
+            f"(select r1_value from backward b where b.column_name = '{column}' and b.r2_value = sent.{quote(column)})"
+        )
+        text = (
+            f"case when {uniform('older', 'id * 10 + slot')} < {share} then coalesce({older}, {text}) else {text} end"  # noqa: S608
+        )
     return f"coalesce({text}, 'NULL')" if habit == "text NULL" else text
 
 

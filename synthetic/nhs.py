@@ -69,7 +69,10 @@ def write_nhs_files(session: Session, folder: Path, seed: int) -> None:
     for name, text in (("apc", APC), ("attendances", ATTENDANCES), ("deaths", DEATHS)):
         session.table(f"true_{name}", Query(text, ("people",), bound))
         key = {"apc": "episode_id", "attendances": "attendance_id", "deaths": "registration_id"}[name]
-        session.export(Query(f"select * exclude (i) from true_{name} order by {key}", (f"true_{name}",)), folder / f"{name}.parquet")  # noqa: S608
+        session.export(
+            Query(f"select * exclude (i) from true_{name} order by {key}", (f"true_{name}",)),
+            folder / f"{name}.parquet",
+        )  # noqa: S608
     opted = "select nhs_number from people where objects and not absent order by nhs_number"
     session.export(Query(opted, ("people",)), folder / "opt_outs.parquet")
     areas = """

@@ -55,7 +55,9 @@ def _people(n_people: int) -> Query:
     """One row a person; three in a row are a household and share an address, mostly a name, rarely a birthday."""
     home = "cast(i // 3 as bigint)"
     age = f"cast(18 + 80 * (1 - pow({uniform('age', 'k')}, 1.7)) as integer)"
-    birthday = f"cast({PERIOD_END} - cast(365.25 * {age} as integer) - cast({whole('day', 365, 'k')} as integer) as date)"
+    birthday = (
+        f"cast({PERIOD_END} - cast(365.25 * {age} as integer) - cast({whole('day', 365, 'k')} as integer) as date)"
+    )
     return Query(
         f"""
         with base as (
@@ -139,4 +141,3 @@ def make_people(session: Session, n_people: int, seed: int) -> None:
     session.table("people_bare", Query(bare.text, bare.inputs, bound))
     named = _named(n_people)
     session.table("people", Query(named.text, named.inputs, bound))
-

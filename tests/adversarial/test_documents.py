@@ -40,7 +40,9 @@ def test_release_is_refused_when_any_document_is_deleted_or_altered(journey: Ope
 
 
 def test_release_is_refused_when_a_leaf_is_gone(journey: OpenJourney) -> None:
-    journey.in_database("delete from leaves where instr(cast(content as text), ?) > 0", journey.documents["LinkedDataset"])
+    journey.in_database(
+        "delete from leaves where instr(cast(content as text), ?) > 0", journey.documents["LinkedDataset"]
+    )
     with pytest.raises(NotSealed):
         journey.release()
     assert nothing_left(journey)
@@ -52,7 +54,9 @@ def test_one_person_cannot_sign_twice(journey: OpenJourney) -> None:
     assert nothing_left(journey)
 
 
-def test_a_release_leaves_once_and_a_lost_delivery_is_repeated_with_the_same_payload(journey: OpenJourney, tmp_path: Path) -> None:
+def test_a_release_leaves_once_and_a_lost_delivery_is_repeated_with_the_same_payload(
+    journey: OpenJourney, tmp_path: Path
+) -> None:
     signed, path = journey.release()
     with pytest.raises(AlreadyReleased):
         journey.release()

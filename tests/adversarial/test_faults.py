@@ -26,7 +26,9 @@ BAD_FILES = {
     "binary": b"PK\x00\x01\x02\x00" * 50,
     "utf-16": (HEADER + "\n" + ROW).encode("utf-16"),
     "latin-1": (HEADER + "\n" + ROW.replace("Hildegard", "Zoé")).encode("latin-1"),
-    "cut inside a character": (HEADER + "\n" + ROW.replace("Hildegard", "Zoé")).encode()[: len(HEADER) + 1 + len("503,P1,9434765919,Zo") + 1],
+    "cut inside a character": (HEADER + "\n" + ROW.replace("Hildegard", "Zoé")).encode()[
+        : len(HEADER) + 1 + len("503,P1,9434765919,Zo") + 1
+    ],
     "no header": (ROW + "\n" + ROW).encode(),
     "missing columns": b"LA Code,NHS Number\n503,9434765919\n",
     "a field of 100 MB": (HEADER + "\n503,P1,").encode() + b"x" * 100_000_000,
@@ -66,7 +68,18 @@ def test_a_workbook_that_is_none_is_refused(tmp_path: Path) -> None:
 
 
 def run_killed(out: Path, after_seconds: float) -> None:
-    command = [sys.executable, "-c", "from api.entry import main; main()", "demo", "--out", str(out), "--people", "3000", "--seed", "5"]
+    command = [
+        sys.executable,
+        "-c",
+        "from api.entry import main; main()",
+        "demo",
+        "--out",
+        str(out),
+        "--people",
+        "3000",
+        "--seed",
+        "5",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     time.sleep(after_seconds)
     process.send_signal(signal.SIGKILL)
@@ -81,6 +94,16 @@ def test_a_kill_at_any_moment_leaves_no_half_written_package(tmp_path: Path, is_
         for package in (out / "released").glob("*.age") if (out / "released").exists() else ():
             identity = out / "recipients" / package.name.replace(".zip.age", ".age-key")
             assert verify_package(package, out / "trust-policy.txt", identity, date(2022, 3, 1))["ok"]
-    command = [sys.executable, "-c", "from api.entry import main; main()", "demo", "--out", str(out), "--people", "3000", "--json"]
+    command = [
+        sys.executable,
+        "-c",
+        "from api.entry import main; main()",
+        "demo",
+        "--out",
+        str(out),
+        "--people",
+        "3000",
+        "--json",
+    ]
     finished = subprocess.run(command, capture_output=True, check=True)
     assert {row["decision"] for row in json.loads(finished.stdout)["rows"]} == {"released", "refused"}

@@ -39,7 +39,9 @@ def test_rows_leave_in_the_order_of_their_keys(demo_folder: Path, tmp_path: Path
 def test_no_identifier_as_sent_stands_in_any_package(demo_folder: Path, tmp_path: Path) -> None:
     with (demo_folder / "truth" / "clients.csv").open(newline="") as stream:
         clients = list(csv.DictReader(stream))
-    secret = {row["true_nhs_number"] for row in clients if row["true_nhs_number"]} | {row["la_person_unique_identifier"] for row in clients}
+    secret = {row["true_nhs_number"] for row in clients if row["true_nhs_number"]} | {
+        row["la_person_unique_identifier"] for row in clients
+    }
     for place, row in enumerate(json.loads((demo_folder / "summary.json").read_text())["rows"]):
         if row["decision"] != "released":
             continue

@@ -18,7 +18,9 @@ def modules() -> list[Path]:
 
 
 def test_imports_run_downwards_only() -> None:
-    found = subprocess.run([Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert found.returncode == 0, found.stdout
 
 
@@ -32,7 +34,9 @@ def test_every_public_name_has_a_docstring_and_types() -> None:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 if not ast.get_docstring(node):
                     faults.append(f"{path}: {node.name}")
-                if isinstance(node, ast.FunctionDef) and (node.returns is None or any(a.annotation is None for a in node.args.args)):
+                if isinstance(node, ast.FunctionDef) and (
+                    node.returns is None or any(a.annotation is None for a in node.args.args)
+                ):
                     faults.append(f"{path}: types of {node.name}")
     assert not faults
 
@@ -47,5 +51,10 @@ def test_only_the_street_doors_seal_a_package_or_give_back() -> None:
 
 
 def test_nothing_speaks_of_publishing_outside_policy() -> None:
-    names = {node.name for path in modules() for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)}
+    names = {
+        node.name
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
     assert not [name for name in names if "publish" in name]

@@ -11,7 +11,12 @@ DEMO_REFUSALS = 9
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", "from api.entry import main; main()", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", "from api.entry import main; main()", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_help_reads_and_loads_nothing_heavy() -> None:
@@ -29,7 +34,9 @@ def test_wrong_usage_is_2_and_unreadable_input_is_3() -> None:
 
 def test_decisions_come_in_order_one_a_line(tmp_path: Path) -> None:
     requests = tmp_path / "requests.jsonl"
-    requests.write_text('{"id": "q1", "action": "publish", "body": "DHSC", "on": "2021-06-01"}\nnonsense\n{"id": "q3"}\n')
+    requests.write_text(
+        '{"id": "q1", "action": "publish", "body": "DHSC", "on": "2021-06-01"}\nnonsense\n{"id": "q3"}\n'
+    )
     found = run("policy", "decide", str(requests), "--json")
     lines = [json.loads(line) for line in found.stdout.splitlines()]
     assert found.returncode == 0
@@ -38,7 +45,9 @@ def test_decisions_come_in_order_one_a_line(tmp_path: Path) -> None:
 
 
 def test_a_demo_package_verifies_and_a_changed_one_exits_6(demo_folder: Path, tmp_path: Path) -> None:
-    row = next(row for row in json.loads((demo_folder / "summary.json").read_text())["rows"] if row["decision"] == "released")
+    row = next(
+        row for row in json.loads((demo_folder / "summary.json").read_text())["rows"] if row["decision"] == "released"
+    )
     trust, identity = str(demo_folder / row["trust"]), str(demo_folder / row["identity"])
     fine = run("verify", str(demo_folder / row["package"]), "--trust", trust, "--identity", identity, "--json")
     assert fine.returncode == 0

@@ -72,7 +72,9 @@ def open_journey(folder: Path) -> OpenJourney:
     application, plan = request.application, request.plan
     today, people = space.clock.today(), space.people()
     sent = next(file for file in england.received if file.la_code == "503")
-    council = Participation(Council("503", "E10000019", "Lincolnshire", ""), date(2020, 12, 7), None, ("Local: Frailty Band",))
+    council = Participation(
+        Council("503", "E10000019", "Lincolnshire", ""), date(2020, 12, 7), None, ("Local: Frailty Band",)
+    )
     accepted = accept(
         sent.path, council, engine=space.engine, journal=space.journal, today=today, synthetic_allowed=True, actor="officer",
         tracer=lambda session: trace_persons(session, england.nhs / "person_index.parquet"),
@@ -86,6 +88,17 @@ def open_journey(folder: Path) -> OpenJourney:
         opt_outs=england.nhs / "opt_outs.parquet", today=today, actor="operator",
     )  # fmt: skip
     profile = profile_named(plan.profile, today)
-    checked = check(candidate, plan, profile, regions={}, engine=space.engine, journal=space.journal, actor="operator")
+    checked = check(
+        candidate,
+        plan,
+        profile,
+        regions={},
+        engine=space.engine,
+        journal=space.journal,
+        actor="operator",
+        application=application.reference,
+    )
     held: tuple[Document, ...] = tuple(made.document for made in (accepted, linked, approved, candidate, checked))
-    return OpenJourney(space, request, linked, checked, {d.kind.value: d.digest for d in held}, pyrage.x25519.Identity.generate())
+    return OpenJourney(
+        space, request, linked, checked, {d.kind.value: d.digest for d in held}, pyrage.x25519.Identity.generate()
+    )

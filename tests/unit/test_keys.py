@@ -100,7 +100,16 @@ def test_every_changed_character_and_every_swap_of_neighbours_is_caught() -> Non
             assert not is_well_formed(text[:place] + text[place + 1] + text[place] + text[place + 2 :])
 
 
-@pytest.mark.parametrize("other", [("X", "A", "F", "nhs", 1), ("R", "X", "F", "nhs", 1), ("R", "A", "X", "nhs", 1), ("R", "A", "F", "x", 1), ("R", "A", "F", "nhs", 2)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("X", "A", "F", "nhs", 1),
+        ("R", "X", "F", "nhs", 1),
+        ("R", "A", "X", "nhs", 1),
+        ("R", "A", "F", "x", 1),
+        ("R", "A", "F", "nhs", 2),
+    ],
+)
 def test_each_part_of_the_domain_changes_the_key(other: tuple[str, str, str, str, int]) -> None:
     secret, pepper = Secret(b"s" * 32), Secret(b"p" * 32)
     assert domain_key(secret, pepper, DOMAIN).reveal() != domain_key(secret, pepper, PseudonymDomain(*other)).reveal()

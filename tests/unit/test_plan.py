@@ -14,7 +14,18 @@ from cld.vocabulary import Form
 PLAN = demo_requests()[0].plan
 
 
-@pytest.mark.parametrize("column", ["first_name", "last_name", "postcode", "date_of_birth", "event_description", "nhs_number", "la_person_unique_identifier"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        "first_name",
+        "last_name",
+        "postcode",
+        "date_of_birth",
+        "event_description",
+        "nhs_number",
+        "la_person_unique_identifier",
+    ],
+)
 def test_names_free_text_and_bare_identifiers_stand_in_no_plan(column: str) -> None:
     table = replace(PLAN.tables[0], columns=(OutputColumn(column, column, Keep()),))
     with pytest.raises(InputError):

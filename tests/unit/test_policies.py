@@ -21,7 +21,13 @@ ROUTES = [
     {**ANONYMISED, "body": "RESEARCH-UNIT", "nihr_funded": True},
     {**ANONYMISED, "body": "PROJECT", "joint_approval": True},
     {**ANONYMISED, "body": "CQC", "joint_approval": True},
-    {**ANONYMISED, "body": "PROCESSOR", "acting_for": "ADASS", "processor_contract_to": "2022-01-01", "coverage": "subset"},
+    {
+        **ANONYMISED,
+        "body": "PROCESSOR",
+        "acting_for": "ADASS",
+        "processor_contract_to": "2022-01-01",
+        "coverage": "subset",
+    },
     {**COUNCIL, "form": "aggregate", "coverage": "combined", "small_numbers_suppressed": True},
     {"action": "give_back", "body": "CASSR", "submitted_by_recipient": True, "on": "2021-06-01"},
 ]
@@ -53,10 +59,15 @@ def test_a_fact_not_shown_does_not_hold(key: str) -> None:
 
 
 def test_a_refusal_names_every_clause_at_once() -> None:
-    decision = decide({**COUNCIL, "dars_approved": False, "agreement_signed": False, "purposes": [], "lawful_basis_nhs": False})
+    decision = decide(
+        {**COUNCIL, "dars_approved": False, "agreement_signed": False, "purposes": [], "lawful_basis_nhs": False}
+    )
     assert len(decision.clauses) == 4
 
 
-@pytest.mark.parametrize("change", [{"coverage": "combined"}, {"processor_contract_to": "2021-05-31"}, {"acting_for": "CCG"}, {"acting_for": None}])
+@pytest.mark.parametrize(
+    "change",
+    [{"coverage": "combined"}, {"processor_contract_to": "2021-05-31"}, {"acting_for": "CCG"}, {"acting_for": None}],
+)
 def test_adass_gets_a_subset_through_a_processor_under_contract_or_nothing(change: dict[str, Any]) -> None:
     assert not decide({**ROUTES[6], **change}).allowed

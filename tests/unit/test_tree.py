@@ -33,4 +33,6 @@ def test_every_older_tree_is_shown_to_be_the_start_and_a_rewritten_one_is_not() 
             verify_consistency(older, root_of(LEAVES[:older]), size, root_of(LEAVES[:size]), proof)
             rewritten = [leaf_hash(b"other"), *LEAVES[1:size]]
             with pytest.raises(LogInconsistent):
-                verify_consistency(older, root_of(LEAVES[:older]), size, root_of(rewritten), consistency_proof(rewritten, older))
+                verify_consistency(
+                    older, root_of(LEAVES[:older]), size, root_of(rewritten), consistency_proof(rewritten, older)
+                )
