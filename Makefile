@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo-workspace
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo test test-long faults check bench docs serve
+.PHONY: demo serve test test-long faults check bench docs serve
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -20,6 +20,10 @@ $(VENV)/.test.stamp: $(VENV)/.run.stamp requirements-test.lock
 
 demo: $(VENV)/.run.stamp
 	$(BIN)/caregate demo --out $(DEMO)
+
+serve: $(VENV)/.run.stamp
+	test -f $(DEMO)/summary.json || $(BIN)/caregate demo --out $(DEMO)
+	$(BIN)/caregate serve --workspace $(DEMO)
 
 test: $(VENV)/.test.stamp
 	$(BIN)/python -m pytest tests

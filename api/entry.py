@@ -86,6 +86,20 @@ def verify(
     raise typer.Exit(0 if report["ok"] else 6)
 
 
+@app.command()
+def serve(
+    workspace: Annotated[Path, typer.Option(help="A workspace that demo made.")],
+    port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8000,
+) -> None:
+    """Serve a demo workspace on this machine alone."""
+    import uvicorn  # noqa: PLC0415
+
+    from api.app import create_app  # noqa: PLC0415
+    from api.wiring import open_demo_workspace  # noqa: PLC0415
+
+    uvicorn.run(create_app(open_demo_workspace(workspace)), host="127.0.0.1", port=port, log_level="warning")
+
+
 @policy_app.command("decide")
 def policy_decide(
     requests: Annotated[Path, typer.Argument(help="Requests, one JSON object a line.")], as_json: Json = False

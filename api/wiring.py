@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,15 +13,19 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
+from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
-from cld.shelf import Shelf
-from keys.store import KeyStore, create_root
+from cld.errors import UnreadableFile
+from cld.shelf import Shelf, atomic_write
+from keys.derivation import Secret
+from keys.store import KeyStore, create_root, open_root
 
-__all__ = ["DemoKeys", "Workspace", "demo_workspace"]
+__all__ = ["DemoKeys", "Workspace", "demo_workspace", "open_demo_workspace"]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
 DEMO_PASSPHRASE = "a demo workspace holds no secrets"  # noqa: S105 - said to be none
+SETTINGS = "workspace.json"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 
 
@@ -59,8 +64,33 @@ def _key(entropy: SeededEntropy, label: str) -> Ed25519PrivateKey:
 
 def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else."""
-    clock, entropy = SeededClock(DEMO_START), SeededEntropy(seed)
+    entropy = SeededEntropy(seed)
     root = create_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE, entropy)
+    atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
+    return _wire(folder, root, entropy, SeededClock(DEMO_START), n_threads)
+
+
+def open_demo_workspace(folder: Path, *, n_threads: int = 2) -> Workspace:
+    """Open a finished demo workspace; its clock goes on from the last leaf of its log.
+
+    Raises: UnreadableFile if the folder is no demo workspace.
+    """
+    try:
+        settings = json.loads((folder / SETTINGS).read_text("utf-8"))
+        entropy = SeededEntropy(int(settings["seed"]))
+    except (OSError, ValueError, KeyError) as fault:
+        message = f"{folder.name} is not a demo workspace."
+        raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
+    root = open_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE)
+    clock = SeededClock(DEMO_START)
+    space = _wire(folder, root, entropy, clock, n_threads)
+    leaves = space.journal.leaves()
+    if leaves:
+        clock.start = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    return space
+
+
+def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
     keys = KeyStore(folder / "keystore", root, entropy, "2022")
     shelf = Shelf(folder / "shelf", keys)
     database = open_database(folder / "caregate.sqlite")
