@@ -10,7 +10,17 @@ from alembic.config import Config
 from sqlalchemy import JSON, Engine, Integer, LargeBinary, String, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["ApplicationRow", "Base", "DocumentRow", "JobRow", "LeafRow", "SessionRow", "SubmissionRow", "open_database"]
+__all__ = [
+    "ApplicationRow",
+    "Base",
+    "DocumentRow",
+    "JobRow",
+    "LeafRow",
+    "SessionRow",
+    "SignOffRow",
+    "SubmissionRow",
+    "open_database",
+]
 
 
 class Base(DeclarativeBase):
@@ -72,6 +82,18 @@ class JobRow(Base):
     kind: Mapped[str] = mapped_column(String(32))
     state: Mapped[str] = mapped_column(String(16), index=True)
     result: Mapped[dict[str, object]] = mapped_column(JSON)
+
+
+class SignOffRow(Base):
+    """One person's signature over what a stage decides."""
+
+    __tablename__ = "sign_offs"
+    reference: Mapped[str] = mapped_column(String(64), primary_key=True)
+    stage: Mapped[str] = mapped_column(String(16), primary_key=True)
+    person: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    signature: Mapped[str] = mapped_column(String(256))
+    public_key: Mapped[str] = mapped_column(String(128))
 
 
 def open_database(path: Path) -> Engine:

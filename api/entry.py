@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from api.journey_commands import journey_app
 from cld.errors import CLDError
 
 __all__ = ["app", "main"]
@@ -18,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
                   help="Privacy-preserving linkage and dissemination of client-level adult social care data.")  # fmt: skip
 policy_app = typer.Typer(no_args_is_help=True, help="The Direction as policy.")
 app.add_typer(policy_app, name="policy")
+app.add_typer(journey_app, name="journey")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -73,7 +75,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Verify a package offline; exit 0 when authentic and whole, 6 when not."""
-    from api.demo import verify_package  # noqa: PLC0415
+    from audit.verify import verify_package  # noqa: PLC0415
 
     if trust is None:
         raise typer.BadParameter("give the trust policy with --trust")  # noqa: EM101, TRY003

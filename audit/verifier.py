@@ -31,6 +31,15 @@ class Failed(Exception):  # noqa: N818 - a result, not an error of the program
     """A check did not pass; the message says what is wrong."""
 
 
+def _decoded(text: str) -> bytes:
+    """Decode base64 that is written the one canonical way: spare bits and other spellings are alterations."""
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        message = "base64 is not canonical"
+        raise ValueError(message)
+    return raw
+
+
 def _sha512(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha512").hexdigest()
@@ -69,7 +78,7 @@ def _trust(policy: str) -> dict[str, dict[str, bytes]]:
         kind, _, key = line.partition(" ")
         if kind in held:
             name, _, encoded = key.split("+", 2)
-            held[kind][name] = base64.b64decode(encoded)[1:]
+            held[kind][name] = _decoded(encoded)[1:]
     return held
 
 
@@ -80,7 +89,7 @@ def _pae(kind: str, body: bytes) -> bytes:
 def _statement(folder: Path, trust: dict[str, dict[str, bytes]]) -> tuple[dict[str, Any], bytes]:
     try:
         envelope = json.loads((folder / "release.intoto.json").read_text("utf-8"))
-        body = base64.b64decode(envelope["payload"])
+        body = _decoded(envelope["payload"])
         signers = {s["keyid"] for s in envelope["signatures"] if _signed(trust, s, envelope["payloadType"], body)}
     except (OSError, ValueError, KeyError, TypeError) as fault:
         message = "the statement is missing or malformed"
@@ -93,7 +102,7 @@ def _statement(folder: Path, trust: dict[str, dict[str, bytes]]) -> tuple[dict[s
 
 def _signed(trust: dict[str, dict[str, bytes]], signature: dict[str, str], kind: str, body: bytes) -> bool:
     public = trust["release"].get(signature["keyid"])
-    return public is not None and _good(public, base64.b64decode(signature["sig"]), _pae(kind, body))
+    return public is not None and _good(public, _decoded(signature["sig"]), _pae(kind, body))
 
 
 def _good(public: bytes, signature: bytes, content: bytes) -> bool:
@@ -109,13 +118,13 @@ def _proof(folder: Path) -> dict[str, Any]:
     try:
         head, checkpoint = (folder / "release.tlog-proof").read_text("utf-8").split("\n\n", 1)
         lines = head.split("\n")
-        leaf = base64.b64decode(lines[1].removeprefix("extra "))
+        leaf = _decoded(lines[1].removeprefix("extra "))
         index = int(lines[2].removeprefix("index "))
-        path = [base64.b64decode(line) for line in lines[3:]]
+        path = [_decoded(line) for line in lines[3:]]
         body, signatures = checkpoint.split("\n\n", 1)
         origin, size, root = body.split("\n")[:3]
         return {"leaf": leaf, "index": index, "path": path, "signed": (body + "\n").encode(), "signatures": signatures,
-                "origin": origin, "size": int(size), "root": base64.b64decode(root)}  # fmt: skip
+                "origin": origin, "size": int(size), "root": _decoded(root)}  # fmt: skip
     except (OSError, ValueError, IndexError) as fault:
         message = "the log proof is missing or malformed"
         raise Failed(message) from fault
@@ -143,7 +152,11 @@ def _root(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
 def _note_signed(proof: dict[str, Any], keys: dict[str, bytes]) -> str:
     for line in proof["signatures"].splitlines():
         _, name, encoded = line.split(" ", 2)
-        if name in keys and _good(keys[name], base64.b64decode(encoded)[4:], proof["signed"]):
+        if name not in keys:
+            continue
+        raw = _decoded(encoded)
+        key_hash = hashlib.sha256(name.encode() + b"\n\x01" + keys[name]).digest()[:4]
+        if raw[:4] == key_hash and _good(keys[name], raw[4:], proof["signed"]):
             return name
     message = "no trusted signature on the checkpoint"
     raise Failed(message)

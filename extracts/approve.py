@@ -19,13 +19,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 
 from audit.journal import Event, Journal
 from cld.canonical import digest_of
-from cld.errors import BadSignature, PolicyRefused, SamePerson
+from cld.errors import BadSignature, InputError, PolicyRefused, SamePerson
 from cld.journey import ApprovedPlan, Document, DocumentKind
 from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset
 from cld.vocabulary import Coverage, Form
 from policies.decide import Decision, decide
 
-__all__ = ["Agreement", "Application", "SignOff", "approve", "decision_on", "receive", "sign_off"]
+__all__ = [
+    "Agreement",
+    "Application",
+    "SignOff",
+    "application_from_json",
+    "approve",
+    "decision_on",
+    "receive",
+    "sign_off",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,36 @@ class Application:
             "agreement": {"reference": self.agreement.reference, "from": self.agreement.from_day.isoformat(),
                           "to": self.agreement.to_day.isoformat(), "signed": self.agreement.signed},
         }  # fmt: skip
+
+
+def application_from_json(value: Mapping[str, Any]) -> Application:
+    """Read an application from its JSON value.
+
+    Raises: InputError if a part is missing or of the wrong kind.
+    """
+    try:
+        agreement, contract = value["agreement"], value["processor_contract_to"]
+        held = {name: value[name] for name in PLAIN_PARTS}
+        return Application(
+            **held,
+            purposes=tuple(value["purposes"]),
+            agreement=Agreement(
+                agreement["reference"],
+                date.fromisoformat(agreement["from"]),
+                date.fromisoformat(agreement["to"]),
+                signed=agreement["signed"] is True,
+            ),
+            processor_contract_to=date.fromisoformat(contract) if contract else None,
+        )
+    except (KeyError, TypeError, ValueError) as fault:
+        message = "The application is incomplete or holds a value of the wrong kind."
+        raise InputError(message, "Write it as the documentation shows.") from fault
+
+
+PLAIN_PARTS = (
+    "reference", "applicant", "body", "body_code", "acting_for", "justification", "annex3_aim", "dars_approved", "lawful_basis_nhs",
+    "lawful_basis_recipient", "nihr_funded", "joint_approval", "action",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

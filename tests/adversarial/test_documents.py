@@ -9,7 +9,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from api.demo import verify_package
+from audit.verify import verify_package
 from cld.errors import AlreadyReleased, NotSealed, SamePerson
 from extracts.release import trust_policy
 from tests.lib.journey import OpenJourney

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from api.demo import verify_package
 from api.wiring import demo_workspace
+from audit.verify import verify_package
 from cld.errors import CLDError, SubmissionRejected, UnreadableFile
 from cld.places import Council, Participation
 from collection.accept import accept

@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from api.demo import open_package
+from audit.verify import open_package
 
 PREFIX = 4
 

@@ -1,0 +1,253 @@
+"""The six verbs, and giving back, over one workspace: what the command line, the demo and the pages all call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.database import ApplicationRow, SignOffRow
+from api.register import participation_of, read_register
+from api.wiring import Workspace
+from audit.journal import Event
+from cld.errors import InvalidTransition, NotPermitted
+from cld.journey import (
+    AcceptedSubmission,
+    ApprovedPlan,
+    CandidateExtract,
+    CheckedExtract,
+    Document,
+    DocumentKind,
+    LinkedDataset,
+    SignedRelease,
+)
+from cld.plan import ExtractPlan, plan_from_json
+from collection.accept import accept
+from collection.give_back import give_back
+from disclosure.check import check
+from extracts.approve import (
+    Application,
+    SignOff,
+    application_from_json,
+    approve,
+    decision_on,
+    digest_to_sign,
+    receive,
+    sign_off,
+)
+from extracts.build import build
+from extracts.release import Recipient, deliver, release
+from linkage.link import link
+from linkage.trace import trace_persons
+from policies.decide import Decision, decide
+from policies.profiles import profile_named
+
+__all__ = ["House", "Stage"]
+
+
+class Stage:
+    """The two moments at which two people sign."""
+
+    APPROVE = "approve"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """A workspace and what can be done in it."""
+
+    space: Workspace
+
+    @property
+    def nhs(self) -> Path:
+        """The NHS files that linkage and the opt-out gate read."""
+        return self.space.folder / "nhs"
+
+    def accept(self, path: Path, la_code: str, actor: str = "collection officer") -> AcceptedSubmission:
+        """Accept a council's file."""
+        space, index = self.space, self.nhs / "person_index.parquet"
+        return accept(
+            path, participation_of(space.folder, la_code), engine=space.engine, journal=space.journal, today=space.clock.today(),
+            tracer=lambda session: trace_persons(session, index), synthetic_allowed=True, actor=actor,
+        )  # fmt: skip
+
+    def give_back(self, submission: AcceptedSubmission, actor: str = "collection officer") -> dict[str, int]:
+        """Give numbers and findings back to the council that sent the rows, if policy allows."""
+        space = self.space
+        request = {
+            "action": "give_back",
+            "body": "CASSR",
+            "submitted_by_recipient": True,
+            "on": space.clock.today().isoformat(),
+        }
+        return give_back(
+            submission, space.folder / "given-back", to_la_code=submission.la_code, allowed=decide(request).allowed,
+            engine=space.engine, journal=space.journal, actor=actor,
+        )  # fmt: skip
+
+    def latest_submissions(self) -> tuple[AcceptedSubmission, ...]:
+        """Return the latest submission of each council. Source: rule R03, latest file wins."""
+        latest: dict[str, AcceptedSubmission] = {}
+        for document in self._logged(DocumentKind.ACCEPTED_SUBMISSION):
+            latest[str(document.body["la_code"])] = AcceptedSubmission(document)
+        return tuple(latest[code] for code in sorted(latest))
+
+    def submission_of(self, la_code: str) -> AcceptedSubmission:
+        """Return a council's latest submission.
+
+        Raises: InvalidTransition if it has none.
+        """
+        for submission in self.latest_submissions():
+            if submission.la_code == la_code:
+                return submission
+        message = f"No file of council {la_code} was accepted."
+        raise InvalidTransition(message, "Accept one first.")
+
+    def link(self, actor: str = "linkage analyst") -> LinkedDataset:
+        """Link the latest submission of every council."""
+        space = self.space
+        return link(self.latest_submissions(), self.nhs, engine=space.engine, journal=space.journal, actor=actor)
+
+    def linked(self) -> LinkedDataset:
+        """Return the latest linked data.
+
+        Raises: InvalidTransition if nothing was linked.
+        """
+        found = self._logged(DocumentKind.LINKED_DATASET)
+        if not found:
+            message = "Nothing was linked yet."
+            raise InvalidTransition(message, "Link first.")
+        return LinkedDataset(found[-1])
+
+    def receive(self, application: Application, plan: ExtractPlan, recipient: str) -> Decision:
+        """Take an application in."""
+        return receive(application, plan, recipient, today=self.space.clock.today(), journal=self.space.journal)
+
+    def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey) -> SignOff:
+        """Cast one person's signature at a stage; another's is not shown, and nobody signs twice.
+
+        Raises: NotPermitted if the person signed already.
+        """
+        digest = self._to_sign(reference, stage)
+        made = sign_off(person, key, digest)
+        with Session(self.space.database) as session, session.begin():
+            if session.get(SignOffRow, (reference, stage, person)) is not None:
+                message = f"{person} has signed already."
+                raise NotPermitted(message, "Another person signs next.")
+            session.add(
+                SignOffRow(
+                    reference=reference,
+                    stage=stage,
+                    person=person,
+                    digest=digest,
+                    signature=made.signature,
+                    public_key=made.public_key,
+                )
+            )
+            details = {"application": reference, "stage": stage, "digest": digest}
+            self.space.journal.append(
+                session, Event("signed", person, "approver" if stage == Stage.APPROVE else "releaser", details), ""
+            )
+        return made
+
+    def _to_sign(self, reference: str, stage: str) -> str:
+        if stage == Stage.RELEASE:
+            return self._document(reference, DocumentKind.CHECKED_EXTRACT).digest
+        application, plan, _ = self.application(reference)
+        return digest_to_sign(application, plan, decision_on(application, plan, self.space.clock.today(), checked=True))
+
+    def _signs(self, reference: str, stage: str) -> tuple[SignOff, ...]:
+        with Session(self.space.database) as session:
+            rows = session.scalars(
+                select(SignOffRow)
+                .where(SignOffRow.reference == reference, SignOffRow.stage == stage)
+                .order_by(SignOffRow.person)
+            )
+            return tuple(SignOff(row.person, row.signature, row.public_key) for row in rows)
+
+    def application(self, reference: str) -> tuple[Application, ExtractPlan, str]:
+        """Return an application, its plan and its recipient's name.
+
+        Raises: InvalidTransition if there is none of that reference.
+        """
+        with Session(self.space.database) as session:
+            row = session.get(ApplicationRow, reference)
+        if row is None:
+            message = f"There is no application {reference}."
+            raise InvalidTransition(message, "Take it in first.")
+        return application_from_json(row.application), plan_from_json(row.plan), row.recipient
+
+    def approve(self, reference: str) -> ApprovedPlan:
+        """Approve an application that two people signed."""
+        application, plan, _ = self.application(reference)
+        space = self.space
+        signs = self._signs(reference, Stage.APPROVE)
+        return approve(
+            application, plan, signs, people=space.people(), today=space.clock.today(), journal=space.journal
+        )
+
+    def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
+        """Build an approved plan."""
+        application, plan, _ = self.application(reference)
+        space = self.space
+        return build(
+            ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN)), application, plan, self.linked(), engine=space.engine,
+            journal=space.journal, keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", today=space.clock.today(), actor=actor,
+        )  # fmt: skip
+
+    def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
+        """Check a candidate against the profile of its plan."""
+        _, plan, _ = self.application(reference)
+        space = self.space
+        regions = {code: found.council.region for code, found in read_register(space.folder).items()}
+        return check(
+            CandidateExtract(self._document(reference, DocumentKind.CANDIDATE_EXTRACT)), plan, profile_named(plan.profile, space.clock.today()),
+            regions=regions, engine=space.engine, journal=space.journal, actor=actor, application=reference,
+        )  # fmt: skip
+
+    def release(self, reference: str, age_key: str) -> tuple[SignedRelease, Path]:
+        """Release a checked extract that two people signed, sealed to the recipient's age key."""
+        application, plan, recipient = self.application(reference)
+        space = self.space
+        return release(
+            CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), application, plan, self._linked_of(reference),
+            self._signs(reference, Stage.RELEASE), recipient=Recipient(recipient, age_key), people=space.people(), today=space.clock.today(),
+            engine=space.engine, journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
+        )  # fmt: skip
+
+    def deliver(self, reference: str, age_key: str) -> Path:
+        """Finish a release that was logged and not delivered."""
+        _, plan, recipient = self.application(reference)
+        space = self.space
+        return deliver(
+            SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)),
+            plan, self._linked_of(reference), recipient=Recipient(recipient, age_key), engine=space.engine, journal=space.journal,
+            release_keys=space.release_keys, folder=space.folder / "released",
+        )  # fmt: skip
+
+    def _linked_of(self, reference: str) -> LinkedDataset:
+        """Return the linked data that a candidate was built from, which need not be the latest."""
+        for digest in self._document(reference, DocumentKind.CANDIDATE_EXTRACT).parents:
+            document = self.space.journal.load(digest)
+            if document is not None and document.kind is DocumentKind.LINKED_DATASET:
+                return LinkedDataset(document)
+        return self.linked()
+
+    def _document(self, reference: str, kind: DocumentKind) -> Document:
+        with Session(self.space.database) as session:
+            row = session.get(ApplicationRow, reference)
+        document = self.space.journal.load(row.documents.get(kind.value, "")) if row is not None else None
+        if document is None:
+            message = f"Application {reference} has no {kind.value} yet."
+            raise InvalidTransition(message, "Take the steps in order: approve, build, check, release.")
+        return document
+
+    def _logged(self, kind: DocumentKind) -> list[Document]:
+        """Return the documents of a kind, in the log's order."""
+        digests = [json.loads(leaf)["document"] for leaf in self.space.journal.leaves()]
+        loaded = [self.space.journal.load(digest) for digest in digests if digest]
+        return [document for document in loaded if document is not None and document.kind is kind]
