@@ -148,7 +148,9 @@ def _application(space: Workspace, reference: str) -> ApplicationRow:
 
 def _trace_words(row: ApplicationRow) -> list[dict[str, str]]:
     trace: Any = row.decision["trace"]
-    return [dict(zip(("policy", "clause", "outcome", "interpretation"), line, strict=True)) for line in trace]
+    names = ("policy", "clause", "words", "outcome", "interpretation")
+    lines = [dict(zip(names, line, strict=True)) for line in trace]
+    return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
 
 
 def _add_pages(app: FastAPI, space: Workspace, pages: _Pages) -> None:

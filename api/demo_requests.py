@@ -12,6 +12,7 @@ from cld.plan import (
     Keep,
     Month,
     OutputColumn,
+    Population,
     Pseudonym,
     Registered,
     Resident,
@@ -80,16 +81,29 @@ STANDARD = (
 
 def _plan(
     form: Form,
-    population: object,
+    population: Population,
     tables: tuple[TablePlan, ...] = (),
+    *,
     counts: tuple[TableOfCounts, ...] = (),
-    **more: object,
+    local_items: bool = False,
+    opt_outs_applied: bool = False,
+    fixed_levels: tuple[tuple[str, int], ...] = (),
 ) -> ExtractPlan:
-    base = ExtractPlan(
-        form=form, population=population, tables=tables, counts=counts, period_start=START, period_end=END,  # type: ignore[arg-type]
-        family="cld-linked", profile="caregate", local_items=False, opt_outs_applied=False, opt_out_reason="no confidential data flows",
-    )  # fmt: skip
-    return replace(base, **more)  # type: ignore[arg-type]
+    reason = "confidential patient information flows" if opt_outs_applied else "no confidential data flows"
+    return ExtractPlan(
+        form=form,
+        population=population,
+        tables=tables,
+        counts=counts,
+        period_start=START,
+        period_end=END,
+        family="cld-linked",
+        profile="caregate",
+        local_items=local_items,
+        opt_outs_applied=opt_outs_applied,
+        opt_out_reason=reason,
+        fixed_levels=fixed_levels,
+    )
 
 
 def _ask(number: int, body: str, code: str, **more: object) -> Application:
@@ -110,7 +124,6 @@ def _linked_tables() -> tuple[TablePlan, ...]:
 def _released() -> list[DemoRequest]:
     local = OutputColumn("local_frailty_band", "local_frailty_band", Keep())
     own = TablePlan("cld", Grain.EVENT, (*_columns("cld"), local))
-    opted = {"opt_outs_applied": True, "opt_out_reason": "confidential patient information flows"}
     contract = {"acting_for": "ADASS", "processor_contract_to": date(2022, 12, 31)}
     south_east = Subset(("901", "902"), "support of performance in one region")
     return [
@@ -122,12 +135,12 @@ def _released() -> list[DemoRequest]:
         DemoRequest(
             "NHS Oxfordshire CCG",
             _ask(2, "CCG", "10Q"),
-            _plan(Form.PSEUDONYMISED, Resident("10Q", ("901",)), _linked_tables(), **opted),
+            _plan(Form.PSEUDONYMISED, Resident("10Q", ("901",)), _linked_tables(), opt_outs_applied=True),
         ),
         DemoRequest(
             "NHS Buckinghamshire CCG",
             _ask(3, "CCG", "14Y"),
-            _plan(Form.PSEUDONYMISED, Registered("14Y", ("901", "902")), _linked_tables(), **opted),
+            _plan(Form.PSEUDONYMISED, Registered("14Y", ("901", "902")), _linked_tables(), opt_outs_applied=True),
         ),
         DemoRequest("DHSC", _ask(4, "DHSC", "DHSC"), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
         DemoRequest(

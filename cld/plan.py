@@ -164,6 +164,8 @@ class ExtractPlan:
         for table in self.tables:
             for column in table.columns:
                 _check_column(table, column, self.form)
+                if column.source.startswith(LOCAL_PREFIX):
+                    _check_local(self)
 
     def as_json(self) -> dict[str, object]:
         """Return the plan as a JSON value; plan_from_json reads it back."""
@@ -212,6 +214,12 @@ def _check_column(table: TablePlan, column: OutputColumn, form: Form) -> None:
         _refuse(f"Column {column.source} leaves as a pseudonym or not at all.")
     if form is Form.ANONYMISED and role is ColumnRole.PERSON_IDENTIFIER:
         _refuse(f"Column {column.source} cannot stand in an anonymised extract.")
+
+
+def _check_local(plan: ExtractPlan) -> None:
+    """Hold a council's local items to that council's own extract (Direction 6(b) bullet 3; shared reading)."""
+    own = isinstance(plan.population, Submitted) and plan.form is Form.PSEUDONYMISED
+    _require(own and plan.local_items, "Local items go to the council that added them, and the plan says so.")
 
 
 def _population_json(population: Population) -> dict[str, object]:

@@ -12,6 +12,7 @@ from cld.datasets import Identified
 from cld.engine import Engine, Query, Session
 from cld.errors import InvariantBroken
 from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
+from linkage.crosscheck import require_agreement
 from linkage.index import attach_index
 from linkage.trace import trace_persons
 
@@ -78,6 +79,7 @@ def link(
         session.table("postcodes", Query(text, ("postcode_file",)))
         _union(session, submissions)
         model = trace_persons(session, nhs, attached=True)
+        second_estimate = require_agreement(session, model)
         session.table("cld", Query(CLD, ("all_rows", "persons", "traced", "person_index", "postcodes")))
         _hold_rows(session, submissions)
         steps = _counts(session, "select step, count(*) from traced group by all order by all")
@@ -93,7 +95,13 @@ def link(
             name: session.store(Query(f"select * from {name} order by {order}", (name,)), Identified).as_json()  # noqa: S608
             for name, order in orders.items()
         }
-    body = {"model": model.as_json(), "steps": steps, "bands_by_council": by_council, "data_sets": stored}
+    body = {
+        "model": model.as_json(),
+        "second_estimate": second_estimate,
+        "steps": steps,
+        "bands_by_council": by_council,
+        "data_sets": stored,
+    }
     document = Document(DocumentKind.LINKED_DATASET, tuple(s.document.digest for s in submissions), body)
     journal.seal(document, Event("link", actor, "operator", {"n_submissions": len(submissions), "steps": steps}))
     return LinkedDataset(document)

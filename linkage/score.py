@@ -81,10 +81,10 @@ def train(session: Session) -> Model:
     session.table("drawn", Query(pairs, ("drawn_left", "numbered_faces")))
     u = _level_counts(session, "select * from drawn", ("drawn",))
     shared = f"select {GAMMAS} from records r join person_faces f on f.person_id = r.number"  # noqa: S608
+    session.table("shared_gammas", Query(shared, ("records", "person_faces")))
     names = ", ".join(LEVELS)
-    counted = session.rows(
-        Query(f"select {names}, count(*) from ({shared}) group by all order by all", ("records", "person_faces"))
-    )  # noqa: S608
+    text = f"select {names}, count(*) from shared_gammas group by all order by all"  # noqa: S608
+    counted = session.rows(Query(text, ("shared_gammas",)))
     if not counted:
         counted = [(2, 3, 2, 2, 1, 1)]
     rows = [tuple(int(str(value)) for value in row) for row in counted]

@@ -65,7 +65,7 @@ class Decision:
             "decision": "allow" if self.allowed else "refuse",
             "clauses": list(self.clauses),
             "missing": list(self.missing),
-            "trace": [[row.policy, row.clause, row.outcome.value, row.interpretation] for row in self.trace],
+            "trace": [[row.policy, row.clause, row.words, row.outcome.value, row.interpretation] for row in self.trace],
             "policy_digest": policy_digest(),
         }
 

@@ -8,7 +8,7 @@ import pytest
 
 from api.demo_requests import demo_requests
 from cld.errors import InputError
-from cld.plan import Keep, OutputColumn, Pseudonym, plan_from_json
+from cld.plan import Combined, Keep, OutputColumn, Pseudonym, Resident, plan_from_json
 from cld.vocabulary import Form
 
 PLAN = demo_requests()[0].plan
@@ -30,6 +30,12 @@ def test_names_free_text_and_bare_identifiers_stand_in_no_plan(column: str) -> N
     table = replace(PLAN.tables[0], columns=(OutputColumn(column, column, Keep()),))
     with pytest.raises(InputError):
         replace(PLAN, tables=(table,))
+
+
+def test_local_items_stand_only_in_the_councils_own_plan() -> None:
+    for change in ({"population": Combined()}, {"population": Resident("10Q")}, {"local_items": False}):
+        with pytest.raises(InputError):
+            replace(PLAN, **change)
 
 
 def test_an_anonymised_plan_holds_no_identifier_as_sent() -> None:
