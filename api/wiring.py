@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
+from audit.note import CosignerKeys
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
@@ -26,6 +28,7 @@ __all__ = ["DemoKeys", "Workspace", "demo_workspace", "open_demo_workspace"]
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
 DEMO_PASSPHRASE = "a demo workspace holds no secrets"  # noqa: S105 - said to be none
 SETTINGS = "workspace.json"
+ORIGIN = "caregate.demo"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 
 
@@ -33,10 +36,14 @@ STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 class DemoKeys:
     """Signing keys that follow from the seed."""
 
-    origin: str
     release_key: Ed25519PrivateKey
-    log_key: Ed25519PrivateKey
-    witness_key: Ed25519PrivateKey
+    log: CosignerKeys
+    witness: CosignerKeys
+
+
+def _cosigner(entropy: SeededEntropy, name: str) -> CosignerKeys:
+    ml_dsa = MLDSA44PrivateKey.from_seed_bytes(entropy.secret_bytes(32, f"ML-DSA {name}"))
+    return CosignerKeys(name, _key(entropy, f"Ed25519 {name}"), ml_dsa)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,7 @@ def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock
         journal=SqlJournal(database, clock),
         keys=keys,
         release_keys=DemoKeys(
-            "caregate.demo", *(_key(entropy, f"signing {name}") for name in ("release", "log", "witness"))
+            _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
         ),
         staff={name: _key(entropy, f"staff {name}") for name in STAFF},
     )

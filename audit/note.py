@@ -1,6 +1,6 @@
-"""Signed checkpoints: C2SP signed notes with Ed25519.
+"""Signed checkpoints: a log's own Ed25519 note signature, and cosignatures by Ed25519 and ML-DSA-44.
 
-Source: C2SP signed-note and tlog-checkpoint.
+Source: C2SP signed-note (type 0x01), tlog-checkpoint, tlog-cosignature (types 0x04 and 0x06); RFC 8032; FIPS 204.
 """
 
 from __future__ import annotations
@@ -9,17 +9,14 @@ import base64
 import hashlib
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
-from cld.errors import BadSignature
+__all__ = ["Checkpoint", "CosignerKeys", "NoteKey", "sign_checkpoint", "subtree_message"]
 
-__all__ = ["Checkpoint", "NoteKey", "open_checkpoint", "parse_verifier_key", "sign_checkpoint"]
-
-ED25519 = b"\x01"
+ED25519_NOTE = 0x01
+ED25519_COSIGNATURE = 0x04
+ML_DSA_44_COSIGNATURE = 0x06
 DASH = "\u2014"
 
 
@@ -38,78 +35,76 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class NoteKey:
-    """A name and an Ed25519 public key, written ``name+hash+key``."""
+    """A name, a signature type and a public key, written ``name+key id+base64(type, key)``."""
 
     name: str
+    kind: int
     public: bytes
 
     @property
-    def key_hash(self) -> bytes:
+    def key_id(self) -> bytes:
         """The four bytes that stand before each signature."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + bytes([self.kind]) + self.public).digest()[:4]
 
     def text(self) -> str:
         """Return the verifier key as one line."""
-        return f"{self.name}+{self.key_hash.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+        return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(bytes([self.kind]) + self.public).decode()}"
+
+    def line(self, signature: bytes) -> str:
+        """Return a signature line of a note."""
+        return f"{DASH} {self.name} {base64.b64encode(self.key_id + signature).decode()}\n"
 
 
-def parse_verifier_key(text: str) -> NoteKey:
-    """Read a verifier key.
+@dataclass(frozen=True, slots=True)
+class CosignerKeys:
+    """The two keys of one signer, so that neither a broken curve nor a young scheme alone is trusted."""
 
-    Raises: BadSignature if the line is not one.
-    """
-    try:
-        name, key_hash, encoded = text.strip().split("+", 2)
-        raw = base64.b64decode(encoded, validate=True)
-    except ValueError as fault:
-        message = "A trust policy holds a line that is no verifier key."
-        raise BadSignature(message) from fault
-    key = NoteKey(name, raw[1:])
-    if raw[:1] != ED25519 or key.key_hash.hex() != key_hash:
-        message = "A verifier key does not agree with its own hash."
-        raise BadSignature(message)
-    return key
+    name: str
+    ed25519: Ed25519PrivateKey
+    ml_dsa: MLDSA44PrivateKey
 
+    def note_key(self) -> NoteKey:
+        """Return the Ed25519 key as a log uses it."""
+        return NoteKey(self.name, ED25519_NOTE, self.ed25519.public_key().public_bytes_raw())
 
-def sign_checkpoint(checkpoint: Checkpoint, signers: tuple[tuple[str, Ed25519PrivateKey], ...]) -> str:
-    """Return the signed note: the body, an empty line, one signature line a signer."""
-    lines = []
-    for name, private in signers:
-        key = NoteKey(name, private.public_key().public_bytes_raw())
-        signature = private.sign(checkpoint.body().encode())
-        lines.append(f"{DASH} {name} {base64.b64encode(key.key_hash + signature).decode()}\n")
-    return checkpoint.body() + "\n" + "".join(lines)
+    def cosigner_key(self) -> NoteKey:
+        """Return the Ed25519 key as a witness uses it."""
+        return NoteKey(self.name, ED25519_COSIGNATURE, self.ed25519.public_key().public_bytes_raw())
+
+    def ml_dsa_key(self) -> NoteKey:
+        """Return the ML-DSA-44 key, for log and witness alike."""
+        return NoteKey(self.name, ML_DSA_44_COSIGNATURE, self.ml_dsa.public_key().public_bytes_raw())
 
 
-def open_checkpoint(note: str, required: tuple[NoteKey, ...]) -> Checkpoint:
-    """Read a signed note that every required key has signed.
-
-    Raises: BadSignature, naming the missing signer.
-    """
-    body, _, tail = note.partition("\n\n")
-    signed = (body + "\n").encode()
-    for key in required:
-        if not _is_signed_by(signed, tail, key):
-            message = f"The checkpoint is not signed by {key.name}."
-            raise BadSignature(message)
-    try:
-        origin, size, root = body.split("\n")[:3]
-        return Checkpoint(origin, int(size), base64.b64decode(root, validate=True))
-    except ValueError as fault:
-        message = "The checkpoint is malformed."
-        raise BadSignature(message) from fault
+def subtree_message(name: str, timestamp: int, checkpoint: Checkpoint) -> bytes:
+    """Return the bytes that an ML-DSA-44 cosignature covers. Source: C2SP tlog-cosignature, cosigned_message."""
+    named, origin = name.encode(), checkpoint.origin.encode()
+    return (
+        b"subtree/v1\n\0"
+        + bytes([len(named)])
+        + named
+        + timestamp.to_bytes(8, "big")
+        + bytes([len(origin)])
+        + origin
+        + (0).to_bytes(8, "big")
+        + checkpoint.size.to_bytes(8, "big")
+        + checkpoint.root
+    )
 
 
-def _is_signed_by(signed: bytes, tail: str, key: NoteKey) -> bool:
-    for line in tail.splitlines():
-        dash, _, rest = line.partition(" ")
-        name, _, encoded = rest.partition(" ")
-        if dash != DASH or name != key.name:
-            continue
-        try:
-            raw = base64.b64decode(encoded, validate=True)
-            Ed25519PublicKey.from_public_bytes(key.public).verify(raw[4:], signed)
-        except (ValueError, InvalidSignature):
-            continue
-        return raw[:4] == key.key_hash
-    return False
+def _ml_dsa_line(keys: CosignerKeys, timestamp: int, checkpoint: Checkpoint) -> str:
+    signature = keys.ml_dsa.sign(subtree_message(keys.name, timestamp, checkpoint))
+    return keys.ml_dsa_key().line(timestamp.to_bytes(8, "big") + signature)
+
+
+def sign_checkpoint(checkpoint: Checkpoint, log: CosignerKeys, witness: CosignerKeys, timestamp: int) -> str:
+    """Return the signed note: log and witness each with both their keys; ``timestamp`` is in seconds since 1970."""
+    body = checkpoint.body()
+    stamped = f"cosignature/v1\ntime {timestamp}\n{body}".encode()
+    lines = (
+        log.note_key().line(log.ed25519.sign(body.encode())),
+        _ml_dsa_line(log, timestamp, checkpoint),
+        witness.cosigner_key().line(timestamp.to_bytes(8, "big") + witness.ed25519.sign(stamped)),
+        _ml_dsa_line(witness, timestamp, checkpoint),
+    )
+    return body + "\n" + "".join(lines)

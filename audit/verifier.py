@@ -19,6 +19,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 __all__ = ["verify_folder"]
 
@@ -72,13 +73,18 @@ def _files_whole(folder: Path) -> str:
     return "every digest agrees"
 
 
-def _trust(policy: str) -> dict[str, dict[str, bytes]]:
-    held: dict[str, dict[str, bytes]] = {"log": {}, "witness": {}, "release": {}}
+Trust = dict[str, list[tuple[str, int, bytes]]]
+
+
+def _trust(policy: str) -> Trust:
+    """Read a trust policy: lines ``release|log|witness`` and a verifier key (name, type, public key)."""
+    held: Trust = {"log": [], "witness": [], "release": []}
     for line in policy.splitlines():
         kind, _, key = line.partition(" ")
         if kind in held:
             name, _, encoded = key.split("+", 2)
-            held[kind][name] = _decoded(encoded)[1:]
+            raw = _decoded(encoded)
+            held[kind].append((name, raw[0], raw[1:]))
     return held
 
 
@@ -86,7 +92,7 @@ def _pae(kind: str, body: bytes) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind.encode(), len(body), body)
 
 
-def _statement(folder: Path, trust: dict[str, dict[str, bytes]]) -> tuple[dict[str, Any], bytes]:
+def _statement(folder: Path, trust: Trust) -> tuple[dict[str, Any], bytes]:
     try:
         envelope = json.loads((folder / "release.intoto.json").read_text("utf-8"))
         body = _decoded(envelope["payload"])
@@ -100,9 +106,9 @@ def _statement(folder: Path, trust: dict[str, dict[str, bytes]]) -> tuple[dict[s
     return json.loads(body), body
 
 
-def _signed(trust: dict[str, dict[str, bytes]], signature: dict[str, str], kind: str, body: bytes) -> bool:
-    public = trust["release"].get(signature["keyid"])
-    return public is not None and _good(public, _decoded(signature["sig"]), _pae(kind, body))
+def _signed(trust: Trust, signature: dict[str, str], kind: str, body: bytes) -> bool:
+    keys = [public for name, _, public in trust["release"] if name == signature["keyid"]]
+    return any(_good(public, _decoded(signature["sig"]), _pae(kind, body)) for public in keys)
 
 
 def _good(public: bytes, signature: bytes, content: bytes) -> bool:
@@ -149,16 +155,47 @@ def _root(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
     return running
 
 
-def _note_signed(proof: dict[str, Any], keys: dict[str, bytes]) -> str:
+def _line_good(proof: dict[str, Any], name: str, kind: int, public: bytes) -> bool:
+    """Say whether a checkpoint carries a good signature of one key.
+
+    Types: 1 a note's own Ed25519 signature; 4 and 6 timestamped cosignatures by Ed25519 and ML-DSA-44 (C2SP).
+    """
+    key_id = hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
     for line in proof["signatures"].splitlines():
-        _, name, encoded = line.split(" ", 2)
-        if name not in keys:
-            continue
+        _, signer, encoded = line.split(" ", 2)
         raw = _decoded(encoded)
-        key_hash = hashlib.sha256(name.encode() + b"\n\x01" + keys[name]).digest()[:4]
-        if raw[:4] == key_hash and _good(keys[name], raw[4:], proof["signed"]):
+        if signer != name or raw[:4] != key_id:
+            continue
+        if kind == 1:
+            return _good(public, raw[4:], proof["signed"])
+        timestamp, signature = int.from_bytes(raw[4:12], "big"), raw[12:]
+        if kind == 4:  # noqa: PLR2004
+            return _good(public, signature, f"cosignature/v1\ntime {timestamp}\n".encode() + proof["signed"])
+        return kind == 6 and _good_ml_dsa(public, signature, _subtree(name, timestamp, proof))  # noqa: PLR2004
+    return False
+
+
+def _subtree(name: str, timestamp: int, proof: dict[str, Any]) -> bytes:
+    named, origin = name.encode(), proof["origin"].encode()
+    numbers = (0).to_bytes(8, "big") + proof["size"].to_bytes(8, "big")
+    start = b"subtree/v1\n\0" + bytes([len(named)]) + named + timestamp.to_bytes(8, "big")
+    return start + bytes([len(origin)]) + origin + numbers + proof["root"]
+
+
+def _good_ml_dsa(public: bytes, signature: bytes, content: bytes) -> bool:
+    try:
+        MLDSA44PublicKey.from_public_bytes(public).verify(signature, content)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _note_signed(proof: dict[str, Any], keys: list[tuple[str, int, bytes]]) -> str:
+    """Require every listed key of at least one listed name."""
+    for name in dict.fromkeys(key[0] for key in keys):
+        if all(_line_good(proof, *key) for key in keys if key[0] == name):
             return name
-    message = "no trusted signature on the checkpoint"
+    message = "the checkpoint is not signed by every trusted key of a signer"
     raise Failed(message)
 
 

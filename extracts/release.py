@@ -10,10 +10,11 @@ A run that ends between 6 and 8 is finished by ``deliver``, which repeats 4, 7 a
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
-from audit.note import Checkpoint, NoteKey, sign_checkpoint
+from audit.note import ED25519_NOTE, Checkpoint, CosignerKeys, NoteKey, sign_checkpoint
 from audit.tree import inclusion_proof, leaf_hash, root_of
 from audit.verifier import MANIFEST, PAYLOAD_TYPE
 from cld.canonical import canonical_bytes, digest_of_bytes
@@ -53,26 +54,26 @@ class Recipient:
 
 
 class ReleaseKeys(Protocol):
-    """The keys that sign: of releases, of the log and of the witness."""
+    """The keys that sign: of releases, of the log and of the witness; the log's name is its origin."""
 
-    @property
-    def origin(self) -> str: ...  # noqa: D102
     @property
     def release_key(self) -> Ed25519PrivateKey: ...  # noqa: D102
     @property
-    def log_key(self) -> Ed25519PrivateKey: ...  # noqa: D102
+    def log(self) -> CosignerKeys: ...  # noqa: D102
     @property
-    def witness_key(self) -> Ed25519PrivateKey: ...  # noqa: D102
+    def witness(self) -> CosignerKeys: ...  # noqa: D102
+
+
+def _release_key_name(keys: ReleaseKeys) -> str:
+    return f"{keys.log.name}/release"
 
 
 def trust_policy(keys: ReleaseKeys) -> str:
-    """Return the lines a verifier trusts: release key, log key, witness key."""
-    named = (("release", keys.release_key), ("log", keys.log_key), ("witness", keys.witness_key))
-    lines = []
-    for kind, private in named:
-        name = keys.origin if kind == "log" else f"{keys.origin}/{kind}"
-        lines.append(f"{kind} {NoteKey(name, private.public_key().public_bytes_raw()).text()}")
-    return "\n".join(lines) + "\n"
+    """Return the lines a verifier trusts: the release key, and both keys of log and witness."""
+    release_key = NoteKey(_release_key_name(keys), ED25519_NOTE, keys.release_key.public_key().public_bytes_raw())
+    lines = [("release", release_key), ("log", keys.log.note_key()), ("log", keys.log.ml_dsa_key())]
+    lines += [("witness", keys.witness.cosigner_key()), ("witness", keys.witness.ml_dsa_key())]
+    return "".join(f"{kind} {key.text()}\n" for kind, key in lines)
 
 
 def _facts(application: Application, plan: ExtractPlan, recipient: Recipient, name: str) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _envelope(body: bytes, keys: ReleaseKeys) -> dict[str, Any]:
     return {
         "payloadType": PAYLOAD_TYPE,
         "payload": base64.b64encode(body).decode(),
-        "signatures": [{"keyid": f"{keys.origin}/release", "sig": signature}],
+        "signatures": [{"keyid": _release_key_name(keys), "sig": signature}],
     }
 
 
@@ -211,8 +212,9 @@ def _log_proof(document: str, journal: Journal, keys: ReleaseKeys) -> str:
     hashes = [leaf_hash(leaf) for leaf in leaves]
     needle = f'"document":"{document}"'.encode()
     index = next(place for place, leaf in enumerate(leaves) if needle in leaf)
-    checkpoint = Checkpoint(keys.origin, len(hashes), root_of(hashes))
-    note = sign_checkpoint(checkpoint, ((keys.origin, keys.log_key), (f"{keys.origin}/witness", keys.witness_key)))
+    checkpoint = Checkpoint(keys.log.name, len(hashes), root_of(hashes))
+    at_utc = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    note = sign_checkpoint(checkpoint, keys.log, keys.witness, int(at_utc.timestamp()))
     path = [base64.b64encode(step).decode() for step in inclusion_proof(hashes, index)]
     head = ["c2sp.org/tlog-proof@v1", f"extra {base64.b64encode(leaves[index]).decode()}", f"index {index}", *path]
     return "\n".join(head) + "\n\n" + note

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from api.wiring import demo_workspace
 from audit.verify import verify_package
 from cld.errors import AlreadyReleased, NotSealed, SamePerson
 from extracts.release import trust_policy
@@ -92,10 +93,15 @@ def test_every_changed_or_added_or_missing_file_of_a_package_is_named(journey: O
 
 
 def test_a_package_signed_by_another_house_is_refused(journey: OpenJourney, tmp_path: Path) -> None:
+    """Each trusted key in turn is another house's of the same name, then each kind of key is taken away."""
     _, path = journey.release()
+    other = demo_workspace(tmp_path / "other", seed=99, n_threads=1)
     key, trust = tmp_path / "key", tmp_path / "trust"
     key.write_text(str(journey.identity))
-    for line in trust_policy(journey.space.release_keys).splitlines():
-        others = [other for other in trust_policy(journey.space.release_keys).splitlines() if other != line]
-        trust.write_text("\n".join(others))
+    ours, theirs = (trust_policy(space.release_keys).splitlines() for space in (journey.space, other))
+    policies = [[*ours[:place], theirs[place], *ours[place + 1 :]] for place in range(len(ours))]
+    policies += [[line for line in ours if not line.startswith(kind)] for kind in ("release", "log", "witness")]
+    for lines in policies:
+        trust.write_text("\n".join(lines))
         assert not verify_package(path, trust, key, journey.space.clock.today())["ok"]
+    other.journal.close()
