@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from cld.errors import CLDError
 
@@ -20,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 policy_app = typer.Typer(no_args_is_help=True, help="The Direction as policy.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(journey_app, name="journey")
+add_file_commands(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -72,11 +74,16 @@ def verify(
     trust: Annotated[Path | None, typer.Option(help="Trust policy, got by another road than the package.")] = None,
     identity: Annotated[Path | None, typer.Option(help="The recipient's age key, for a sealed package.")] = None,
     on: Annotated[str, typer.Option(help="Day for the agreement, YYYY-MM-DD.")] = "",
+    second_library: Annotated[
+        bool, typer.Option("--second-library", help="First hold both libraries to published answers.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Verify a package offline; exit 0 when authentic and whole, 6 when not."""
     from audit.verify import verify_package  # noqa: PLC0415
 
+    if second_library:
+        _say_second_library()
     if trust is None:
         raise typer.BadParameter("give the trust policy with --trust")  # noqa: EM101, TRY003
     report = verify_package(package, trust, identity, date.fromisoformat(on) if on else date.today())  # noqa: DTZ011
@@ -86,6 +93,14 @@ def verify(
         for check in report["checks"]:
             sys.stdout.write(f"{check['number']:>2} {check['result']:<12} {check['name']}: {check['reason']}\n")
     raise typer.Exit(0 if report["ok"] else 6)
+
+
+def _say_second_library() -> None:
+    """Hold both cryptographic libraries to published answers and say so on standard error."""
+    from keys.selftest import require_both_libraries, self_test_report  # noqa: PLC0415
+
+    require_both_libraries()
+    sys.stderr.write(f"{len(self_test_report())} published answers agree in both libraries\n")
 
 
 @app.command()

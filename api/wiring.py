@@ -21,6 +21,7 @@ from cld.engine import Engine
 from cld.errors import UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
+from keys.selftest import require_both_libraries
 from keys.store import KeyStore, create_root, open_root
 
 __all__ = ["DemoKeys", "Workspace", "demo_workspace", "open_demo_workspace"]
@@ -98,6 +99,7 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2) -> Workspace:
 
 
 def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
+    require_both_libraries()
     keys = KeyStore(folder / "keystore", root, entropy, "2022")
     shelf = Shelf(folder / "shelf", keys)
     database = open_database(folder / "caregate.sqlite")

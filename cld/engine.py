@@ -127,6 +127,9 @@ class Session:
 
         Raises: UnreadableFile if DuckDB cannot read it.
         """
+        if not path.is_file():
+            message = f"There is no file {path.name}."
+            raise UnreadableFile(message, "Check the name.")
         place = text_literal(str(path))
         parquet = path.suffix == ".parquet"
         source = f"read_parquet({place})" if parquet else f"read_csv({place}, all_varchar=true, header=true)"
@@ -169,7 +172,8 @@ class Session:
         self._check_inputs(query)
         path.parent.mkdir(parents=True, exist_ok=True)
         staged = path.with_name(f".{path.name}.part")
-        form = "format parquet, compression zstd" if path.suffix == ".parquet" else "format csv, header"
+        packed = ", compression gzip" if path.suffix == ".gz" else ""
+        form = "format parquet, compression zstd" if path.suffix == ".parquet" else f"format csv, header{packed}"
         try:
             self._run(f"copy ({query.text}) to {text_literal(str(staged))} ({form})", query.parameters)
             staged.replace(path)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from audit.journal import Event, Journal
-from cld.engine import Engine, Query, text_literal
+from cld.engine import Engine, Query
 from cld.errors import PolicyRefused
 from cld.journey import AcceptedSubmission
-from collection.rules import rules
+from collection.report import summary_of, write_reports
 
 __all__ = ["give_back"]
 
@@ -54,15 +54,7 @@ def give_back(
         session.attach("persons", submission.persons)
         session.attach("faults", submission.findings)
         session.export(Query(NUMBERS, ("persons",)), place / "nhs-numbers.csv")
-        cases = " ".join(f"when {text_literal(rule['code'])} then {text_literal(rule['mend'])}" for rule in rules())
-        severities = " ".join(
-            f"when {text_literal(rule['code'])} then {text_literal(rule['severity'])}" for rule in rules()
-        )
-        findings = f"""
-            select row_number, column_name, rule, case rule {severities} end as severity, case rule {cases} end as how_to_mend
-            from faults order by row_number, column_name, rule
-        """  # noqa: S608
-        session.export(Query(findings, ("faults",)), place / "findings.csv")
+        write_reports(session, {**submission.document.body, **summary_of(session)}, place)
         counted = session.rows(
             Query(f"select outcome, count(*) from ({NUMBERS}) group by all order by all", ("persons",))
         )  # noqa: S608

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,7 +87,9 @@ def _cell(value: object) -> str | None:
     return text[:10] if hasattr(value, "isoformat") else text or None
 
 
-def read_council_file(session: Session, path: Path, local_items: tuple[str, ...]) -> ReadFile:
+def read_council_file(
+    session: Session, path: Path, local_items: tuple[str, ...], header_map: Mapping[str, str] | None = None
+) -> ReadFile:
     """Bring a council's file into the table ``sent``, one text column a field and one a local item.
 
     Raises: UnreadableFile for a file that is missing, empty, binary, wrongly encoded, cut off or without a header;
@@ -101,7 +104,7 @@ def read_council_file(session: Session, path: Path, local_items: tuple[str, ...]
         _check_text(path)
         session.read_file("file_rows", path)
     headers = session.columns("file_rows")
-    mapped = _map_headers(headers)
+    mapped = _map_headers(headers, header_map or {})
     if not mapped:
         raise _unreadable(
             "The first line is not a header of the specification.", "Put the field names in the first line."
@@ -117,8 +120,12 @@ def read_council_file(session: Session, path: Path, local_items: tuple[str, ...]
     return ReadFile(digest_of_file(path), kept_local, tuple(h for h in headers if h not in known), absent)
 
 
-def _map_headers(headers: tuple[str, ...]) -> dict[str, str]:
-    names = {name.lower().strip(): field.column for field in fields() for name in (field.title, field.spec_column)}
+def _map_headers(headers: tuple[str, ...], header_map: Mapping[str, str]) -> dict[str, str]:
+    """Recognise headers: titles, column names, and what the council mapped itself (column to header)."""
+    own = {header.lower().strip(): column for column, header in header_map.items()}
+    names = own | {
+        name.lower().strip(): field.column for field in fields() for name in (field.title, field.spec_column)
+    }
     mapped: dict[str, str] = {}
     for header in headers:
         column = names.get(header.lower().strip().lstrip("\ufeff"))

@@ -42,7 +42,7 @@ from cld.plan import (
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from keys.derivation import PseudonymDomain
-from keys.pseudonym import pseudonym_table, self_test
+from keys.pseudonym import context_fingerprint, pseudonym_table, self_test
 from keys.store import KeyStore
 
 __all__ = ["build", "key_id_for"]
@@ -224,6 +224,7 @@ def build(
         """  # noqa: S608
         overlaps = session.rows(Query(by_council, ("cld", "chosen")))
     body = {
+        "domains": _fingerprints(plan, application),
         "people": people,
         "opt_outs_applied": plan.opt_outs_applied,
         "queries": texts,
@@ -233,6 +234,14 @@ def build(
     document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)
     journal.seal(document, Event("build", actor, "operator", {"application": application.reference}))
     return CandidateExtract(document)
+
+
+def _fingerprints(plan: ExtractPlan, application: Application) -> dict[str, str]:
+    """Return the public fingerprint of each pseudonym domain an extract uses, by identifier kind."""
+    derived = [column.derivation for table in plan.tables for column in table.columns]
+    kinds = sorted({derivation.kind for derivation in derived if isinstance(derivation, Pseudonym)})
+    recipient, agreement = application.body_code, application.agreement.reference
+    return {kind: context_fingerprint(PseudonymDomain(recipient, agreement, plan.family, kind)) for kind in kinds}
 
 
 def _count_query(dimensions: tuple[str, ...]) -> Query:

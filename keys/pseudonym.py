@@ -12,18 +12,31 @@ import hmac
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from Crypto.Hash import TupleHash256
 
 from cld.engine import Query, Session, quote
 from cld.errors import InvariantBroken
 from keys.derivation import PseudonymDomain, Secret, encode_context
 
-__all__ = ["domain_multipliers", "encode_tags", "is_well_formed", "plain_pseudonym", "pseudonym_table", "self_test"]
+__all__ = [
+    "check_texts",
+    "domain_multipliers",
+    "encode_tags",
+    "is_well_formed",
+    "plain_pseudonym",
+    "pseudonym_table",
+    "self_test",
+]
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LETTERS = np.frombuffer(ALPHABET.encode(), dtype=np.uint8)
 VERSION_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ"
 TAG_BYTES = 15
 N_SYMBOLS = 24
+N_LETTERS = 27
+FIRST_LETTER = 10
+VALUES = np.full(256, 255, dtype=np.uint8)
+VALUES[LETTERS] = np.arange(32, dtype=np.uint8)
 BLOCK = 64
 SELF_TEST_INPUTS = 10_000
 Bytes = npt.NDArray[np.uint8]
@@ -53,6 +66,14 @@ def domain_multipliers(domain: PseudonymDomain) -> tuple[int, int]:
         )
     ).digest()
     return int.from_bytes(digest[:8], "big") | 1, int.from_bytes(digest[8:16], "big") | 1
+
+
+def context_fingerprint(domain: PseudonymDomain) -> str:
+    """Return a short public name of a domain, by TupleHash256 (SP 800-185), which no joining of parts can confuse."""
+    made = TupleHash256.new(digest_bytes=16, custom=b"caregate/domain")
+    for part in (domain.recipient, domain.agreement, domain.family, domain.kind, str(domain.version)):
+        made.update(part.encode())
+    return str(made.hexdigest())
 
 
 def _symbols(tags: Bytes) -> Bytes:
@@ -91,12 +112,28 @@ def encode_tags(tags: Bytes, domain: PseudonymDomain) -> list[str]:
     return [joined[start : start + 27] for start in range(0, len(joined), 27)]
 
 
+def check_texts(
+    texts: list[str], domain: PseudonymDomain | None
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return, for each text, whether it is no pseudonym at all and whether it is one of another domain."""
+    whole = np.array([len(text) == N_LETTERS and text.isascii() for text in texts], dtype=bool)
+    joined = "".join(text for text, fits in zip(texts, whole, strict=True) if fits)
+    symbols = VALUES[np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, N_LETTERS)]
+    known = (symbols < len(ALPHABET)).all(axis=1) & (symbols[:, 0] >= FIRST_LETTER)
+    kept = np.where(symbols < len(ALPHABET), symbols, 0).astype(np.uint8)
+    good = known & (_check_symbols(kept[:, :25]) == kept[:, 25])
+    bad = np.ones(len(texts), dtype=bool)
+    bad[np.flatnonzero(whole)] = ~good
+    other = np.zeros(len(texts), dtype=bool)
+    if domain is not None:
+        bits = np.unpackbits(kept[:, 1:25, None], axis=2)[:, :, 3:].reshape(len(kept), -1)
+        other[np.flatnonzero(whole)] = _domain_symbols(np.packbits(bits, axis=1), domain) != kept[:, 26]
+    return bad, other
+
+
 def is_well_formed(text: str) -> bool:
     """Say whether a value has the form and the check character of a pseudonym."""
-    if len(text) != 27 or any(letter not in ALPHABET for letter in text) or not text[0].isalpha():
-        return False
-    symbols = np.array([[ALPHABET.index(letter) for letter in text[:25]]], dtype=np.uint8)
-    return bool(_check_symbols(symbols)[0] == ALPHABET.index(text[25]))
+    return not check_texts([text], None)[0][0]
 
 
 def plain_pseudonym(key: Secret, domain: PseudonymDomain, identifier: str) -> str:

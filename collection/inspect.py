@@ -1,0 +1,69 @@
+"""Check a council's file without a workspace: the same reading and the same rules as at the border, nothing kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cld.engine import Query, Session
+from cld.errors import SubmissionRejected
+from cld.specification import Release
+from collection.accept import PERIOD
+from collection.read import read_council_file
+from collection.report import summary_of, write_reports
+from collection.rules import find_faults, map_forward
+
+__all__ = ["inspect_file"]
+
+# values that only one release knows, of fields that every row fills
+MARKS = {Release.R1: ("Service User", "Carer"), Release.R2: ("Service user", "Unpaid carer")}
+
+
+def inspect_file(
+    session: Session,
+    path: Path,
+    *,
+    council: str | None,
+    header_map: dict[str, str],
+    out: Path | None,
+    synthetic_allowed: bool,
+) -> dict[str, Any]:
+    """Return the summary of a file's findings (shared commands page, check) and write the reports if asked.
+
+    Raises: UnreadableFile, SubmissionRejected.
+    """
+    read = read_council_file(session, path, (), header_map)
+    if council is not None:
+        codes = session.rows(Query("select distinct la_code from sent where la_code is not null", ("sent",)))
+        if codes != [(council,)]:
+            message = "The file holds rows of another council, or the council code is wrong."
+            raise SubmissionRejected(message, ("la_code",), "Send each council's rows in a file of its own.")
+    release = _release(session)
+    map_forward(session)
+    find_faults(session, synthetic_allowed=synthetic_allowed)
+    start, end = session.rows(Query(PERIOD, ("mapped",)))[0]
+    n_rows = int(str(session.rows(Query("select count(*) from sent", ("sent",)))[0][0]))
+    summary = {
+        "n_rows": n_rows,
+        "release": release,
+        "period_start": str(start) if start else None,
+        "period_end": str(end) if end else None,
+        "columns_absent": list(read.absent),
+        "n_columns_set_aside": len(read.set_aside),
+        **summary_of(session),
+    }
+    if out is not None:
+        write_reports(session, summary, out)
+    return summary
+
+
+def _release(session: Session) -> str:
+    """Say which release a file is written in, by the wording of its client types."""
+    counts = {}
+    for release, values in MARKS.items():
+        listed = ", ".join(f"'{value}'" for value in values)
+        text = f"select count(*) from sent where client_type in ({listed})"  # noqa: S608
+        counts[release] = int(str(session.rows(Query(text, ("sent",)))[0][0]))
+    if not any(counts.values()):
+        return Release.V5.value
+    return max(counts, key=lambda release: counts[release]).value
