@@ -35,5 +35,7 @@ faults: $(VENV)/.test.stamp
 	$(BIN)/python -m pytest tests/adversarial/test_faults.py --long
 
 check: $(VENV)/.test.stamp
+	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 	$(BIN)/lint-imports

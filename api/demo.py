@@ -38,6 +38,7 @@ __all__ = ["demo_participations", "run_demo"]
 LOCAL_ITEM = "Local: Frailty Band"
 OUTSIDER = Participation(Council("999", "E10000032", "West Sussex", "South East"), date(2022, 4, 1), None)
 TRUST = "trust-policy.txt"
+N_OTHER_STEPS = 15
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
     """
     _clear(out)
     started = time.monotonic()
+    progress.expect(len(demo_requests()) + N_OTHER_STEPS)
     progress.step(f"Making a synthetic England of {n_people:,} people")
     england = make_england(out, out / "scratch", n_people=n_people, seed=seed, n_threads=n_threads)
     shutil.rmtree(out / "scratch", ignore_errors=True)

@@ -10,7 +10,7 @@ from api.house import House
 from cld.engine import Query
 from cld.journey import AcceptedSubmission
 
-__all__ = ["index_page", "linkage_quality", "summary_row"]
+__all__ = ["index_page", "linkage_quality", "summary_row", "text_report"]
 
 QUALITY = """
     with judged as (
@@ -35,7 +35,7 @@ def linkage_quality(house: House, submissions: tuple[AcceptedSubmission, ...], t
         answers = {}
         for name, by in GROUPS.items():
             rows = session.rows(Query(QUALITY.replace("{by}", by), ("persons", "truth")))
-            answers[name] = {str(key): _rates(*(int(str(v)) for v in values)) for key, *values in rows}
+            answers[name] = {str(key): _rates(*(int(v) for v in values)) for key, *values in rows}
     return {**answers.pop("all").get("all", {}), **answers}
 
 
@@ -54,6 +54,31 @@ def summary_row(
     """Return one row of the summary; figures that a refusal does not have are null."""
     row = {"recipient": recipient, "form": form, "datasets": data_sets, "decision": decision, "clauses": clauses}
     return {**row, **dict.fromkeys(COUNTED), **more}
+
+
+def text_report(summary: dict[str, Any]) -> str:
+    """Return the summary as one table of text: two or three lines a request."""
+    lines = [line for row in summary["rows"] for line in _row_lines(row)]
+    found, total = summary["linkage"], summary["seconds"]["total"]
+    lines.append(
+        f"linkage: precision {found['precision']}, recall {found['recall']} of {found['n_persons']} council ids; {total} s"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _row_lines(row: dict[str, Any]) -> list[str]:
+    shown = {name: "-" if row[name] is None else str(row[name]) for name in COUNTED}
+    figures = f"rows {shown['n_rows']:>6}  people {shown['n_persons']:>6}  smallest class {shown['smallest_class']:>4}  hidden cells {shown['n_hidden_cells']:>3}"
+    lines = [
+        f"{row['decision']:<9} {row['recipient']}",
+        f"          {row['form']}: {', '.join(row['datasets'])}  {figures}",
+    ]
+    lines.append(f"          {'; '.join(row['clauses'])}")
+    if row["digest"]:
+        lines.append(f"          {row['digest']}  {row['package']}  verified: {'yes' if row['verified'] else 'NO'}")
+    if row.get("one_byte_changed"):
+        lines.append(f"          with one byte changed: refused, {'; '.join(row['one_byte_changed'])}")
+    return lines
 
 
 HEADS = (

@@ -26,14 +26,6 @@ add_file_commands(app)
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
 
-class _Screen:
-    """Steps on standard error; a bar of dots only on a terminal."""
-
-    def step(self, words: str) -> None:
-        if sys.stderr.isatty():
-            sys.stderr.write(f"  {words}\n")
-
-
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Workspace folder; made if it is not there.")],
@@ -44,28 +36,12 @@ def demo(
 ) -> None:
     """Run the whole journey on a synthetic England: files in, extracts out, refusals with their clauses."""
     from api.demo import run_demo  # noqa: PLC0415
+    from api.demo_report import text_report  # noqa: PLC0415
+    from api.screen import progress_bar  # noqa: PLC0415
 
-    summary = run_demo(out, n_people=people, seed=seed, n_threads=threads, progress=_Screen())
-    if as_json:
-        sys.stdout.write(json.dumps(summary) + "\n")
-        return
-    for row in summary["rows"]:
-        number = lambda name, row=row: "-" if row[name] is None else str(row[name])  # noqa: E731
-        sys.stdout.write(
-            f"{row['decision']:<9} {row['recipient'][:52]:<52} {row['form']:<14} rows {number('n_rows'):>7} people {number('n_persons'):>6} k {number('smallest_class'):>4} hidden {number('n_hidden_cells'):>3}\n"
-        )
-        sys.stdout.write(f"          {'; '.join(row['clauses'])}\n")
-        if row["digest"]:
-            sys.stdout.write(
-                f"          {row['digest']}  {row['package']}  verified: {'yes' if row['verified'] else 'NO'}\n"
-            )
-        if row.get("one_byte_changed"):
-            sys.stdout.write(f"          one byte changed, refused: {'; '.join(row['one_byte_changed'])}\n")
-    found = summary["linkage"]
-    sys.stdout.write(
-        f"linkage: precision {found['precision']}, recall {found['recall']} of {found['n_persons']} council ids; {summary['seconds']['total']} s\n"
-    )
-    sys.stdout.write(f"open {out / 'index.html'}\n")
+    with progress_bar() as bar:
+        summary = run_demo(out, n_people=people, seed=seed, n_threads=threads, progress=bar)
+    sys.stdout.write(json.dumps(summary) + "\n" if as_json else text_report(summary) + f"open {out / 'index.html'}\n")
 
 
 @app.command()

@@ -113,7 +113,7 @@ def pseudonymise(
         session.read_file("given", file)
         query = pseudonymise_columns(session, "given", columns, secret, domain, synthetic_allowed=not production)
         session.export(query, out)
-        n_rows = int(str(session.rows(Query("select count(*) from given", ("given",)))[0][0]))
+        n_rows = session.whole(Query("select count(*) from given", ("given",)))
     summary = {
         "n_rows": n_rows,
         "columns": columns,

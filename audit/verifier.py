@@ -176,10 +176,10 @@ def _line_good(proof: dict[str, Any], name: str, kind: int, public: bytes) -> bo
 
 
 def _subtree(name: str, timestamp: int, proof: dict[str, Any]) -> bytes:
-    named, origin = name.encode(), proof["origin"].encode()
-    numbers = (0).to_bytes(8, "big") + proof["size"].to_bytes(8, "big")
+    named, origin = name.encode(), str(proof["origin"]).encode()
+    numbers = (0).to_bytes(8, "big") + int(proof["size"]).to_bytes(8, "big")
     start = b"subtree/v1\n\0" + bytes([len(named)]) + named + timestamp.to_bytes(8, "big")
-    return start + bytes([len(origin)]) + origin + numbers + proof["root"]
+    return start + bytes([len(origin)]) + origin + numbers + bytes(proof["root"])
 
 
 def _good_ml_dsa(public: bytes, signature: bytes, content: bytes) -> bool:
@@ -237,7 +237,9 @@ def _rows_agree(folder: Path) -> str:
 
 def verify_folder(folder: Path, policy: str, on: date) -> dict[str, Any]:
     """Run every check on an opened package; a check that rests on one that failed is ``not possible``."""
-    trust, checks, held = _trust(policy), [], {}
+    trust = _trust(policy)
+    checks: list[dict[str, Any]] = []
+    held: dict[str, Any] = {}
 
     def run(name: str, action: Any) -> Any:  # noqa: ANN401
         try:

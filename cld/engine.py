@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -108,7 +108,7 @@ class Session:
         self._shelf = shelf
         self._tables: set[str] = set()
 
-    def attach(self, name: str, dataset: Dataset[Z]) -> None:
+    def attach(self, name: str, dataset: Dataset[Any]) -> None:
         """Bring a dataset in under a name. Encrypted rows are decrypted into the session's own memory."""
         if dataset.zone is not Identified:
             place = text_literal(str(self._shelf.place(dataset)))
@@ -146,10 +146,14 @@ class Session:
         self._tables.add(name)
         self._check_columns(name, query)
 
-    def rows(self, query: Query) -> list[tuple[object, ...]]:
+    def rows(self, query: Query) -> list[tuple[Any, ...]]:
         """Run a query whose answer is small and return its rows."""
         self._check_inputs(query)
         return self._run(query.text, query.parameters).fetchall()
+
+    def whole(self, query: Query) -> int:
+        """Run a query whose answer is one whole number and return it."""
+        return int(self.rows(query)[0][0])
 
     def arrow(self, query: Query) -> pa.Table:
         """Run a query whose answer is small and return it as an Arrow table."""

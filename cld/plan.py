@@ -316,7 +316,7 @@ def _plan_from(value: dict[str, Any]) -> ExtractPlan:
         opt_outs_applied=bool(value["opt_outs_applied"]),
         opt_out_reason=str(value["opt_out_reason"]),
         max_suppressed_permille=int(str(value["max_suppressed_permille"])),
-        fixed_levels=tuple((str(name), int(str(level))) for name, level in value["fixed_levels"]),
+        fixed_levels=tuple((str(name), int(level)) for name, level in value["fixed_levels"]),
     )
 
 

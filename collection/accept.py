@@ -117,7 +117,7 @@ def _persons(session: Session, *, synthetic_allowed: bool) -> None:
 
 
 def _counts(session: Session, text: str, inputs: tuple[str, ...]) -> dict[str, int]:
-    return {str(key): int(str(count)) for key, count in session.rows(Query(text, inputs))}
+    return {str(key): int(count) for key, count in session.rows(Query(text, inputs))}
 
 
 def _store(session: Session, la_code: str, read: ReadFile) -> dict[str, object]:

@@ -58,4 +58,4 @@ def give_back(
         counted = session.rows(
             Query(f"select outcome, count(*) from ({NUMBERS}) group by all order by all", ("persons",))
         )  # noqa: S608
-    return {str(outcome): int(str(count)) for outcome, count in counted}
+    return {str(outcome): int(count) for outcome, count in counted}

@@ -42,7 +42,7 @@ def inspect_file(
     map_forward(session)
     find_faults(session, synthetic_allowed=synthetic_allowed)
     start, end = session.rows(Query(PERIOD, ("mapped",)))[0]
-    n_rows = int(str(session.rows(Query("select count(*) from sent", ("sent",)))[0][0]))
+    n_rows = session.whole(Query("select count(*) from sent", ("sent",)))
     summary = {
         "n_rows": n_rows,
         "release": release,
@@ -63,7 +63,7 @@ def _release(session: Session) -> str:
     for release, values in MARKS.items():
         listed = ", ".join(f"'{value}'" for value in values)
         text = f"select count(*) from sent where client_type in ({listed})"  # noqa: S608
-        counts[release] = int(str(session.rows(Query(text, ("sent",)))[0][0]))
+        counts[release] = session.whole(Query(text, ("sent",)))
     if not any(counts.values()):
         return Release.V5.value
     return max(counts, key=lambda release: counts[release]).value

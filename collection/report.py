@@ -49,13 +49,11 @@ def summary_of(session: Session) -> dict[str, Any]:
     by_rule: dict[str, int] = {}
     by_severity: dict[str, int] = {}
     for rule, _, count in counted:
-        by_rule[str(rule)] = by_rule.get(str(rule), 0) + int(str(count))
+        by_rule[str(rule)] = by_rule.get(str(rule), 0) + int(count)
         name = severity[str(rule)]
-        by_severity[name] = by_severity.get(name, 0) + int(str(count))
+        by_severity[name] = by_severity.get(name, 0) + int(count)
     total = sum(by_rule.values())
-    top = [
-        {"rule": rule, "column": column, "n_findings": int(str(count))} for rule, column, count in counted[:TOP_CAUSES]
-    ]
+    top = [{"rule": rule, "column": column, "n_findings": int(count)} for rule, column, count in counted[:TOP_CAUSES]]
     return {
         "n_findings": total,
         "by_severity": by_severity,

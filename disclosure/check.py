@@ -135,7 +135,7 @@ def _anonymised(
         if column.name in quasi:
             hierarchies[column.name] = hierarchy_named(column_of(table.data_set, column.source).hierarchy, regions)
     before = row_risk(session, table.data_set, quasi)
-    n_rows = int(str(session.rows(Query(f"select count(*) from {table.data_set}", (table.data_set,)))[0][0]))  # noqa: S608
+    n_rows = session.whole(Query(f"select count(*) from {table.data_set}", (table.data_set,)))  # noqa: S608
     most = n_rows * plan.max_suppressed_permille // 1000
     levels, n_suppressed = best_levels(
         session, table.data_set, hierarchies, k=profile.k, most_suppressed=most, fixed=dict(plan.fixed_levels)

@@ -36,7 +36,7 @@ def row_risk(session: Session, table: str, quasi_identifiers: tuple[str, ...], p
         select count(*), coalesce(min(n), 0), count(*) filter (n = 1)
         from (select {listed}, count(distinct {quote(person)}) as n from {quote(table)} group by {listed})
     """  # noqa: S608
-    values = [int(str(value)) for value in session.rows(Query(text, (table,)))[0]]
+    values = [int(value) for value in session.rows(Query(text, (table,)))[0]]
     return RowRisk(*values)
 
 
@@ -50,7 +50,7 @@ def _small(session: Session, levels: Mapping[str, int], hierarchies: Mapping[str
         select coalesce(sum(n) filter (n < {k}), 0)
         from (select {groups}, sum(n_persons) as n from (select {cells}, n_persons from finest) group by {groups})
     """  # noqa: S608
-    return int(str(session.rows(Query(text, ("finest",)))[0][0]))
+    return session.whole(Query(text, ("finest",)))
 
 
 def best_levels(

@@ -93,7 +93,7 @@ def _choose_people(session: Session, plan: ExtractPlan, opt_outs: Path) -> dict[
     counts = session.rows(
         Query("select (select count(*) from population), (select count(*) from chosen)", ("population", "chosen"))
     )[0]
-    return {"n_population": int(str(counts[0])), "n_chosen": int(str(counts[1]))}
+    return {"n_population": int(counts[0]), "n_chosen": int(counts[1])}
 
 
 def _expression(table: TablePlan, column: OutputColumn) -> str:
@@ -185,7 +185,7 @@ def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
     if counted != persons:
         message = "Persons and person keys differ in number."
         raise InvariantBroken(message)
-    return int(str(persons))
+    return int(persons)
 
 
 def build(
@@ -229,7 +229,7 @@ def build(
         "opt_outs_applied": plan.opt_outs_applied,
         "queries": texts,
         "tables": tables,
-        "persons_by_council": {str(code): int(str(count)) for code, count in overlaps},
+        "persons_by_council": {str(code): int(count) for code, count in overlaps},
     }
     document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)
     journal.seal(document, Event("build", actor, "operator", {"application": application.reference}))

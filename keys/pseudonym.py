@@ -79,7 +79,7 @@ def context_fingerprint(domain: PseudonymDomain) -> str:
 def _symbols(tags: Bytes) -> Bytes:
     bits = np.unpackbits(tags, axis=1).reshape(len(tags), N_SYMBOLS, 5)
     weights = np.array([16, 8, 4, 2, 1], dtype=np.uint8)
-    return (bits * weights).sum(axis=2, dtype=np.uint8)
+    return np.asarray((bits * weights).sum(axis=2, dtype=np.uint8))
 
 
 def _check_symbols(with_version: Bytes) -> Bytes:

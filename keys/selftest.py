@@ -53,7 +53,7 @@ def _hkdf_second(case: Case) -> bytes:
     made = second_hkdf(
         _bytes(case, "key"), int(case["length"]), _bytes(case, "salt"), SecondSHA256, context=_bytes(case, "info")
     )
-    return bytes(made)  # type: ignore[arg-type]
+    return bytes(made)
 
 
 def _wrap_first(case: Case) -> bytes:

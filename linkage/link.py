@@ -121,14 +121,14 @@ def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> Non
 
 
 def _hold_rows(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:
-    made = int(str(session.rows(Query("select count(*) from cld", ("cld",)))[0][0]))
+    made = session.whole(Query("select count(*) from cld", ("cld",)))
     if made != sum(submission.rows.n_rows for submission in submissions):
         message = "Linkage lost or doubled rows."
         raise InvariantBroken(message)
 
 
 def _counts(session: Session, text: str) -> dict[str, int]:
-    return {str(key): int(str(count)) for key, count in session.rows(Query(text))}
+    return {str(key): int(count) for key, count in session.rows(Query(text))}
 
 
 def _resolve_nhs(session: Session, path: Path, name: str, key: str) -> None:

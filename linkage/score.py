@@ -50,7 +50,7 @@ def _level_counts(session: Session, pairs: str, inputs: tuple[str, ...]) -> dict
         found = dict(
             session.rows(Query(f"select {name}, count(*) from ({pairs}) where {name} >= 0 group by all", inputs))
         )  # noqa: S608
-        total = sum(int(str(count)) for count in found.values()) or 1
+        total = sum(int(count) for count in found.values()) or 1
         raw = [max(int(str(found.get(level, 0))) / total, SMALLEST) for level in range(levels)]
         rates[name] = tuple(value / sum(raw) for value in raw)
     return rates
@@ -58,7 +58,7 @@ def _level_counts(session: Session, pairs: str, inputs: tuple[str, ...]) -> dict
 
 def train(session: Session) -> Model:
     """Estimate the model from ``records`` and the index: u on random pairs, m on pairs that share a number."""
-    n_index = int(str(session.rows(Query("select count(*) from person_faces", ("person_faces",)))[0][0]))
+    n_index = session.whole(Query("select count(*) from person_faces", ("person_faces",)))
     session.table(
         "numbered_faces",
         Query("select row_number() over (order by person_id) - 1 as n, * from person_faces", ("person_faces",)),
@@ -87,7 +87,7 @@ def train(session: Session) -> Model:
     counted = session.rows(Query(text, ("shared_gammas",)))
     if not counted:
         counted = [(2, 3, 2, 2, 1, 1)]
-    rows = [tuple(int(str(value)) for value in row) for row in counted]
+    rows = [tuple(int(value) for value in row) for row in counted]
     return estimate_m([row[:-1] for row in rows], [row[-1] for row in rows], u)
 
 
@@ -116,7 +116,7 @@ def score_rest(session: Session, model: Model) -> None:
 
     Shape:  out one row an open record with a candidate x (rid, person_id, weight_bits, gap_bits, n_candidates).
     """
-    n_index = int(str(session.rows(Query("select count(*) from person_faces", ("person_faces",)))[0][0]))
+    n_index = session.whole(Query("select count(*) from person_faces", ("person_faces",)))
     session.table(
         "open_records",
         Query("select * from records where rid not in (select rid from settled) order by rid", ("records", "settled")),

@@ -159,7 +159,7 @@ def decide(request: Mapping[str, Any]) -> Decision:
     """
     try:
         action = request.get("action")
-        principal = BodyClass(request.get("body")).value
+        principal = BodyClass(str(request.get("body"))).value
         if action not in ACTIONS:
             raise InputError(UNREADABLE)
         context = _facts(request)

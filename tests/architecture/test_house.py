@@ -58,3 +58,13 @@ def test_nothing_speaks_of_publishing_outside_policy() -> None:
         if isinstance(node, ast.FunctionDef)
     }
     assert not [name for name in names if "publish" in name]
+
+
+def test_the_house_passes_its_own_checks() -> None:
+    """Formatting, lint rules and strict types, as make check runs them."""
+    folder = Path(sys.executable).parent
+    for command in (["ruff", "format", "--check", "."], ["ruff", "check", "."], ["mypy"]):
+        found = subprocess.run(
+            [folder / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert found.returncode == 0, found.stdout
