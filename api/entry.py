@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
+import traceback
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
-from cld.errors import CLDError
+from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]
+
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Privacy-preserving linkage and dissemination of client-level adult social care data.")  # fmt: skip
@@ -110,9 +114,28 @@ def policy_decide(
 
 
 def main() -> None:
-    """Run a command; an error becomes one line on standard error and its exit status."""
+    """Run a command; an error becomes one line on standard error and its exit status.
+
+    What nobody foresaw is told by its kind and place alone: its own words could hold a value.
+    """
     try:
         app()
     except CLDError as fault:
-        sys.stderr.write(f"{fault.code}: {fault}\n")
-        sys.exit(fault.exit_status)
+        _say_and_exit(fault)
+    except OSError as fault:
+        if fault.errno in FULL_DISK:
+            _say_and_exit(StorageFull())
+        _say_bug(fault)
+    except Exception as fault:  # noqa: BLE001 - the last place: a traceback could show a person's data
+        _say_bug(fault)
+
+
+def _say_and_exit(fault: CLDError) -> NoReturn:
+    sys.stderr.write(f"{fault.code}: {fault}\n")
+    sys.exit(fault.exit_status)
+
+
+def _say_bug(fault: BaseException) -> NoReturn:
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(fault.__traceback__)[-3:]]
+    sys.stderr.write(f"internal: {type(fault).__name__} at {' < '.join(reversed(places))}. Please report this.\n")
+    sys.exit(70)

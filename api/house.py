@@ -26,19 +26,11 @@ from cld.journey import (
     SignedRelease,
 )
 from cld.plan import ExtractPlan, plan_from_json
+from cld.signing import SignOff, sign_off
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
-from extracts.approve import (
-    Application,
-    SignOff,
-    application_from_json,
-    approve,
-    decision_on,
-    digest_to_sign,
-    receive,
-    sign_off,
-)
+from extracts.approve import Application, application_from_json, approve, decision_on, digest_to_sign, receive
 from extracts.build import build
 from extracts.release import Recipient, deliver, release
 from linkage.link import link

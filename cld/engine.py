@@ -15,12 +15,13 @@ import duckdb
 import pyarrow as pa
 
 from cld.datasets import Dataset, Identified, Zone
-from cld.errors import InvariantBroken, UnreadableFile
+from cld.errors import InvariantBroken, StorageFull, UnreadableFile
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
 __all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
 
 Z = TypeVar("Z", bound=Zone)
+FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -219,4 +220,9 @@ class Session:
             raise InvariantBroken(message)
 
     def _run(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
-        return self._connection.execute(text, dict(parameters)) if parameters else self._connection.execute(text)
+        try:
+            return self._connection.execute(text, dict(parameters)) if parameters else self._connection.execute(text)
+        except duckdb.IOException as fault:
+            if any(words in str(fault) for words in FULL_DISK_WORDS):
+                raise StorageFull from None
+            raise

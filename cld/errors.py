@@ -6,7 +6,7 @@
     +- InputError          3   UnreadableFile, UnknownSpecification, UnknownColumn
     +- Refused             1   PolicyRefused, DisclosureRefused, SubmissionRejected, NotSealed
     +- NotPermitted        4   WrongRole, SamePerson
-    +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased
+    +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull
     +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent
     +- InvariantBroken    70   a bug: no user can cause it
 """
@@ -33,6 +33,7 @@ __all__ = [
     "Refused",
     "SamePerson",
     "StaleVersion",
+    "StorageFull",
     "SubmissionRejected",
     "TrustError",
     "UnknownColumn",
@@ -181,6 +182,16 @@ class AlreadyReleased(Conflict):
     """The extract has left already and is never made twice under one number."""
 
     code = "already-released"
+
+
+class StorageFull(Conflict):
+    """The disk has no room for what must be written; nothing half-written stands under its final name."""
+
+    code = "storage-full"
+
+    def __init__(self) -> None:
+        """Say the same every time."""
+        super().__init__("The disk is full.", "Free space or choose another folder, and run the command again.")
 
 
 class TrustError(CLDError):

@@ -11,29 +11,24 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-    Ed25519PrivateKey,
-    Ed25519PublicKey,
-)
-
 from audit.journal import Event, Journal
 from cld.canonical import digest_of
-from cld.errors import BadSignature, InputError, PolicyRefused, SamePerson
+from cld.errors import InputError, PolicyRefused
 from cld.journey import ApprovedPlan, Document, DocumentKind
 from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset
+from cld.signing import SignOff, require_two
 from cld.vocabulary import Coverage, Form
 from policies.decide import Decision, decide
 
 __all__ = [
     "Agreement",
     "Application",
-    "SignOff",
     "application_from_json",
     "approve",
     "decision_on",
+    "digest_to_sign",
     "receive",
-    "sign_off",
+    "require_allowed",
 ]
 
 
@@ -111,42 +106,6 @@ PLAIN_PARTS = (
     "reference", "applicant", "body", "body_code", "acting_for", "justification", "annex3_aim", "dars_approved", "lawful_basis_nhs",
     "lawful_basis_recipient", "nihr_funded", "joint_approval", "action",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class SignOff:
-    """One person's signature over a digest; the public key stands beside it for whoever checks later."""
-
-    person: str
-    signature: str
-    public_key: str
-
-
-def sign_off(person: str, key: Ed25519PrivateKey, digest: str) -> SignOff:
-    """Sign a digest."""
-    return SignOff(person, key.sign(digest.encode()).hex(), key.public_key().public_bytes_raw().hex())
-
-
-def require_two(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, str], applicant: str) -> None:
-    """Hold two sign-offs against the register of people (name to public key).
-
-    Raises: SamePerson unless they are two different people, neither the applicant; BadSignature if one is not theirs.
-    """
-    names = {sign.person for sign in signs}
-    keys = {sign.public_key for sign in signs}
-    if len(signs) != 2 or len(names) != 2 or len(keys) != 2 or applicant in names:  # noqa: PLR2004 - two people
-        message = "Two different people must sign, neither of them the applicant."
-        raise SamePerson(message)
-    for sign in signs:
-        try:
-            if people.get(sign.person) != sign.public_key:
-                raise InvalidSignature
-            Ed25519PublicKey.from_public_bytes(bytes.fromhex(sign.public_key)).verify(
-                bytes.fromhex(sign.signature), digest.encode()
-            )
-        except (InvalidSignature, ValueError) as fault:
-            message = "A sign-off does not verify."
-            raise BadSignature(message) from fault
 
 
 def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:

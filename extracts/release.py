@@ -36,8 +36,9 @@ from cld.journey import (
     SignedRelease,
 )
 from cld.plan import ExtractPlan
+from cld.signing import SignOff, require_two
 from cld.vocabulary import Form
-from extracts.approve import Application, SignOff, require_allowed, require_two
+from extracts.approve import Application, require_allowed
 from extracts.build import key_id_for
 from extracts.package import add_evidence, seal_folder, write_payload
 from keys.store import KeyStore

@@ -107,3 +107,32 @@ def test_a_kill_at_any_moment_leaves_no_half_written_package(tmp_path: Path, is_
     ]
     finished = subprocess.run(command, capture_output=True, check=True)
     assert {row["decision"] for row in json.loads(finished.stdout)["rows"]} == {"released", "refused"}
+
+
+SMALL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+sys.argv = ["caregate", "demo", "--out", {out!r}, "--people", "3000"]
+from api.entry import main
+main()
+"""
+
+
+@pytest.mark.parametrize("limit", [20_000, 150_000, 400_000])
+def test_a_full_disk_is_said_in_words_and_leaves_nothing_half_written(tmp_path: Path, limit: int) -> None:
+    """Files may not grow past a limit, which fails writes as a full disk does, at different points of the journey."""
+    out = tmp_path / "workspace"
+    code = SMALL_DISK.format(limit=limit, out=str(out))
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 5, found.stderr
+    assert found.stderr.startswith("storage-full: The disk is full.")
+    assert not [path for path in out.rglob("*.part")]
+    assert not (out / "summary.json").exists()
+
+
+def test_what_nobody_foresaw_is_told_without_its_words(tmp_path: Path) -> None:
+    code = "import api.entry as e\n@e.app.command()\ndef boom():\n    raise ValueError('9434765919 Hildegard')\nimport sys; sys.argv=['caregate','boom']\ne.main()"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert found.returncode == 70
+    assert "Hildegard" not in found.stderr + found.stdout
+    assert "ValueError" in found.stderr

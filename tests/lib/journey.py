@@ -13,9 +13,10 @@ from api.demo_requests import DemoRequest, demo_requests
 from api.wiring import Workspace, demo_workspace
 from cld.journey import CheckedExtract, Document, LinkedDataset, SignedRelease
 from cld.places import Council, Participation
+from cld.signing import sign_off
 from collection.accept import accept
 from disclosure.check import check
-from extracts.approve import approve, decision_on, digest_to_sign, sign_off
+from extracts.approve import approve, decision_on, digest_to_sign
 from extracts.build import build
 from extracts.release import Recipient, deliver, release
 from linkage.link import link

@@ -1,0 +1,49 @@
+"""Two people: a sign-off over a digest, and the rule that two different people give one, neither the applicant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from cld.errors import BadSignature, SamePerson
+
+__all__ = ["SignOff", "require_two", "sign_off"]
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """One person's signature over a digest; the public key stands beside it for whoever checks later."""
+
+    person: str
+    signature: str
+    public_key: str
+
+
+def sign_off(person: str, key: Ed25519PrivateKey, digest: str) -> SignOff:
+    """Sign a digest."""
+    return SignOff(person, key.sign(digest.encode()).hex(), key.public_key().public_bytes_raw().hex())
+
+
+def require_two(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, str], applicant: str) -> None:
+    """Hold two sign-offs against the register of people (name to public key).
+
+    Raises: SamePerson unless they are two different people, neither the applicant; BadSignature if one is not theirs.
+    """
+    names = {sign.person for sign in signs}
+    keys = {sign.public_key for sign in signs}
+    if len(signs) != 2 or len(names) != 2 or len(keys) != 2 or applicant in names:  # noqa: PLR2004 - two people
+        message = "Two different people must sign, neither of them the applicant."
+        raise SamePerson(message)
+    for sign in signs:
+        try:
+            if people.get(sign.person) != sign.public_key:
+                raise InvalidSignature
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(sign.public_key)).verify(
+                bytes.fromhex(sign.signature), digest.encode()
+            )
+        except (InvalidSignature, ValueError) as fault:
+            message = "A sign-off does not verify."
+            raise BadSignature(message) from fault
