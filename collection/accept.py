@@ -20,6 +20,7 @@ from cld.nhs_number import clean_number_sql, number_fault_sql
 from cld.places import Participation
 from collection.read import ReadFile, read_council_file
 from collection.rules import find_faults, map_forward, rules_digest
+from collection.status import status_counts
 
 __all__ = ["Tracer", "accept"]
 
@@ -134,6 +135,7 @@ def _store(session: Session, la_code: str, read: ReadFile) -> dict[str, object]:
         "local_items": list(read.local_items),
         "columns_set_aside": len(read.set_aside),
         "columns_absent": list(read.absent),
+        "fields": status_counts(session),
         "findings": _counts(session, "select rule, count(*) from faults group by all order by all", ("faults",)),
         "trace_outcomes": _counts(
             session, "select outcome, count(*) from traced group by all order by all", ("traced",)

@@ -12,6 +12,7 @@ from collection.accept import PERIOD
 from collection.read import read_council_file
 from collection.report import summary_of, write_reports
 from collection.rules import find_faults, map_forward
+from collection.status import status_counts
 
 __all__ = ["inspect_file"]
 
@@ -51,6 +52,7 @@ def inspect_file(
         "columns_absent": list(read.absent),
         "n_columns_set_aside": len(read.set_aside),
         **summary_of(session),
+        "fields": status_counts(session),
     }
     if out is not None:
         write_reports(session, summary, out)

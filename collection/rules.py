@@ -12,20 +12,12 @@ from cld.canonical import digest_of_bytes
 from cld.engine import Query, Session, text_literal
 from cld.nhs_number import clean_number_sql, number_fault_sql
 from cld.specification import FieldType, Release, code_list, fields, forward_mapping
+from collection.status import field_rules, make_facts
 
 __all__ = ["find_faults", "map_forward", "rules", "rules_digest"]
 
 OLDEST_YEARS = 115
 EVENT_KEY = "la_code, la_person_unique_identifier, event_type, event_start_date, event_end_date, client_type, request_route_of_access, assessment_type, service_type, service_component"
-MANDATORY = {
-    "gender": "true", "ethnicity": "true", "date_of_birth": "true", "client_type": "true", "postcode": "true",
-    "accommodation_status": "true", "has_unpaid_carer": "true", "event_type": "true", "event_start_date": "true",
-    "primary_support_reason": "event_type <> 'Request'", "event_end_date": "event_type <> 'Service'",
-    "event_outcome": "true", "service_type": "event_type = 'Service'", "service_component": "event_type = 'Service'",
-    "assessment_type": "event_type = 'Assessment'", "review_reason": "event_type = 'Review'",
-    "request_route_of_access": "event_type = 'Request'",
-}  # fmt: skip
-"""When a field must hold a value. Source: cld/specification/cld-spec-fields.csv, mandatory_when (in part)."""
 
 
 @cache
@@ -40,7 +32,8 @@ def _rules_text() -> str:
 
 def rules_digest() -> str:
     """Return the digest of the rule set, for the sealed document."""
-    return digest_of_bytes(_rules_text().encode())
+    conditions = files("collection").joinpath("fields.csv").read_text("utf-8")
+    return digest_of_bytes((_rules_text() + conditions).encode())
 
 
 def _date(column: str) -> str:
@@ -110,7 +103,11 @@ def _list_findings() -> list[str]:
 
 def find_faults(session: Session, *, synthetic_allowed: bool) -> None:
     """Make the table ``faults`` (row_number, column_name, rule); it holds no values."""
-    found = [_finding("CG01", column, "mapped", f"{column} is null and {when}") for column, when in MANDATORY.items()]
+    make_facts(session)
+    found = [
+        _finding("CG01", rule.column, "facts", f"{rule.column} is null and ({rule.mandatory_when})")
+        for rule in field_rules()
+    ]
     found += _list_findings()
     for field in fields():
         if field.kind is FieldType.DATE:
@@ -133,4 +130,4 @@ def find_faults(session: Session, *, synthetic_allowed: bool) -> None:
     nobody = "nhs_number is null and la_person_unique_identifier is null"
     found.append(_finding("CG13", "la_person_unique_identifier", "mapped", nobody))
     text = " union all ".join(found) + " order by row_number, column_name, rule"
-    session.table("faults", Query(text, ("mapped", "sent", "mapping")))
+    session.table("faults", Query(text, ("mapped", "facts", "sent", "mapping")))

@@ -20,7 +20,7 @@ BY_NUMBER = """
         or r.given[1] = i.given[1] and r.family = i.previous_family)
     order by r.rid
 """
-# a unique person with the same names, birth date and one of the addresses, and no other number on the record
+# the one person with these names, this birth date and one of these addresses
 BY_DEMOGRAPHICS = """
     select r.rid, min(f.person_id) as person_id, false as superseded
     from records r

@@ -1,0 +1,1 @@
+"""The executable reference: small tables in, results out."""
