@@ -25,7 +25,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 policy_app = typer.Typer(no_args_is_help=True, help="The Direction as policy.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(journey_app, name="journey")
-add_file_commands(app)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -113,13 +112,16 @@ def policy_decide(
         sys.stdout.write(line + "\n")
 
 
+add_file_commands(app)
+
+
 def main() -> None:
     """Run a command; an error becomes one line on standard error and its exit status.
 
     What nobody foresaw is told by its kind and place alone: its own words could hold a value.
     """
     try:
-        app()
+        app(prog_name="caregate")
     except CLDError as fault:
         _say_and_exit(fault)
     except OSError as fault:
