@@ -133,9 +133,9 @@ def _accept_all(run: _Run) -> None:
 
 def _decide_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
     """Carry one application as far as it may go."""
-    run.progress.step(f"Deciding: {request.recipient}")
+    run.progress.step(f"Deciding: {request.application.recipient}")
     plan = request.plan
-    head = (request.recipient, plan.form.value, list(plan.data_sets()))
+    head = (request.application.recipient, plan.form.value, list(plan.data_sets()))
     try:
         return summary_row(*head, "released", **_release_one(run, request))
     except PolicyRefused as refusal:
@@ -146,7 +146,7 @@ def _decide_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
 
 def _release_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
     house, reference, staff = run.house, request.application.reference, run.house.space.staff
-    house.receive(request.application, request.plan, request.recipient)
+    house.receive(request.application, request.plan)
     for name in ("approver one", "approver two"):
         house.sign(reference, Stage.APPROVE, name, staff[name])
     approved = house.approve(reference)

@@ -40,7 +40,6 @@ KEEP_OUT = (
 class DemoRequest:
     """One row of the demo."""
 
-    recipient: str
     application: Application
     plan: ExtractPlan
 
@@ -106,10 +105,10 @@ def _plan(
     )
 
 
-def _ask(number: int, body: str, code: str, **more: object) -> Application:
+def _ask(number: int, recipient: str, body: str, code: str, **more: object) -> Application:
     agreement = Agreement(f"DARS-NIC-{100000 + number}-A1B2C", date(2022, 1, 1), date(2023, 1, 1), signed=True)
     base = Application(
-        reference=f"CG-{number:04d}", applicant=f"applicant of {code}", body=body, body_code=code, acting_for=None, agreement=agreement,
+        reference=f"CG-{number:04d}", recipient=recipient, applicant=f"applicant of {code}", body=body, body_code=code, acting_for=None, agreement=agreement,
         purposes=("1b", "1e"), justification="planning of local services", annex3_aim=True, dars_approved=True,
         lawful_basis_nhs="s261(1) with s261(2)(e)", lawful_basis_recipient="UK GDPR Art 6(1)(e), 9(2)(h)", nihr_funded=False,
         joint_approval=False, processor_contract_to=None,
@@ -128,34 +127,28 @@ def _released() -> list[DemoRequest]:
     south_east = Subset(("901", "902"), "support of performance in one region")
     return [
         DemoRequest(
-            "Lincolnshire council",
-            _ask(1, "CASSR", "503"),
+            _ask(1, "Lincolnshire council", "CASSR", "503"),
             _plan(Form.PSEUDONYMISED, Submitted("503"), (own,), local_items=True),
         ),
         DemoRequest(
-            "NHS Oxfordshire CCG",
-            _ask(2, "CCG", "10Q"),
+            _ask(2, "NHS Oxfordshire CCG", "CCG", "10Q"),
             _plan(Form.PSEUDONYMISED, Resident("10Q", ("901",)), _linked_tables(), opt_outs_applied=True),
         ),
         DemoRequest(
-            "NHS Buckinghamshire CCG",
-            _ask(3, "CCG", "14Y"),
+            _ask(3, "NHS Buckinghamshire CCG", "CCG", "14Y"),
             _plan(Form.PSEUDONYMISED, Registered("14Y", ("901", "902")), _linked_tables(), opt_outs_applied=True),
         ),
-        DemoRequest("DHSC", _ask(4, "DHSC", "DHSC"), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
+        DemoRequest(_ask(4, "DHSC", "DHSC", "DHSC"), _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),))),
         DemoRequest(
-            "Processor for ADASS",
-            _ask(5, "PROCESSOR", "processor", **contract),
+            _ask(5, "Processor for ADASS", "PROCESSOR", "processor", **contract),
             _plan(Form.ANONYMISED, south_east, (_people(*STANDARD),)),
         ),
         DemoRequest(
-            "Adult Social Care Research Unit",
-            _ask(6, "RESEARCH-UNIT", "ASCRU", nihr_funded=True),
+            _ask(6, "Adult Social Care Research Unit", "RESEARCH-UNIT", "ASCRU", nihr_funded=True),
             _plan(Form.ANONYMISED, Combined(), (_people(*STANDARD),)),
         ),
         DemoRequest(
-            "Derbyshire council, benchmarking",
-            _ask(7, "CASSR", "907"),
+            _ask(7, "Derbyshire council, benchmarking", "CASSR", "907"),
             _plan(
                 Form.AGGREGATE, Combined(), counts=(TableOfCounts("persons_by_council_age", ("la_code", "age_years")),)
             ),
@@ -175,30 +168,34 @@ def _refused() -> list[DemoRequest]:
         Form.ANONYMISED, Combined(), (fine,), fixed_levels=(("age_years", 0), ("ethnicity", 0), ("la_code", 0))
     )
     return [
-        DemoRequest("The public (tables on a website)", _ask(11, "OTHER", "public", action="publish"), aggregate),
-        DemoRequest("DHSC, pseudonymised", _ask(12, "DHSC", "DHSC"), _plan(Form.PSEUDONYMISED, Combined(), (cld,))),
-        DemoRequest("Care Quality Commission", _ask(13, "CQC", "CQC"), anonymised),
+        DemoRequest(_ask(11, "The public (tables on a website)", "OTHER", "public", action="publish"), aggregate),
+        DemoRequest(_ask(12, "DHSC, pseudonymised", "DHSC", "DHSC"), _plan(Form.PSEUDONYMISED, Combined(), (cld,))),
+        DemoRequest(_ask(13, "Care Quality Commission", "CQC", "CQC"), anonymised),
         DemoRequest(
-            "Processor for ADASS, the whole combined set",
-            _ask(14, "PROCESSOR", "processor", acting_for="ADASS", processor_contract_to=date(2022, 12, 31)),
+            _ask(
+                14,
+                "Processor for ADASS, the whole combined set",
+                "PROCESSOR",
+                "processor",
+                acting_for="ADASS",
+                processor_contract_to=date(2022, 12, 31),
+            ),
             anonymised,
         ),
         DemoRequest(
-            "NHS Lincolnshire CCG, agreement expired",
-            _ask(15, "CCG", "71E", agreement=expired),
+            _ask(15, "NHS Lincolnshire CCG, agreement expired", "CCG", "71E", agreement=expired),
             _plan(Form.PSEUDONYMISED, Resident("71E"), (cld,)),
         ),
         DemoRequest(
-            "NHS Oxfordshire CCG, a neighbour's people",
-            _ask(16, "CCG", "10Q"),
+            _ask(16, "NHS Oxfordshire CCG, a neighbour's people", "CCG", "10Q"),
             _plan(Form.PSEUDONYMISED, Resident("14Y"), (cld,)),
         ),
         DemoRequest(
-            "Research body without NIHR funding or joint approval", _ask(17, "RESEARCH-UNIT", "unit"), anonymised
+            _ask(17, "Research body without NIHR funding or joint approval", "RESEARCH-UNIT", "unit"), anonymised
         ),
-        DemoRequest("DHSC, detail that singles people out", _ask(18, "DHSC", "DHSC"), too_fine),
+        DemoRequest(_ask(18, "DHSC, detail that singles people out", "DHSC", "DHSC"), too_fine),
         DemoRequest(
-            "A general practitioner, re-identification", _ask(19, "OTHER", "GP", action="reidentify"), anonymised
+            _ask(19, "A general practitioner, re-identification", "OTHER", "GP", action="reidentify"), anonymised
         ),
     ]
 

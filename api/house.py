@@ -32,7 +32,7 @@ from collection.give_back import give_back
 from disclosure.check import check
 from extracts.approve import Application, application_from_json, approve, decision_on, digest_to_sign, receive
 from extracts.build import build
-from extracts.release import Recipient, deliver, release
+from extracts.release import deliver, release
 from linkage.link import link
 from linkage.trace import trace_persons
 from policies.decide import Decision, decide
@@ -115,9 +115,9 @@ class House:
             raise InvalidTransition(message, "Link first.")
         return LinkedDataset(found[-1])
 
-    def receive(self, application: Application, plan: ExtractPlan, recipient: str) -> Decision:
+    def receive(self, application: Application, plan: ExtractPlan) -> Decision:
         """Take an application in."""
-        return receive(application, plan, recipient, today=self.space.clock.today(), journal=self.space.journal)
+        return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
 
     def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey) -> SignOff:
         """Cast one person's signature at a stage; another's is not shown, and nobody signs twice.
@@ -149,7 +149,7 @@ class House:
     def _to_sign(self, reference: str, stage: str) -> str:
         if stage == Stage.RELEASE:
             return self._document(reference, DocumentKind.CHECKED_EXTRACT).digest
-        application, plan, _ = self.application(reference)
+        application, plan = self.application(reference)
         return digest_to_sign(application, plan, decision_on(application, plan, self.space.clock.today(), checked=True))
 
     def _signs(self, reference: str, stage: str) -> tuple[SignOff, ...]:
@@ -161,8 +161,8 @@ class House:
             )
             return tuple(SignOff(row.person, row.signature, row.public_key) for row in rows)
 
-    def application(self, reference: str) -> tuple[Application, ExtractPlan, str]:
-        """Return an application, its plan and its recipient's name.
+    def application(self, reference: str) -> tuple[Application, ExtractPlan]:
+        """Return an application and its plan.
 
         Raises: InvalidTransition if there is none of that reference.
         """
@@ -171,11 +171,11 @@ class House:
         if row is None:
             message = f"There is no application {reference}."
             raise InvalidTransition(message, "Take it in first.")
-        return application_from_json(row.application), plan_from_json(row.plan), row.recipient
+        return application_from_json(row.application), plan_from_json(row.plan)
 
     def approve(self, reference: str) -> ApprovedPlan:
         """Approve an application that two people signed."""
-        application, plan, _ = self.application(reference)
+        application, plan = self.application(reference)
         space = self.space
         signs = self._signs(reference, Stage.APPROVE)
         return approve(
@@ -184,50 +184,38 @@ class House:
 
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
         """Build an approved plan."""
-        application, plan, _ = self.application(reference)
         space = self.space
         return build(
-            ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN)), application, plan, self.linked(), engine=space.engine,
-            journal=space.journal, keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", today=space.clock.today(), actor=actor,
+            ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN)), self.linked(), engine=space.engine, journal=space.journal,
+            keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", today=space.clock.today(), actor=actor,
         )  # fmt: skip
 
     def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
-        """Check a candidate against the profile of its plan."""
-        _, plan, _ = self.application(reference)
-        space = self.space
+        """Check a candidate against the profile of its approved plan."""
+        candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)
+        space, name = self.space, str(candidate.body["plan"]["profile"])
         regions = {code: found.council.region for code, found in read_register(space.folder).items()}
         return check(
-            CandidateExtract(self._document(reference, DocumentKind.CANDIDATE_EXTRACT)), plan, profile_named(plan.profile, space.clock.today()),
-            regions=regions, engine=space.engine, journal=space.journal, actor=actor, application=reference,
+            CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
+            journal=space.journal, actor=actor, application=reference,
         )  # fmt: skip
 
     def release(self, reference: str, age_key: str) -> tuple[SignedRelease, Path]:
         """Release a checked extract that two people signed, sealed to the recipient's age key."""
-        application, plan, recipient = self.application(reference)
         space = self.space
         return release(
-            CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), application, plan, self._linked_of(reference),
-            self._signs(reference, Stage.RELEASE), recipient=Recipient(recipient, age_key), people=space.people(), today=space.clock.today(),
-            engine=space.engine, journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
+            CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), self._signs(reference, Stage.RELEASE),
+            recipient_key=age_key, people=space.people(), today=space.clock.today(), engine=space.engine,
+            journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
         )  # fmt: skip
 
-    def deliver(self, reference: str, age_key: str) -> Path:
+    def deliver(self, reference: str) -> Path:
         """Finish a release that was logged and not delivered."""
-        _, plan, recipient = self.application(reference)
         space = self.space
         return deliver(
-            SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)),
-            plan, self._linked_of(reference), recipient=Recipient(recipient, age_key), engine=space.engine, journal=space.journal,
-            release_keys=space.release_keys, folder=space.folder / "released",
+            SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), engine=space.engine, journal=space.journal,
+            keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
-
-    def _linked_of(self, reference: str) -> LinkedDataset:
-        """Return the linked data that a candidate was built from, which need not be the latest."""
-        for digest in self._document(reference, DocumentKind.CANDIDATE_EXTRACT).parents:
-            document = self.space.journal.load(digest)
-            if document is not None and document.kind is DocumentKind.LINKED_DATASET:
-                return LinkedDataset(document)
-        return self.linked()
 
     def _document(self, reference: str, kind: DocumentKind) -> Document:
         with Session(self.space.database) as session:

@@ -58,9 +58,7 @@ def link(workspace: Workspace) -> None:
 
 
 @journey_app.command()
-def apply(
-    file: Annotated[Path, typer.Argument(help="JSON: application, plan and recipient.")], workspace: Workspace
-) -> None:
+def apply(file: Annotated[Path, typer.Argument(help="JSON: application and plan.")], workspace: Workspace) -> None:
     """Take an application in and say what policy makes of it."""
     from cld.errors import UnreadableFile  # noqa: PLC0415
     from cld.plan import plan_from_json  # noqa: PLC0415
@@ -68,12 +66,12 @@ def apply(
 
     try:
         held = json.loads(file.read_text("utf-8"))
-        parts = held["application"], held["plan"], held["recipient"]
+        parts = held["application"], held["plan"]
     except (OSError, ValueError, KeyError) as fault:
         message = "The application file cannot be read."
-        raise UnreadableFile(message, "Give JSON with application, plan and recipient.") from fault
+        raise UnreadableFile(message, "Give JSON with application and plan.") from fault
     application = application_from_json(parts[0])
-    decision = _house(workspace).receive(application, plan_from_json(parts[1]), str(parts[2]))
+    decision = _house(workspace).receive(application, plan_from_json(parts[1]))
     _say(reference=application.reference, decision="allow" if decision.allowed else "refuse", clauses=decision.clauses)
 
 
@@ -122,10 +120,6 @@ def release(
 
 
 @journey_app.command()
-def deliver(
-    reference: Reference,
-    recipient_key: Annotated[str, typer.Option(help="The recipient's age key: the line that begins age1.")],
-    workspace: Workspace,
-) -> None:
+def deliver(reference: Reference, workspace: Workspace) -> None:
     """Finish a release that was logged and then interrupted."""
-    _say(package=str(_house(workspace).deliver(reference, recipient_key)))
+    _say(package=str(_house(workspace).deliver(reference)))

@@ -25,7 +25,7 @@ def project_event(session: Session, event: Event) -> None:
     if event.action == "application received":
         session.merge(
             ApplicationRow(
-                reference=details["application"]["reference"], recipient=details["recipient"], state="received",
+                reference=details["application"]["reference"], recipient=details["application"]["recipient"], state="received",
                 application=details["application"], plan=details["plan"], decision=details["decision"], reasons=[], documents={},
             )
         )  # fmt: skip

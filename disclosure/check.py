@@ -25,7 +25,7 @@ from cld.journey import (
     DocumentKind,
     released_dataset,
 )
-from cld.plan import ExtractPlan, Registered, Resident, TablePlan
+from cld.plan import ExtractPlan, Registered, Resident, TablePlan, plan_from_json
 from cld.vocabulary import ColumnRole, Form, Grain
 from disclosure.rows import best_levels, generalised, row_risk
 from disclosure.tables import Limits, protect
@@ -63,7 +63,7 @@ def _quasi(table: TablePlan) -> tuple[str, ...]:
 
 
 def check(
-    candidate: CandidateExtract, plan: ExtractPlan, profile: CheckProfile, *,
+    candidate: CandidateExtract, profile: CheckProfile, *,
     regions: Mapping[str, str], engine: Engine, journal: Journal, actor: str, application: str,
 ) -> CheckedExtract:  # fmt: skip
     """Check a candidate against its profile.
@@ -72,6 +72,10 @@ def check(
     Source: Direction 6(b) bullets 2 and 4, footnote 4; ICO code of practice on anonymisation.
     """
     require_ancestry(candidate.document.digest, journal)
+    plan = plan_from_json(candidate.document.body["plan"])
+    if plan.profile != profile.name:
+        message = f"The plan was approved under the profile {plan.profile}."
+        raise DisclosureRefused(message, ("profile",), "Check it under that profile.")
     try:
         with engine.session() as session:
             body = _checked(session, candidate, plan, profile, regions)

@@ -44,9 +44,10 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a body asks for, why and on what basis. ``body_code`` is its LA or ODS code, or its name."""
+    """What a body asks for, why and on what basis. ``recipient`` is the body's name, ``body_code`` its LA or ODS code."""
 
     reference: str
+    recipient: str
     applicant: str
     body: str
     body_code: str
@@ -66,7 +67,7 @@ class Application:
     def as_json(self) -> dict[str, Any]:
         """Return the application as a JSON value."""
         return {
-            "reference": self.reference, "applicant": self.applicant, "body": self.body, "body_code": self.body_code,
+            "reference": self.reference, "recipient": self.recipient, "applicant": self.applicant, "body": self.body, "body_code": self.body_code,
             "acting_for": self.acting_for, "purposes": list(self.purposes), "justification": self.justification,
             "annex3_aim": self.annex3_aim, "dars_approved": self.dars_approved,
             "lawful_basis_nhs": self.lawful_basis_nhs, "lawful_basis_recipient": self.lawful_basis_recipient,
@@ -103,7 +104,7 @@ def application_from_json(value: Mapping[str, Any]) -> Application:
 
 
 PLAIN_PARTS = (
-    "reference", "applicant", "body", "body_code", "acting_for", "justification", "annex3_aim", "dars_approved", "lawful_basis_nhs",
+    "reference", "recipient", "applicant", "body", "body_code", "acting_for", "justification", "annex3_aim", "dars_approved", "lawful_basis_nhs",
     "lawful_basis_recipient", "nihr_funded", "joint_approval", "action",
 )  # fmt: skip
 
@@ -150,11 +151,10 @@ def decision_on(application: Application, plan: ExtractPlan, today: date, *, che
     )
 
 
-def receive(application: Application, plan: ExtractPlan, recipient: str, *, today: date, journal: Journal) -> Decision:
+def receive(application: Application, plan: ExtractPlan, *, today: date, journal: Journal) -> Decision:
     """Log an application as received, with its plan and the decision of the day, and return the decision."""
     decision = decision_on(application, plan, today, checked=True)
     details = {
-        "recipient": recipient,
         "application": application.as_json(),
         "plan": plan.as_json(),
         "decision": decision.as_json(),

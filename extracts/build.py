@@ -41,6 +41,7 @@ from cld.plan import (
 )
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
+from extracts.lineage import approved_words
 from keys.derivation import PseudonymDomain
 from keys.pseudonym import context_fingerprint, pseudonym_table, self_test
 from keys.store import KeyStore
@@ -189,7 +190,7 @@ def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
 
 
 def build(
-    approved: ApprovedPlan, application: Application, plan: ExtractPlan, linked: LinkedDataset, *,
+    approved: ApprovedPlan, linked: LinkedDataset, *,
     engine: Engine, journal: Journal, keys: KeyStore, opt_outs: Path, today: date, actor: str,
 ) -> CandidateExtract:  # fmt: skip
     """Build a candidate extract.
@@ -199,6 +200,7 @@ def build(
     """
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
+    application, plan = approved_words(approved)
     require_allowed(application, plan, today, checked=True, journal=journal)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keys.new_agreement(key_id_for(application, plan))
@@ -224,6 +226,7 @@ def build(
         """  # noqa: S608
         overlaps = session.rows(Query(by_council, ("cld", "chosen")))
     body = {
+        "plan": plan.as_json(),
         "domains": _fingerprints(plan, application),
         "people": people,
         "opt_outs_applied": plan.opt_outs_applied,

@@ -13,26 +13,23 @@ import base64
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
 from audit.note import ED25519_NOTE, Checkpoint, CosignerKeys, NoteKey, sign_checkpoint
 from audit.tree import inclusion_proof, leaf_hash, root_of
 from audit.verifier import MANIFEST, PAYLOAD_TYPE
 from cld.canonical import canonical_bytes, digest_of_bytes
 from cld.engine import Engine
-from cld.errors import AlreadyReleased, InvariantBroken
+from cld.errors import AlreadyReleased, InvariantBroken, NotSealed
 from cld.journey import (
     CheckedExtract,
     Document,
     DocumentKind,
-    LinkedDataset,
     SignedRelease,
 )
 from cld.plan import ExtractPlan
@@ -40,18 +37,11 @@ from cld.signing import SignOff, require_two
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from extracts.build import key_id_for
+from extracts.lineage import Lineage, lineage_of
 from extracts.package import add_evidence, seal_folder, write_payload
 from keys.store import KeyStore
 
-__all__ = ["Recipient", "ReleaseKeys", "deliver", "release"]
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """Who receives: a name for people and the age key the package is sealed to."""
-
-    name: str
-    age_key: str
+__all__ = ["ReleaseKeys", "deliver", "release"]
 
 
 class ReleaseKeys(Protocol):
@@ -77,10 +67,10 @@ def trust_policy(keys: ReleaseKeys) -> str:
     return "".join(f"{kind} {key.text()}\n" for kind, key in lines)
 
 
-def _facts(application: Application, plan: ExtractPlan, recipient: Recipient, name: str) -> dict[str, Any]:
+def _facts(application: Application, plan: ExtractPlan) -> dict[str, Any]:
     return {
-        "name": name,
-        "recipient": recipient.name,
+        "name": application.reference,
+        "recipient": application.recipient,
         "acting_for": application.acting_for or "",
         "agreement": application.agreement.reference,
         "agreement_to": application.agreement.to_day.isoformat(),
@@ -92,15 +82,19 @@ def _facts(application: Application, plan: ExtractPlan, recipient: Recipient, na
     }
 
 
-def _statement(
-    payload_digest: str, facts: Mapping[str, Any], checked: CheckedExtract, ancestry: tuple[str, ...]
-) -> bytes:
+def _statement(document_body: Mapping[str, Any], checked: CheckedExtract, lineage: Lineage) -> bytes:
+    """Return the statement's bytes: what left, for whom and to which key, and every document it rests on."""
     return canonical_bytes(
         {
             "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": MANIFEST, "digest": {"sha256": payload_digest}}],
+            "subject": [{"name": MANIFEST, "digest": {"sha256": document_body["payload_digest"]}}],
             "predicateType": "urn:caregate:release:1",
-            "predicate": {**facts, "checked_extract": checked.document.digest, "ancestry": list(ancestry)},
+            "predicate": {
+                **document_body["facts"],
+                "recipient_key": document_body["recipient_key"],
+                "checked_extract": checked.document.digest,
+                "ancestry": list(lineage.ancestry),
+            },
         }
     )
 
@@ -116,92 +110,105 @@ def _envelope(body: bytes, keys: ReleaseKeys) -> dict[str, Any]:
 
 
 def release(
-    checked: CheckedExtract, application: Application, plan: ExtractPlan, linked: LinkedDataset, signs: tuple[SignOff, ...], *,
-    recipient: Recipient, people: Mapping[str, str], today: date, engine: Engine, journal: Journal, keys: KeyStore,
-    release_keys: ReleaseKeys, folder: Path,
+    checked: CheckedExtract, signs: tuple[SignOff, ...], *, recipient_key: str, people: Mapping[str, str], today: date,
+    engine: Engine, journal: Journal, keys: KeyStore, release_keys: ReleaseKeys, folder: Path,
 ) -> tuple[SignedRelease, Path]:  # fmt: skip
     """Release a checked extract; return the document and the sealed file.
 
+    Application, plan and linked data are those of the sealed documents it rests on; nothing else is asked.
+    ``recipient_key`` is the recipient's age key, kept in the document and in the statement.
     Raises: NotSealed, PolicyRefused, SamePerson, BadSignature, AlreadyReleased.
     Source: Direction 6(b); design, two signatures twice, log before bytes.
     """
-    ancestry = require_ancestry(checked.document.digest, journal)
+    lineage = lineage_of(checked.document.digest, journal)
+    application, plan = lineage.application, lineage.plan
     require_allowed(application, plan, today, checked=True, journal=journal)
     require_two(signs, checked.document.digest, people, application.applicant)
-    path = folder / f"{application.reference}.zip.age"
-    if path.exists():
-        message = f"{application.reference} was released already."
-        raise AlreadyReleased(message, "Apply for a new release.")
-    facts = _facts(application, plan, recipient, application.reference)
+    _refuse_second(application.reference, journal)
     staging = folder / f".{application.reference}.staging"
     try:
-        payload_digest = _stage(staging, checked, plan, linked, facts, engine)
-        statement = _statement(payload_digest, facts, checked, ancestry)
-        body = {"facts": facts, "payload_digest": payload_digest, "statement": digest_of_bytes(statement),
-                "signs": [[s.person, s.signature, s.public_key] for s in signs]}  # fmt: skip
+        facts = _facts(application, plan)
+        body: dict[str, Any] = {
+            "facts": facts,
+            "recipient_key": recipient_key,
+            "payload_digest": _stage(staging, checked, lineage, facts, engine),
+            "signs": [[sign.person, sign.signature, sign.public_key] for sign in signs],
+        }
+        statement = _statement(body, checked, lineage)
+        body["statement"] = digest_of_bytes(statement)
         document = Document(DocumentKind.SIGNED_RELEASE, (checked.document.digest,), body)
-        details = {"application": application.reference, "statement": digest_of_bytes(statement)}
+        details = {"application": application.reference, "statement": body["statement"]}
         journal.seal(document, Event("release", signs[0].person, "releaser", details))
-        if plan.form is Form.ANONYMISED:
-            certificate = keys.destroy(key_id_for(application, plan), today)
-            journal.record(Event("key destroyed", "system", "custodian", certificate))
-        _finish(staging, document, statement, journal, release_keys, recipient, path)
+        path = _finish(staging, document, statement, lineage, journal, keys, release_keys, folder, today)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return SignedRelease(document), path
 
 
 def deliver(
-    signed: SignedRelease, checked: CheckedExtract, plan: ExtractPlan, linked: LinkedDataset, *,
-    recipient: Recipient, engine: Engine, journal: Journal, release_keys: ReleaseKeys, folder: Path,
-) -> Path:  # fmt: skip
-    """Finish a release that was logged and not delivered; the payload must come out with the digest that was logged.
+    signed: SignedRelease,
+    *,
+    engine: Engine,
+    journal: Journal,
+    keys: KeyStore,
+    release_keys: ReleaseKeys,
+    folder: Path,
+    today: date,
+) -> Path:
+    """Finish a release that was logged and not delivered: the same payload, sealed to the same key.
 
-    Raises: NotSealed; InvariantBroken if the payload differs.
+    Raises: NotSealed; InvariantBroken if the payload differs from the one that was logged.
     """
-    require_ancestry(signed.document.digest, journal)
-    facts = signed.document.body["facts"]
-    path = folder / f"{facts['name']}.zip.age"
+    lineage = lineage_of(signed.document.digest, journal)
+    body = signed.document.body
+    path = folder / f"{body['facts']['name']}.zip.age"
     if path.exists():
         return path
-    staging = folder / f".{facts['name']}.staging"
+    held = journal.load(signed.document.parents[0])
+    if held is None:
+        message = "The checked extract of this release is missing."
+        raise NotSealed(message, signed.document.parents)
+    checked = CheckedExtract(held)
+    staging = folder / f".{body['facts']['name']}.staging"
     try:
-        payload_digest = _stage(staging, checked, plan, linked, facts, engine)
-        if payload_digest != signed.document.body["payload_digest"]:
+        if _stage(staging, checked, lineage, body["facts"], engine) != body["payload_digest"]:
             message = "The payload is not the one that was released."
             raise InvariantBroken(message)
-        statement = _statement(payload_digest, facts, checked, require_ancestry(checked.document.digest, journal))
-        _finish(staging, signed.document, statement, journal, release_keys, recipient, path)
+        rests_on = lineage_of(checked.document.digest, journal)
+        statement = _statement(body, checked, rests_on)
+        return _finish(staging, signed.document, statement, lineage, journal, keys, release_keys, folder, today)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return path
 
 
-def _stage(
-    staging: Path,
-    checked: CheckedExtract,
-    plan: ExtractPlan,
-    linked: LinkedDataset,
-    facts: Mapping[str, Any],
-    engine: Engine,
-) -> str:
+def _refuse_second(reference: str, journal: Journal) -> None:
+    """Hold that an application is released once, by the log and not by what lies in a folder."""
+    for leaf in journal.leaves():
+        held = json.loads(leaf)
+        if held["action"] == "release" and held["details"]["application"] == reference:
+            message = f"{reference} was released already."
+            raise AlreadyReleased(message, "If its package is missing, deliver it; otherwise apply for a new release.")
+
+
+def _stage(staging: Path, checked: CheckedExtract, lineage: Lineage, facts: Mapping[str, Any], engine: Engine) -> str:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True, mode=0o700)
-    return write_payload(staging, checked, plan, linked, facts, engine)
+    return write_payload(staging, checked, lineage.plan, lineage.linked, facts, engine)
 
 
 def _finish(
-    staging: Path,
-    document: Document,
-    statement: bytes,
-    journal: Journal,
-    keys: ReleaseKeys,
-    recipient: Recipient,
-    path: Path,
-) -> None:
-    proof = _log_proof(document.digest, journal, keys)
-    add_evidence(staging, _envelope(statement, keys), proof, trust_policy(keys))
-    seal_folder(staging, recipient.age_key, path)
+    staging: Path, document: Document, statement: bytes, lineage: Lineage, journal: Journal, keys: KeyStore,
+    release_keys: ReleaseKeys, folder: Path, today: date,
+) -> Path:  # fmt: skip
+    """Destroy a key made for this release alone, prove the leaf, and give the sealed package its final name."""
+    key_id = key_id_for(lineage.application, lineage.plan)
+    if lineage.plan.form is Form.ANONYMISED and not keys.is_destroyed(key_id):
+        journal.record(Event("key destroyed", "system", "custodian", keys.destroy(key_id, today)))
+    proof = _log_proof(document.digest, journal, release_keys)
+    add_evidence(staging, _envelope(statement, release_keys), proof, trust_policy(release_keys))
+    path = folder / f"{document.body['facts']['name']}.zip.age"
+    seal_folder(staging, document.body["recipient_key"], path)
+    return path
 
 
 def _log_proof(document: str, journal: Journal, keys: ReleaseKeys) -> str:

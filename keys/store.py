@@ -140,6 +140,13 @@ class KeyStore:
         atomic_write(self._path(key_id), canonical_bytes(certificate))
         return certificate
 
+    def is_destroyed(self, key_id: str) -> bool:
+        """Say whether a key was destroyed.
+
+        Raises: KeyUnavailable if the store does not hold it.
+        """
+        return bool(self._held(key_id)["state"] == KeyState.DESTROYED.value)
+
     def destroy_period(self, period: str) -> None:
         """Destroy a period key: every secret wrapped under it ends, in old backups too."""
         (self._folder / "periods" / period).unlink(missing_ok=True)
@@ -162,12 +169,16 @@ class KeyStore:
         held = {"key_id": key_id, "state": KeyState.ACTIVE.value, "period": self._period, "wrapped": wrapped.hex()}
         atomic_write(self._path(key_id), canonical_bytes(held))
 
-    def _open(self, key_id: str) -> Secret:
+    def _held(self, key_id: str) -> dict[str, str]:
         try:
-            held = json.loads(self._path(key_id).read_text("utf-8"))
+            held: dict[str, str] = json.loads(self._path(key_id).read_text("utf-8"))
         except (OSError, ValueError) as fault:
             message = "A key is not in the store."
             raise KeyUnavailable(message, "Restore the keystore.") from fault
+        return held
+
+    def _open(self, key_id: str) -> Secret:
+        held = self._held(key_id)
         if held["state"] == KeyState.DESTROYED.value:
             message = f"The key was destroyed on {held['destroyed_on']}."
             raise KeyDestroyed(message)

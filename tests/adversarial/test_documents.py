@@ -49,6 +49,17 @@ def test_release_is_refused_when_a_leaf_is_gone(journey: OpenJourney) -> None:
     assert nothing_left(journey)
 
 
+def test_what_pages_show_has_no_say_in_what_leaves(journey: OpenJourney) -> None:
+    """The operator rewrites the application's row after approval: build and release read the sealed documents alone."""
+    reference = journey.request.application.reference
+    journey.in_database(
+        "update applications set plan = '{}', application = '{}', recipient = 'somebody else' where reference = ?",
+        reference,
+    )
+    signed, _ = journey.release()
+    assert signed.document.body["facts"]["recipient"] == journey.request.application.recipient
+
+
 def test_one_person_cannot_sign_twice(journey: OpenJourney) -> None:
     with pytest.raises(SamePerson):
         journey.release("releaser one", "releaser one")
@@ -62,6 +73,8 @@ def test_a_release_leaves_once_and_a_lost_delivery_is_repeated_with_the_same_pay
     with pytest.raises(AlreadyReleased):
         journey.release()
     path.unlink()
+    with pytest.raises(AlreadyReleased):
+        journey.release()
     again = journey.deliver(signed)
     key, trust = tmp_path / "key", tmp_path / "trust"
     key.write_text(str(journey.identity))

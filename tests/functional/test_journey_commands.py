@@ -18,9 +18,7 @@ def test_an_application_goes_all_the_way_by_commands_alone(demo_folder: Path, tm
     request, identity = demo_requests()[0], pyrage.x25519.Identity.generate()
     application = {**request.application.as_json(), "reference": "CG-0100"}
     file = tmp_path / "application.json"
-    file.write_text(
-        json.dumps({"application": application, "plan": request.plan.as_json(), "recipient": "Lincolnshire council"})
-    )
+    file.write_text(json.dumps({"application": application, "plan": request.plan.as_json()}))
 
     def journey(*arguments: str) -> dict[str, object]:
         found = run("journey", *arguments, "--workspace", str(folder))

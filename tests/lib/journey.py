@@ -18,7 +18,7 @@ from collection.accept import accept
 from disclosure.check import check
 from extracts.approve import approve, decision_on, digest_to_sign
 from extracts.build import build
-from extracts.release import Recipient, deliver, release
+from extracts.release import deliver, release
 from linkage.link import link
 from linkage.trace import trace_persons
 from policies.profiles import profile_named
@@ -41,8 +41,7 @@ class OpenJourney:
         space = self.space
         signs = tuple(sign_off(name, space.staff[name], self.checked.document.digest) for name in (first, second))
         return release(
-            self.checked, self.request.application, self.request.plan, self.linked, signs,
-            recipient=self.recipient(), people=space.people(), today=space.clock.today(), engine=space.engine,
+            self.checked, signs, recipient_key=str(self.identity.to_public()), people=space.people(), today=space.clock.today(), engine=space.engine,
             journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
         )  # fmt: skip
 
@@ -50,13 +49,9 @@ class OpenJourney:
         """Finish a release that was logged."""
         space = self.space
         return deliver(
-            signed, self.checked, self.request.plan, self.linked, recipient=self.recipient(), engine=space.engine,
-            journal=space.journal, release_keys=space.release_keys, folder=space.folder / "released",
+            signed, engine=space.engine, journal=space.journal, keys=space.keys, release_keys=space.release_keys,
+            folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
-
-    def recipient(self) -> Recipient:
-        """Return who receives."""
-        return Recipient("a council", str(self.identity.to_public()))
 
     def in_database(self, text: str, *values: object) -> None:
         """Do what an operator with the database could do."""
@@ -85,13 +80,12 @@ def open_journey(folder: Path) -> OpenJourney:
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
     candidate = build(
-        approved, application, plan, linked, engine=space.engine, journal=space.journal, keys=space.keys,
+        approved, linked, engine=space.engine, journal=space.journal, keys=space.keys,
         opt_outs=england.nhs / "opt_outs.parquet", today=today, actor="operator",
     )  # fmt: skip
     profile = profile_named(plan.profile, today)
     checked = check(
         candidate,
-        plan,
         profile,
         regions={},
         engine=space.engine,
