@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import gzip
+import io
 import re
 import shutil
 import tempfile
@@ -22,6 +25,8 @@ __all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_litera
 
 Z = TypeVar("Z", bound=Zone)
 FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
+MOST_HEADER_CHARACTERS = 100_000
+MOST_LINE_BYTES = 4_000_000
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -100,6 +105,30 @@ class Engine:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _parquet_source(path: Path) -> str:
+    return f"read_parquet({text_literal(str(path))})"
+
+
+def _csv_source(path: Path) -> str:
+    """Say exactly how a CSV file is read, so that nothing is guessed from its rows.
+
+    Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
+    Source: RFC 4180.
+    """
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
+        start = stream.read(MOST_HEADER_CHARACTERS)
+    header = next(csv.reader(io.StringIO(start, newline=""), strict=True), [])
+    if not any(header) or len(set(header)) != len(header):
+        message = f"The header of {path.name} is empty, or two columns are named alike."
+        raise UnreadableFile(message, "Name every column once in the first line.")
+    columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
+    return (
+        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"',"
+        f" strict_mode=true, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
+    )
+
+
 class Session:
     """Tables under one roof for the length of one step."""
 
@@ -131,14 +160,15 @@ class Session:
         if not path.is_file():
             message = f"There is no file {path.name}."
             raise UnreadableFile(message, "Check the name.")
-        place = text_literal(str(path))
-        parquet = path.suffix == ".parquet"
-        source = f"read_parquet({place})" if parquet else f"read_csv({place}, all_varchar=true, header=true)"
         try:
+            source = _parquet_source(path) if path.suffix == ".parquet" else _csv_source(path)
             self._run(f"create table {self._new(name)} as select * from {source}", {})
-        except duckdb.Error as fault:
+        except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error):
+            self._tables.discard(name)
             message = f"The file {path.name} cannot be read."
-            raise UnreadableFile(message, "Give a CSV file with a header in UTF-8, or Parquet.") from fault
+            remedy = "Give CSV in UTF-8 with one header and as many cells on every row, or Parquet."
+            # the engine's own words quote the row it stopped at, so the chain ends here
+            raise UnreadableFile(message, remedy) from None
 
     def table(self, name: str, query: Query) -> None:
         """Run a query and keep its result as a table."""

@@ -32,6 +32,11 @@ BAD_FILES = {
     "no header": (ROW + "\n" + ROW).encode(),
     "missing columns": b"LA Code,NHS Number\n503,9434765919\n",
     "a field of 100 MB": (HEADER + "\n503,P1,").encode() + b"x" * 100_000_000,
+    "a row too long": (HEADER + "\n" + ROW + "\n" + ROW + ",more\n").encode(),
+    "a row too short, late": (HEADER + "\n" + (ROW + "\n") * 30_000 + "503,P1\n").encode(),
+    "an open quotation mark": (HEADER + '\n503,P1,"9434765919,Hildegard\n' + ROW + "\n").encode(),
+    "two columns of one name": (HEADER + ",First Name\n" + ROW + ",Hildegard\n").encode(),
+    "semicolons": (HEADER + "\n" + ROW).replace(",", ";").encode(),
     "another council's rows": (HEADER + "\n" + ROW.replace("503", "901")).encode(),
 }
 
