@@ -25,7 +25,7 @@ from api.register import write_register
 from api.wiring import demo_workspace
 from audit.verifier import verify_folder
 from audit.verify import open_package, verify_package
-from cld.errors import Conflict, DisclosureRefused, InvariantBroken, PolicyRefused, SubmissionRejected
+from cld.errors import Conflict, DisclosureRefused, InputError, InvariantBroken, PolicyRefused, SubmissionRejected
 from cld.places import Council, Participation, council_regions
 from cld.progress import Progress
 from cld.shelf import atomic_write
@@ -115,7 +115,11 @@ def _clear(out: Path) -> None:
         message = "The folder is not empty and no demo made it."
         raise Conflict(message, "Give another folder with --out.")
     shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    try:
+        out.mkdir(parents=True)
+    except OSError as fault:
+        message = f"The folder {out.name} cannot be made."
+        raise InputError(message, "Give another folder with --out.") from fault
     atomic_write(marker, b"1")
 
 

@@ -65,13 +65,21 @@ def verify(
         _say_second_library()
     if trust is None:
         raise typer.BadParameter("give the trust policy with --trust")  # noqa: EM101, TRY003
-    report = verify_package(package, trust, identity, date.fromisoformat(on) if on else date.today())  # noqa: DTZ011
+    report = verify_package(package, trust, identity, _day(on))
     if as_json:
         sys.stdout.write(json.dumps(report) + "\n")
     else:
         for check in report["checks"]:
             sys.stdout.write(f"{check['number']:>2} {check['result']:<12} {check['name']}: {check['reason']}\n")
     raise typer.Exit(0 if report["ok"] else 6)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text) if text else date.today()  # noqa: DTZ011 - the reader's own day
+    except ValueError as fault:
+        message = "a day is written YYYY-MM-DD"
+        raise typer.BadParameter(message) from fault
 
 
 def _say_second_library() -> None:
@@ -124,15 +132,21 @@ def main() -> None:
         app(prog_name="caregate")
     except CLDError as fault:
         _say_and_exit(fault)
-    except OSError as fault:
-        if fault.errno in FULL_DISK:
+    except Exception as fault:  # noqa: BLE001 - the last place: a traceback could show a person's data
+        if _is_full_disk(fault):
             _say_and_exit(StorageFull())
         _say_bug(fault)
-    except Exception as fault:  # noqa: BLE001 - the last place: a traceback could show a person's data
-        _say_bug(fault)
+
+
+def _is_full_disk(fault: Exception) -> bool:
+    """Say whether an error of the system or of the database means that there is no room."""
+    return (isinstance(fault, OSError) and fault.errno in FULL_DISK) or "disk is full" in str(fault)
 
 
 def _say_and_exit(fault: CLDError) -> NoReturn:
+    if "--json" in sys.argv:
+        told = {"error": fault.code, "message": fault.message, "remedy": fault.remedy}
+        sys.stdout.write(json.dumps(told) + "\n")
     sys.stderr.write(f"{fault.code}: {fault}\n")
     sys.exit(fault.exit_status)
 

@@ -49,6 +49,7 @@ def _header_map(path: Path | None) -> dict[str, str]:
 def check(
     file: Annotated[Path, typer.Argument(help="A council's file, CSV or Excel.")],
     council: Annotated[str | None, typer.Option(help="Code of the council whose rows these are.")] = None,
+    release: Annotated[str, typer.Option(help="auto, V5, R1 or R2: the wording that the file is held to.")] = "auto",
     header_map: Annotated[Path | None, typer.Option(help="TOML: our column name to your header.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for HTML, CSV, Excel and JSON reports.")] = None,
     production: Production = False,
@@ -60,12 +61,16 @@ def check(
     from cld.engine import scratch_engine  # noqa: PLC0415
     from collection.inspect import inspect_file  # noqa: PLC0415
 
+    if release not in ("auto", "V5", "R1", "R2"):
+        message = "the release is auto, V5, R1 or R2"
+        raise typer.BadParameter(message)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch, scratch_engine(Path(scratch), threads, memory).session() as session:
         summary = inspect_file(
             session,
             file,
             council=council,
+            release=release,
             header_map=_header_map(header_map),
             out=out,
             synthetic_allowed=not production,

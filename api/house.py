@@ -73,7 +73,8 @@ class House:
         request = {
             "action": "give_back",
             "body": "CASSR",
-            "submitted_by_recipient": True,
+            "form": "identifiable",
+            "coverage": "own",
             "on": space.clock.today().isoformat(),
         }
         return give_back(

@@ -35,7 +35,8 @@ def open_package(package: Path, identity: Path, folder: Path) -> None:
 def verify_package(package: Path, trust: Path, identity: Path | None, on: date) -> dict[str, Any]:
     """Run every offline check on a package.
 
-    Raises: UnreadableFile if package or trust policy is not there; BadSignature if the package does not open.
+    A package that does not open is one failed check.
+    Raises: UnreadableFile if package or trust policy is not there.
     """
     if not package.exists() or not trust.is_file():
         message = "The package or the trust policy is not there."
@@ -45,10 +46,14 @@ def verify_package(package: Path, trust: Path, identity: Path | None, on: date) 
         return verify_folder(package, policy, on)
     with tempfile.TemporaryDirectory() as opened:
         folder = Path(opened)
-        if identity is not None:
-            open_package(package, identity, folder)
-        else:
-            _unzip(package, folder)
+        try:
+            if identity is not None:
+                open_package(package, identity, folder)
+            else:
+                _unzip(package, folder)
+        except BadSignature as fault:
+            closed = {"number": 1, "name": "the package opens", "result": "failed", "reason": str(fault)}
+            return {"ok": False, "in_force": False, "checks": [closed]}
         return verify_folder(folder, policy, on)
 
 

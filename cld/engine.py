@@ -165,8 +165,8 @@ class Session:
             self._run(f"create table {self._new(name)} as select * from {source}", {})
         except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error):
             self._tables.discard(name)
-            message = f"The file {path.name} cannot be read."
-            remedy = "Give CSV in UTF-8 with one header and as many cells on every row, or Parquet."
+            message = f"The file {path.name} breaks off, or a row has more or fewer cells than the header."
+            remedy = "Export it again as CSV in UTF-8, or as Parquet."
             # the engine's own words quote the row it stopped at, so the chain ends here
             raise UnreadableFile(message, remedy) from None
 

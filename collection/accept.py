@@ -85,6 +85,9 @@ def accept(
 
 def _refuse_other_council(session: Session, la_code: str) -> None:
     codes = session.rows(Query("select distinct la_code from sent where la_code is not null", ("sent",)))
+    if session.whole(Query("select count(*) from sent", ("sent",))) == 0:
+        message = "The file has a header and no rows."
+        raise SubmissionRejected(message, ("no rows",), "Export it again.")
     if codes and codes != [(la_code,)]:
         message = "The file holds rows of another council, or the council code is wrong."
         raise SubmissionRejected(message, ("la_code",), "Send each council's rows in a file of its own.")

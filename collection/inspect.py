@@ -25,6 +25,7 @@ def inspect_file(
     path: Path,
     *,
     council: str | None,
+    release: str,
     header_map: dict[str, str],
     out: Path | None,
     synthetic_allowed: bool,
@@ -36,17 +37,21 @@ def inspect_file(
     read = read_council_file(session, path, (), header_map)
     if council is not None:
         codes = session.rows(Query("select distinct la_code from sent where la_code is not null", ("sent",)))
-        if codes != [(council,)]:
+        if codes and codes != [(council,)]:
             message = "The file holds rows of another council, or the council code is wrong."
             raise SubmissionRejected(message, ("la_code",), "Send each council's rows in a file of its own.")
-    release = _release(session)
+    found = _release(session)
     map_forward(session)
     find_faults(session, synthetic_allowed=synthetic_allowed)
+    if release not in ("auto", Release.R2.value):
+        # a file that is meant to be in an earlier wording is not told that it is
+        session.table("faults_kept", Query("select * from faults where rule <> 'CG03' order by all", ("faults",)))
+        session.table("faults", Query("select * from faults_kept order by all", ("faults_kept",)))
     start, end = session.rows(Query(PERIOD, ("mapped",)))[0]
     n_rows = session.whole(Query("select count(*) from sent", ("sent",)))
     summary = {
         "n_rows": n_rows,
-        "release": release,
+        "release": found if release == "auto" else release,
         "period_start": str(start) if start else None,
         "period_end": str(end) if end else None,
         "columns_absent": list(read.absent),

@@ -70,6 +70,9 @@ class Decision:
         }
 
 
+UNREADABLE_DECISION = Decision(allowed=False, clauses=(UNREADABLE,), missing=("a readable request",), trace=())
+
+
 @dataclass(frozen=True, slots=True)
 class _Policy:
     name: str
@@ -135,8 +138,7 @@ def _facts(request: Mapping[str, Any]) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError) as fault:
         raise InputError(UNREADABLE) from fault
     plain = ("annex3_aim", "small_numbers_suppressed", "anonymisation_checked", "key_for_recipient", "dars_approved",
-             "agreement_signed", "lawful_basis_nhs", "lawful_basis_recipient", "nihr_funded", "joint_approval",
-             "submitted_by_recipient")  # fmt: skip
+             "agreement_signed", "lawful_basis_nhs", "lawful_basis_recipient", "nihr_funded", "joint_approval")  # fmt: skip
     acting_for = request.get("acting_for")
     return {
         **{name: _truth(request, name) for name in plain},
@@ -158,13 +160,13 @@ def decide(request: Mapping[str, Any]) -> Decision:
     Source: Direction 1, 3, 5, 6, 8 and Annex 3, as the policies read them.
     """
     try:
-        action = request.get("action")
-        principal = BodyClass(str(request.get("body"))).value
+        action = request.get("action") or "disseminate"
+        principal = BodyClass(request.get("body") or BodyClass.OTHER).value
         if action not in ACTIONS:
             raise InputError(UNREADABLE)
         context = _facts(request)
     except (InputError, ValueError):
-        return Decision(allowed=False, clauses=(UNREADABLE,), missing=("a readable request",), trace=())
+        return UNREADABLE_DECISION
     asked = {
         "principal": {"type": "BodyClass", "id": principal},
         "action": {"type": "Action", "id": action},
@@ -200,8 +202,15 @@ def _row(policy: _Policy, asked: Mapping[str, Any], action: str) -> ClauseRow:
         elif policy.permits:
             outcome = ClauseOutcome.GRANTS if applies else ClauseOutcome.NOT_RELEVANT
         else:
-            outcome = ClauseOutcome.BLOCKS if applies else ClauseOutcome.MET
+            outcome = ClauseOutcome.BLOCKS if applies else _met_or_beside_the_point(alone, asked)
     return ClauseRow(policy.name, policy.clause, policy.words, outcome, policy.interpretation)
+
+
+def _met_or_beside_the_point(alone: str, asked: Mapping[str, Any]) -> ClauseOutcome:
+    """Tell a clause whose condition holds from one that speaks of other forms or bodies: ask it without its ``unless``."""
+    scope, has_exception, _ = alone.partition("unless")
+    reaches, clean = _ask(scope.rstrip() + ";" if has_exception else alone, asked)
+    return ClauseOutcome.MET if reaches or not clean else ClauseOutcome.NOT_RELEVANT
 
 
 def decision_lines(requests: str) -> list[str]:
@@ -213,8 +222,8 @@ def decision_lines(requests: str) -> list[str]:
         try:
             request = json.loads(line)
         except ValueError:
-            request = {}
-        found = decide(request if isinstance(request, dict) else {})
+            request = None
+        found = decide(request) if isinstance(request, dict) else UNREADABLE_DECISION
         identity = request.get("id") if isinstance(request, dict) else None
         answer = {
             "id": identity,

@@ -42,6 +42,10 @@ def test_decisions_come_in_order_one_a_line(tmp_path: Path) -> None:
     assert found.returncode == 0
     assert [line["id"] for line in lines] == ["q1", None, "q3"]
     assert {line["decision"] for line in lines} == {"refuse"}
+    assert lines[1]["clauses"] == ["the request cannot be read"]
+    assert "Direction 6, closing words: DARS" in lines[2]["clauses"], (
+        "a missing key is not shown to hold, and is no fault"
+    )
 
 
 def test_a_demo_package_verifies_and_a_changed_one_exits_6(demo_folder: Path, tmp_path: Path) -> None:

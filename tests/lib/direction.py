@@ -22,7 +22,7 @@ def may_receive(request: Mapping[str, Any]) -> bool:
     if on is None or on < date(2020, 12, 7):
         return False
     if request.get("action") == "give_back":
-        return request.get("body") == "CASSR" and request.get("submitted_by_recipient") is True
+        return (request.get("body"), request.get("coverage"), request.get("form")) == ("CASSR", "own", "identifiable")
     if request.get("action") != "disseminate":
         return False
     return closing_words(request, on) and form_is_fit(request) and has_route(request, on)

@@ -29,7 +29,7 @@ ROUTES = [
         "coverage": "subset",
     },
     {**COUNCIL, "form": "aggregate", "coverage": "combined", "small_numbers_suppressed": True},
-    {"action": "give_back", "body": "CASSR", "submitted_by_recipient": True, "on": "2021-06-01"},
+    {"action": "give_back", "body": "CASSR", "form": "identifiable", "coverage": "own", "on": "2021-06-01"},
 ]
 FAULTS: list[dict[str, Any]] = [
     {"action": "publish"}, {"action": "reidentify"}, {"action": "sell"}, {"form": "identifiable"}, {"form": "anonimised"}, {"coverage": "other"},
