@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := demo-workspace
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo serve test test-long faults check bench docs serve
+.PHONY: demo serve test test-long faults check
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'

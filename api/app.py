@@ -22,6 +22,7 @@ from api.identity import COOKIE, SignedIn, require_role, sign_in, sign_out, sign
 from api.jobs import enqueue, requeue_interrupted, run_queued
 from api.problems import problem_of, problem_of_http, problem_of_validation
 from api.wiring import Workspace
+from audit.ancestry import require_ancestry
 from audit.fsck import fsck
 from audit.journal import Event
 from cld.engine import Query
@@ -175,7 +176,11 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages) -> None:
         if signed is None or checked is None:
             raise HTTPException(404)
         measures = checked.body["measures"] if person.role in (StaffRole.APPROVER, StaffRole.AUDITOR) else {}
-        return pages.draw(request, "release", person, row=row, facts=signed.body, measures=measures)
+        rests_on = [(held, space.journal.load(held)) for held in require_ancestry(signed.digest, space.journal)]
+        documents = [(document.kind.value, held) for held, document in rests_on if document is not None]
+        return pages.draw(
+            request, "release", person, row=row, facts=signed.body, documents=documents, measures=measures
+        )
 
     @app.get("/councils/{la_code}", response_class=HTMLResponse)
     def findings(request: Request, la_code: str, person: SignedIn = person_of) -> HTMLResponse:

@@ -29,7 +29,7 @@ from cld.errors import Conflict, DisclosureRefused, InputError, InvariantBroken,
 from cld.places import Council, Participation, council_regions
 from cld.progress import Progress
 from cld.shelf import atomic_write
-from cld.vocabulary import Form
+from cld.vocabulary import Action, Form
 from extracts.release import trust_policy
 from synthetic.england import England, make_england
 
@@ -139,7 +139,9 @@ def _decide_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
     """Carry one application as far as it may go."""
     run.progress.step(f"Deciding: {request.application.recipient}")
     plan = request.plan
-    head = (request.application.recipient, plan.form.value, list(plan.data_sets()))
+    # a re-identification asks for a name, whatever the plan beside it holds
+    form = Form.IDENTIFIABLE if request.application.action == Action.REIDENTIFY else plan.form
+    head = (request.application.recipient, form.value, list(plan.data_sets()))
     try:
         return summary_row(*head, "released", **_release_one(run, request))
     except PolicyRefused as refusal:

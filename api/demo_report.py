@@ -102,25 +102,55 @@ def _cells(row: dict[str, Any]) -> str:
         row["recipient"], row["form"], ", ".join(row["datasets"]), row["n_rows"], row["n_persons"], row["smallest_class"],
         row["n_hidden_cells"], row["decision"], "; ".join(row["clauses"]), (row["digest"] or "")[:16],
     )  # fmt: skip
-    package = f'<a href="{html.escape(row["package"])}">package</a>' if row.get("package") else ""
+    package = (
+        f'<a href="{html.escape(row["package"])}">package</a>, <a href="{html.escape(row["identity"])}">key</a>'
+        if row.get("package")
+        else ""
+    )
     return (
         "".join(f"<td>{html.escape('' if cell is None else str(cell))}</td>" for cell in shown) + f"<td>{package}</td>"
     )
+
+
+def _links(code: str) -> str:
+    names = {
+        "NHS numbers": "nhs-numbers.csv",
+        "findings": "findings.html",
+        "as CSV": "findings.csv",
+        "as a workbook": "findings.xlsx",
+        "as JSON": "findings.json",
+    }
+    return ", ".join(f'<a href="given-back/{code}/{name}">{title}</a>' for title, name in names.items())
+
+
+def _quality_table(title: str, found: dict[str, dict[str, object]]) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(name)}</td><td>{rates['n_persons']}</td><td>{rates['n_linked']}</td><td>{rates['precision']}</td><td>{rates['recall']}</td></tr>"
+        for name, rates in found.items()
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Group", "Council ids", "Linked", "Precision", "Recall"))
+    return f"<table><caption>Linkage {title}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _verification(rows: list[dict[str, Any]]) -> str:
+    released = [row for row in rows if row["decision"] == "released"]
+    words = "; ".join(reason for row in released for reason in row.get("one_byte_changed", []))
+    return f"<p>{sum(bool(row['verified']) for row in released)} of {len(released)} packages verified offline. With one byte of a package changed, verification said: {html.escape(words)}.</p>"
 
 
 def index_page(summary: dict[str, Any], councils: list[str]) -> str:
     """Return the page that links every output; it fetches nothing."""
     rows = "".join(f"<tr>{_cells(row)}</tr>" for row in summary["rows"])
     head = "".join(f'<th scope="col">{name}</th>' for name in HEADS)
-    back = "".join(
-        f'<li>Council {code}: <a href="given-back/{code}/nhs-numbers.csv">NHS numbers</a>, <a href="given-back/{code}/findings.csv">findings</a></li>'
-        for code in councils
-    )
+    back = "".join(f"<li>Council {code}: {_links(code)}</li>" for code in councils)
     found = summary["linkage"]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Caregate demo</title><style>{STYLE}</style></head><body>'
         f"<h1>Caregate demo</h1><p>Linkage against the known truth: precision {found.get('precision')}, recall {found.get('recall')}.</p>"
         f"<table><caption>Requests and what became of them</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        f"{_verification(summary['rows'])}"
+        f"{_quality_table('by council', found['by_council'])}{_quality_table('by naming tradition', found['by_tradition'])}"
+        f"{_quality_table('by age', found['by_age_band'])}"
         f'<h2>Given back to councils</h2><ul>{back}</ul><p><a href="summary.json">summary.json</a>, <a href="received/">received</a>, '
         '<a href="truth/">truth</a>, <a href="trust-policy.txt">trust policy</a></p></body></html>'
     )

@@ -64,6 +64,7 @@ _HIERARCHIES = {
         ("years", "five years", "CLD bands", "working age", "all"),
         ("{c}", _five_years(), _bands(AGE_BANDS, "95 and above"), _bands(WORKING_AGE, "65 and above"), ALL),
     ),
+    "plain": Hierarchy("plain", ("as recorded", "all"), ("coalesce({c}, 'Unknown')", ALL)),
     "gender": Hierarchy("gender", ("as recorded", "all"), ("coalesce({c}, 'Unknown')", ALL)),
     "ethnicity": Hierarchy(
         "ethnicity", ("as recorded", "group", "all"), ("coalesce({c}, 'Unknown')", _before_colon(), ALL)

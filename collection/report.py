@@ -6,7 +6,6 @@ No report holds a value of a person: a finding is a row of the file, a column an
 from __future__ import annotations
 
 import html
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import openpyxl
 
 from cld.engine import Query, Session, text_literal
 from cld.shelf import atomic_write
+from cld.workbooks import workbook_bytes
 from collection.rules import rules
 
 __all__ = ["findings_query", "summary_of", "write_reports"]
@@ -97,9 +97,7 @@ def _workbook(summary: dict[str, Any], rows: list[tuple[object, ...]]) -> bytes:
     data.append(["row", "column", "rule", "severity", "how to mend"])
     for row in rows:
         data.append(list(row))
-    made = io.BytesIO()
-    book.save(made)
-    return made.getvalue()
+    return workbook_bytes(book)
 
 
 def _page(summary: dict[str, Any], rows: list[tuple[object, ...]]) -> str:

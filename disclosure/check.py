@@ -27,7 +27,7 @@ from cld.journey import (
 )
 from cld.plan import ExtractPlan, Registered, Resident, TablePlan, plan_from_json
 from cld.vocabulary import ColumnRole, Form, Grain
-from disclosure.rows import best_levels, generalised, row_risk
+from disclosure.rows import best_levels, distinct_l, generalised, row_risk
 from disclosure.tables import Limits, protect
 
 __all__ = ["CheckProfile", "check"]
@@ -52,14 +52,39 @@ class CheckProfile(Protocol):
     def smallest_overlap(self) -> int: ...  # noqa: D102
 
 
-def _quasi(table: TablePlan) -> tuple[str, ...]:
+NOT_CHECKED = {
+    Form.PSEUDONYMISED: ["differencing against past releases", "what a motivated intruder finds in these rows"],
+    Form.ANONYMISED: ["differencing against past releases", "closeness (t)", "inference from the columns outside k"],
+    Form.AGGREGATE: ["differencing against past releases", "linked tables of other releases"],
+}
+
+
+def _limits(profile: CheckProfile) -> dict[str, object]:
+    return {
+        "k": profile.k,
+        "smallest_count_shown": profile.smallest_shown,
+        "rounded_to": profile.round_to,
+        "secondary_protection": profile.secondary,
+        "narrowest_interval": profile.least_width,
+        "smallest_overlap_with_a_council": profile.smallest_overlap,
+    }
+
+
+def _of_role(table: TablePlan, *roles: ColumnRole) -> tuple[str, ...]:
+    """Return a table's columns of given roles; a local item has no role and counts as a quasi-identifier."""
     found = []
     for column in table.columns:
-        if column.source != "person_key" and not column.source.startswith("local_"):
-            described = column_of(table.data_set, column.source)
-            if described.role is ColumnRole.QUASI_IDENTIFIER:
-                found.append(column.name)
+        if column.source == "person_key":
+            continue
+        local = column.source.startswith("local_")
+        role = ColumnRole.QUASI_IDENTIFIER if local else column_of(table.data_set, column.source).role
+        if role in roles:
+            found.append(column.name)
     return tuple(found)
+
+
+def _quasi(table: TablePlan) -> tuple[str, ...]:
+    return _of_role(table, ColumnRole.QUASI_IDENTIFIER)
 
 
 def check(
@@ -87,6 +112,8 @@ def check(
         )
         raise
     body["profile"] = profile.name
+    body["limits"] = _limits(profile)
+    body["not_checked"] = NOT_CHECKED[plan.form]
     document = Document(DocumentKind.CHECKED_EXTRACT, (candidate.document.digest,), body)
     journal.seal(document, Event("check", actor, "operator", {"application": application}))
     return CheckedExtract(document)
@@ -151,13 +178,16 @@ def _anonymised(
     if after.k < profile.k:
         message = f"The smallest class has {after.k} persons, the profile asks for {profile.k}."
         raise DisclosureRefused(message, ("k-anonymity",), "Allow coarser levels.")
+    sensitive = _of_role(table, ColumnRole.SENSITIVE)
+    outside = (*sensitive, *_of_role(table, ColumnRole.ORDINARY))
     named = {name: hierarchies[name].levels[level] for name, level in levels.items()}
     return {
         "tables": {table.data_set: {"dataset": dataset.as_json(), "n_persons": dataset.n_rows}},
         "measures": {
             table.data_set: {
                 "k_before": before.k, "n_uniques_before": before.n_uniques, "k": after.k, "n_classes": after.n_classes,
-                "n_uniques": after.n_uniques, "levels": named, "n_suppressed": n_suppressed,
+                "n_uniques": after.n_uniques, "levels": named, "quasi_identifiers": list(quasi), "columns_outside_k": list(outside),
+                "distinct_l": distinct_l(session, "released", quasi, sensitive), "n_suppressed": n_suppressed,
             }
         },
     }  # fmt: skip

@@ -13,7 +13,7 @@ from cld.engine import Query, Session, quote
 from cld.errors import DisclosureRefused
 from cld.hierarchies import Hierarchy
 
-__all__ = ["RowRisk", "best_levels", "generalised", "row_risk"]
+__all__ = ["RowRisk", "best_levels", "distinct_l", "generalised", "row_risk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,22 @@ def row_risk(session: Session, table: str, quasi_identifiers: tuple[str, ...], p
     """  # noqa: S608
     values = [int(value) for value in session.rows(Query(text, (table,)))[0]]
     return RowRisk(*values)
+
+
+def distinct_l(
+    session: Session, table: str, quasi_identifiers: tuple[str, ...], sensitive: tuple[str, ...]
+) -> dict[str, int]:
+    """Return, for each sensitive column, the fewest distinct values that any class holds.
+
+    Source: Machanavajjhala et al. 2007 (l-diversity).
+    """
+    listed = ", ".join(quote(name) for name in quasi_identifiers) or "1"
+    found = {}
+    for name in sensitive:
+        counted = f"count(distinct coalesce(cast({quote(name)} as varchar), 'Unknown'))"
+        text = f"select coalesce(min(n), 0) from (select {counted} as n from {quote(table)} group by {listed})"  # noqa: S608
+        found[name] = session.whole(Query(text, (table,)))
+    return found
 
 
 def _small(session: Session, levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int) -> int:

@@ -27,6 +27,8 @@ from cld.shelf import atomic_write
 
 __all__ = ["seal_folder", "write_payload"]
 
+SMALLEST_SHOWN = 8
+ROUND_TO = 5
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 MOST_EXCEL_ROWS = 1_048_575
 
@@ -80,21 +82,39 @@ def write_payload(
         name: {k: v for k, v in found.items() if k != "intervals"}
         for name, found in checked.document.body["measures"].items()
     }
-    linkage = (
-        {"model": linked.document.body["model"], "steps": linked.document.body["steps"]}
-        if plan.form.value != "aggregate"
-        else {}
-    )
+    body = linked.document.body
+    linkage = {
+        "model": body["model"],
+        "second_estimate": body["second_estimate"],
+        "persons_by_step": _coarse(body["steps"]),
+        "persons_by_council_and_band": _coarse(body["bands_by_council"]),
+        "counts": "persons; 1 to 7 shown as *, others to the nearest 5",
+        "bands": "exact: settled by an exact step; high and medium: by weighed evidence; none: not linked",
+    }
     documents = {
         "datapackage.json": {"name": facts["name"], "profile": "tabular-data-package", "resources": resources},
         "linkage-statement.json": linkage,
-        "disclosure-statement.json": {"profile": plan.profile, "form": plan.form.value, "measures": measures},
+        "disclosure-statement.json": {
+            "profile": plan.profile,
+            "form": plan.form.value,
+            "limits": checked.document.body["limits"],
+            "measures": measures,
+            "not_checked": checked.document.body["not_checked"],
+        },
         "release.json": dict(facts),
     }
     for name, content in documents.items():
         atomic_write(folder / name, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
     atomic_write(folder / "README.txt", _readme(facts).encode())
     return _write_manifest(folder)
+
+
+def _coarse(counts: Mapping[str, int]) -> dict[str, str]:
+    """Show counts of persons under the published small-number rule: a statement is a release too."""
+    return {
+        name: "0" if n == 0 else "*" if n < SMALLEST_SHOWN else str((n + ROUND_TO // 2) // ROUND_TO * ROUND_TO)
+        for name, n in counts.items()
+    }
 
 
 def _readme(facts: Mapping[str, Any]) -> str:

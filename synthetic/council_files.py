@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import openpyxl
@@ -14,12 +11,12 @@ from cld.engine import Query, Session, quote
 from cld.shelf import atomic_write
 from cld.specification import Release, fields
 from cld.tables import reference_path
+from cld.workbooks import workbook_bytes
 from synthetic.draw import chance, uniform, whole
 
 __all__ = ["SentFile", "write_council_files"]
 
 LOCAL_ITEM = "Local: Frailty Band"
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,16 @@ def _rows() -> str:
             case when e.event_type = 'Assessment' then 'Long term assessment' end as assessment_type,
             case when e.event_type = 'Assessment' then 'Eligible needs identified' end as eligible_needs_identified,
             case when e.event_type = 'Assessment' then 'Service User Only' end as method_of_assessment,
-            null as total_hrs_caring_per_week, case when e.is_carer then '1' end as no_of_adults_being_cared_for,
+            case when e.is_carer then ['1 to 19', '20 to 49', '50 and over'][cast(1 + hash(e.i, 'hours') % 3 as bigint)] end
+                as total_hrs_caring_per_week, case when e.is_carer then '1' end as no_of_adults_being_cared_for,
             case when e.is_carer then linked.la_person_id end as adult_1_linked_person_id,
-            null as adult_2_linked_person_id, null as adult_3_linked_person_id,
+            case when e.is_carer and hash(e.i) % 5 = 0 then second.la_person_id end as adult_2_linked_person_id,
+            case when e.is_carer and hash(e.i) % 25 = 0 then third.la_person_id end as adult_3_linked_person_id,
             case when e.event_type = 'Service' then e.service.t end as service_type,
             case when e.event_type = 'Service' then e.service.c end as service_component,
             case when e.event_type = 'Service' then e.service.d end as delivery_mechanism,
-            null as provider_cqc_location_name,
+            case when e.event_type = 'Service' then 'Home ' || (hash(e.service.c, e.la_code) % 900) end
+                as provider_cqc_location_name,
             case when e.event_type = 'Service' then '1-' || (1000000 + hash(e.service.c, e.la_code) % 900000) end
                 as provider_cqc_location_id,
             case when e.event_type = 'Review' then 'Planned' end as review_reason,
@@ -112,6 +112,8 @@ def _rows() -> str:
         from events e
         join wrong w on w.id = e.id
         left join clients linked on linked.id = (e.i - 1) * 3 and linked.la_code = e.la_code
+        left join clients second on second.id = (e.i - 2) * 3 and second.la_code = e.la_code
+        left join clients third on third.id = (e.i - 3) * 3 and third.la_code = e.la_code
     """  # noqa: S608
 
 
@@ -204,25 +206,11 @@ def _write_workbook(session: Session, query: Query, path: Path) -> None:
     """Write a small council's file as a spreadsheet with no time inside, so that its bytes are repeatable."""
     table = session.arrow(query)
     book = openpyxl.Workbook()
-    book.properties.created = book.properties.modified = datetime(2022, 1, 10)  # noqa: DTZ001 - the format holds no zone
     sheet = book.active
     sheet.append(table.column_names)
     for row in table.to_pylist():
         sheet.append(list(row.values()))
-    made = io.BytesIO()
-    book.save(made)
-    atomic_write(path, _without_times(made.getvalue()))
-
-
-def _without_times(content: bytes) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in sorted(source.namelist()):
-            body = source.read(name)
-            if name == "docProps/core.xml":
-                body = body.split(b"<dcterms:modified")[0] + b"</cp:coreProperties>"
-            target.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), body)
-    return out.getvalue()
+    atomic_write(path, workbook_bytes(book))
 
 
 def write_council_files(session: Session, folder: Path, seed: int) -> tuple[SentFile, ...]:

@@ -141,3 +141,38 @@ def test_what_nobody_foresaw_is_told_without_its_words(tmp_path: Path) -> None:
     assert found.returncode == 70
     assert "Hildegard" not in found.stderr + found.stdout
     assert "ValueError" in found.stderr
+
+
+def test_a_disk_that_is_really_full_is_said_in_words(tmp_path: Path) -> None:
+    """A file system of 12 MB, where this machine lets one be mounted; elsewhere the limit on file sizes above stands for it."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(small)], capture_output=True, check=False
+    ).returncode:
+        small = Path("/dev/full")
+        found = subprocess.run(
+            [sys.executable, "-c", "from cld.shelf import *; open('/dev/full','wb', buffering=0).write(b'x')"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert "No space left" in found.stderr
+        return
+    try:
+        command = [
+            sys.executable,
+            "-c",
+            "from api.entry import main; main()",
+            "demo",
+            "--out",
+            str(small / "w"),
+            "--people",
+            "6000",
+            "--json",
+        ]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert found.returncode == 5, found.stderr
+        assert json.loads(found.stdout)["error"] == "storage-full"
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
