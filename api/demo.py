@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -152,7 +152,8 @@ def _decide_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
 
 def _release_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
     house, reference, staff = run.house, request.application.reference, run.house.space.staff
-    house.receive(request.application, request.plan)
+    identity, age_key = _recipient_key(house, reference)
+    house.receive(replace(request.application, recipient_key=age_key), request.plan)
     for name in ("approver one", "approver two"):
         house.sign(reference, Stage.APPROVE, name, staff[name])
     approved = house.approve(reference)
@@ -160,8 +161,7 @@ def _release_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
     checked = house.check(reference)
     for name in ("releaser one", "releaser two"):
         house.sign(reference, Stage.RELEASE, name, staff[name])
-    identity, age_key = _recipient_key(house, reference)
-    signed, package = house.release(reference, age_key)
+    signed, package = house.release(reference)
     tables, measures = checked.document.body["tables"].values(), checked.document.body["measures"].values()
     aggregate = request.plan.form is Form.AGGREGATE
     return {

@@ -108,7 +108,7 @@ def _plan(
 def _ask(number: int, recipient: str, body: str, code: str, **more: object) -> Application:
     agreement = Agreement(f"DARS-NIC-{100000 + number}-A1B2C", date(2022, 1, 1), date(2023, 1, 1), signed=True)
     base = Application(
-        reference=f"CG-{number:04d}", recipient=recipient, applicant=f"applicant of {code}", body=body, body_code=code, acting_for=None, agreement=agreement,
+        reference=f"CG-{number:04d}", recipient=recipient, recipient_key="", applicant=f"applicant of {code}", body=body, body_code=code, acting_for=None, agreement=agreement,
         purposes=("1b", "1e"), justification="planning of local services", annex3_aim=True, dars_approved=True,
         lawful_basis_nhs="s261(1) with s261(2)(e)", lawful_basis_recipient="UK GDPR Art 6(1)(e), 9(2)(h)", nihr_funded=False,
         joint_approval=False, processor_contract_to=None,

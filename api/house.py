@@ -188,7 +188,7 @@ class House:
         space = self.space
         return build(
             ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN)), self.linked(), engine=space.engine, journal=space.journal,
-            keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", today=space.clock.today(), actor=actor,
+            keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", people=space.people(), today=space.clock.today(), actor=actor,
         )  # fmt: skip
 
     def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
@@ -201,12 +201,12 @@ class House:
             journal=space.journal, actor=actor, application=reference,
         )  # fmt: skip
 
-    def release(self, reference: str, age_key: str) -> tuple[SignedRelease, Path]:
-        """Release a checked extract that two people signed, sealed to the recipient's age key."""
+    def release(self, reference: str) -> tuple[SignedRelease, Path]:
+        """Release a checked extract that two people signed, sealed to the key in its application."""
         space = self.space
         return release(
             CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), self._signs(reference, Stage.RELEASE),
-            recipient_key=age_key, people=space.people(), today=space.clock.today(), engine=space.engine,
+            people=space.people(), today=space.clock.today(), engine=space.engine,
             journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
         )  # fmt: skip
 
@@ -214,7 +214,7 @@ class House:
         """Finish a release that was logged and not delivered."""
         space = self.space
         return deliver(
-            SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), engine=space.engine, journal=space.journal,
+            SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), people=space.people(), engine=space.engine, journal=space.journal,
             keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
 

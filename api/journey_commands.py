@@ -111,11 +111,10 @@ def check(reference: Reference, workspace: Workspace) -> None:
 @journey_app.command()
 def release(
     reference: Reference,
-    recipient_key: Annotated[str, typer.Option(help="The recipient's age key: the line that begins age1.")],
     workspace: Workspace,
 ) -> None:
     """Release a checked extract that two people signed, sealed to its recipient."""
-    made, path = _house(workspace).release(reference, recipient_key)
+    made, path = _house(workspace).release(reference)
     _say(kind=made.document.kind.value, digest=made.document.digest, package=str(path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -100,6 +101,9 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2) -> Workspace:
 
 def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
     require_both_libraries()
+    for left in (folder / "spill").glob("release-*"):
+        # a run that was killed while it staged a payload
+        shutil.rmtree(left, ignore_errors=True)
     keys = KeyStore(folder / "keystore", root, entropy, "2022")
     shelf = Shelf(folder / "shelf", keys)
     database = open_database(folder / "caregate.sqlite")

@@ -1,4 +1,4 @@
-"""Verify an opened package, offline: python verify.py FOLDER [--trust POLICY] [--on DATE].
+"""Verify an opened package, offline: python verify.py FOLDER --trust POLICY [--on DATE].
 
 Needs Python 3.11 and the ``cryptography`` package, nothing of Caregate; a copy travels in every package. Checks:
 1 the manifest lists every file and no other; 2 every file has its SHA-512 digest; 3 the statement is signed by a trusted
@@ -200,7 +200,11 @@ def _note_signed(proof: dict[str, Any], keys: list[tuple[str, int, bytes]]) -> s
 
 
 def _leaf_speaks(proof: dict[str, Any], body: bytes) -> str:
-    details = json.loads(proof["leaf"])["details"]
+    leaf = json.loads(proof["leaf"])
+    if leaf["action"] != "release":
+        message = "the log's leaf is not of a release"
+        raise Failed(message)
+    details = leaf["details"]
     if details.get("statement") != hashlib.sha256(body).hexdigest():
         message = "the log's leaf speaks of another statement"
         raise Failed(message)
@@ -286,13 +290,18 @@ def verify_folder(folder: Path, policy: str, on: date) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Verify the folder named on the command line and print the checks."""
-    folder = Path(arguments[0]) if arguments else Path()
-    trust = Path(arguments[arguments.index("--trust") + 1]) if "--trust" in arguments else folder / "trust-policy.txt"
-    report = verify_folder(folder, trust.read_text("utf-8"), datetime.now(UTC).date())
+    """Verify the folder named on the command line and print the checks; a package is no witness to its own trust."""
+    options = dict(zip(arguments[1::2], arguments[2::2], strict=False))
+    if not arguments or "--trust" not in options:
+        sys.stdout.write("usage: python verify.py FOLDER --trust POLICY [--on YYYY-MM-DD]\n")
+        sys.stdout.write("Get the trust policy by another road than this package: the one inside proves nothing.\n")
+        return 2
+    on = date.fromisoformat(options["--on"]) if "--on" in options else datetime.now(UTC).date()
+    report = verify_folder(Path(arguments[0]), Path(options["--trust"]).read_text("utf-8"), on)
     for check in report["checks"]:
         sys.stdout.write(f"{check['number']:>2} {check['result']:<12} {check['name']}: {check['reason']}\n")
     sys.stdout.write("ok\n" if report["ok"] else "NOT OK\n")
+    sys.stdout.write(f"agreement in force on {on}: {'yes' if report['in_force'] else 'no'}\n")
     return 0 if report["ok"] else 6
 
 

@@ -105,11 +105,21 @@ class Engine:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _plain_name(path: Path) -> Iterator[Path]:
+    """Give a file a name without meaning: the engine reads stars as patterns and folders as columns."""
+    with tempfile.TemporaryDirectory() as folder:
+        suffix = ".csv.gz" if path.suffix == ".gz" else path.suffix
+        plain = Path(folder) / f"file{suffix}"
+        plain.symlink_to(path.resolve())
+        yield plain
+
+
 def _parquet_source(path: Path) -> str:
-    return f"read_parquet({text_literal(str(path))})"
+    return f"read_parquet({text_literal(str(path))}, hive_partitioning=false)"
 
 
-def _csv_source(path: Path) -> str:
+def _csv_source(path: Path, shown: str) -> str:
     """Say exactly how a CSV file is read, so that nothing is guessed from its rows.
 
     Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
@@ -120,12 +130,12 @@ def _csv_source(path: Path) -> str:
         start = stream.read(MOST_HEADER_CHARACTERS)
     header = next(csv.reader(io.StringIO(start, newline=""), strict=True), [])
     if not any(header) or len(set(header)) != len(header):
-        message = f"The header of {path.name} is empty, or two columns are named alike."
+        message = f"The header of {shown} is empty, or two columns are named alike."
         raise UnreadableFile(message, "Name every column once in the first line.")
     columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
     return (
-        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"',"
-        f" strict_mode=true, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
+        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"', comment='',"
+        f" strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
     )
 
 
@@ -161,8 +171,9 @@ class Session:
             message = f"There is no file {path.name}."
             raise UnreadableFile(message, "Check the name.")
         try:
-            source = _parquet_source(path) if path.suffix == ".parquet" else _csv_source(path)
-            self._run(f"create table {self._new(name)} as select * from {source}", {})
+            with _plain_name(path) as plain:
+                source = _parquet_source(plain) if path.suffix == ".parquet" else _csv_source(plain, path.name)
+                self._run(f"create table {self._new(name)} as select * from {source}", {})
         except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error):
             self._tables.discard(name)
             message = f"The file {path.name} breaks off, or a row has more or fewer cells than the header."

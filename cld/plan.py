@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, assert_never
@@ -154,15 +155,33 @@ class ExtractPlan:
             _refuse("The plan's period ends before it starts.")
         match self.form:
             case Form.AGGREGATE:
-                _require(bool(self.counts) and not self.tables, "An aggregate plan holds tables of counts alone.")
+                _require(
+                    len(self.counts) == 1 and not self.tables, "An aggregate plan holds one table of counts alone."
+                )
+                _require(len(self.counts[0].dimensions) == TWO_WAY, "A table of counts has two dimensions.")
             case Form.PSEUDONYMISED | Form.ANONYMISED:
                 _require(bool(self.tables) and not self.counts, "A plan of rows holds tables of rows alone.")
+                _require(
+                    all(_has_person_key(table) for table in self.tables), "Every table of rows has the person key."
+                )
+                sets = self.data_sets()
+                _require(len(set(sets)) == len(sets), "A plan names each data set once.")
             case Form.IDENTIFIABLE:
                 _refuse("No plan can hold identifiable rows.")
             case _:
                 assert_never(self.form)
+        if self.form is Form.ANONYMISED:
+            people = all(table.data_set == "people" and table.grain is Grain.PERSON for table in self.tables)
+            _require(
+                people, "An anonymised extract holds one row a person: rows of events show when each thing happened."
+            )
+        if isinstance(self.population, Subset):
+            _require(bool(self.population.reason.strip()), "A subset has its reason.")
         for table in self.tables:
+            names = [column.name for column in table.columns]
+            _require(len(set(names)) == len(names), "A table names each column once.")
             for column in table.columns:
+                _require(bool(NAME.fullmatch(column.name)), "A column is named in letters, digits and underscores.")
                 _check_column(table, column, self.form)
                 if column.source.startswith(LOCAL_PREFIX):
                     _check_local(self)
@@ -200,20 +219,35 @@ def _require(condition: bool, message: str) -> None:  # noqa: FBT001
 
 
 LOCAL_PREFIX = "local_"
+NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+PERSON_KIND = "person"
+TWO_WAY = 2
 
 
 def _check_column(table: TablePlan, column: OutputColumn, form: Form) -> None:
     """Hold each column against its role: names and free text never leave, identifiers only keyed."""
-    if column.source == "person_key" or column.source.startswith(LOCAL_PREFIX):
+    if column.source == "person_key":
+        _require(column.derivation == Pseudonym(PERSON_KIND), "The person key leaves as a pseudonym of its own kind.")
         return
-    role = column_of(table.data_set, column.source).role
-    keyed = isinstance(column.derivation, Pseudonym)
+    if column.source.startswith(LOCAL_PREFIX):
+        _require(isinstance(column.derivation, Keep), "A local item is kept as it is.")
+        return
+    described = column_of(table.data_set, column.source)
+    role, keyed = described.role, isinstance(column.derivation, Pseudonym)
     if role in (ColumnRole.DIRECT_IDENTIFIER, ColumnRole.FREE_TEXT):
         _refuse(f"Column {column.source} names or may name a person and is in no extract.")
     if (role is ColumnRole.PERSON_IDENTIFIER) is not keyed:
         _refuse(f"Column {column.source} leaves as a pseudonym or not at all.")
+    if isinstance(column.derivation, Pseudonym) and column.derivation.kind != described.identifier_kind:
+        _refuse(f"Column {column.source} is keyed in its own kind, {described.identifier_kind}.")
+    if isinstance(column.derivation, Month) and described.type != "date":
+        _refuse(f"Column {column.source} is no date.")
     if form is Form.ANONYMISED and role is ColumnRole.PERSON_IDENTIFIER:
         _refuse(f"Column {column.source} cannot stand in an anonymised extract.")
+
+
+def _has_person_key(table: TablePlan) -> bool:
+    return any(column.name == column.source == "person_key" for column in table.columns)
 
 
 def _check_local(plan: ExtractPlan) -> None:

@@ -74,7 +74,7 @@ def accept(
         _refuse_other_council(session, council.la_code)
         map_forward(session)
         find_faults(session, synthetic_allowed=synthetic_allowed)
-        _keep_rows(session)
+        _keep_rows(session, council.la_code)
         _persons(session, synthetic_allowed=synthetic_allowed)
         tracer(session)
         body = _store(session, council.la_code, read)
@@ -93,12 +93,18 @@ def _refuse_other_council(session: Session, la_code: str) -> None:
         raise SubmissionRejected(message, ("la_code",), "Send each council's rows in a file of its own.")
 
 
-def _keep_rows(session: Session) -> None:
+def _keep_rows(session: Session, la_code: str) -> None:
+    """Keep rows inside the scope, each with a reference to its person: the council's own id, else the number as sent.
+
+    Source: rule R10 (any one person id is enough).
+    """
     text = f"""
-        select * from mapped where row_number not in (select row_number from faults where rule in {SET_ASIDE})
+        select * replace ($la_code as la_code),
+            coalesce(la_person_unique_identifier, 'number ' || {clean_number_sql("nhs_number")}) as person_ref
+        from mapped where row_number not in (select row_number from faults where rule in {SET_ASIDE})
         order by row_number
     """  # noqa: S608
-    session.table("kept", Query(text, ("mapped", "faults")))
+    session.table("kept", Query(text, ("mapped", "faults"), {"la_code": la_code}))
 
 
 def _persons(session: Session, *, synthetic_allowed: bool) -> None:
@@ -107,9 +113,9 @@ def _persons(session: Session, *, synthetic_allowed: bool) -> None:
     fault = number_fault_sql(cleaned, synthetic_allowed=synthetic_allowed)
     text = f"""
         with latest as (
-            select *, row_number() over (partition by la_code, la_person_unique_identifier order by row_number desc) as place from kept
+            select *, row_number() over (partition by la_code, person_ref order by row_number desc) as place from kept
         )
-        select row_number() over (order by la_code, la_person_unique_identifier) as rid, la_code, la_person_unique_identifier,
+        select row_number() over (order by la_code, person_ref) as rid, la_code, person_ref, la_person_unique_identifier,
             {cleaned} as sent_number, {fault} as number_fault, case when {fault} is null then {cleaned} end as number,
             first_name as given_name, last_name as family_name,
             case when date_diff('year', date_of_birth, date '2022-01-01') < 115 then date_of_birth end as date_of_birth,

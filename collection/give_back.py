@@ -22,7 +22,7 @@ NUMBERS = """
             when superseded then 'superseded' when number <> person_id then 'corrected' else 'confirmed' end as outcome,
         step, band
     from persons
-    where person_id is not null and (outcome <> '92' or number = person_id)
+    where person_id is not null and la_person_unique_identifier is not null and (outcome <> '92' or number = person_id)
     order by la_person_unique_identifier
 """
 

@@ -19,6 +19,7 @@ __all__ = ["ReadFile", "read_council_file"]
 
 MOST_LINE_BYTES = 1_000_000
 LOCAL_PREFIX = "local"
+MOST_LINES = 20
 MUST_HAVE = ("la_code", "la_person_unique_identifier", "event_type", "event_start_date", "date_of_birth")
 
 
@@ -76,6 +77,8 @@ def _read_workbook(session: Session, path: Path) -> None:
     if len(rows) < 2:  # noqa: PLR2004 - a header and one row
         raise _unreadable("The workbook's first sheet holds no rows.", "Put header and rows on the first sheet.")
     header = [str(cell) for cell in rows[0]]
+    if len(set(header)) != len(header):
+        raise _unreadable("Two columns of the sheet are named alike.", "Name every column once.")
     columns = {
         name: pa.array([_cell(row[place]) for row in rows[1:]], pa.string()) for place, name in enumerate(header)
     }
@@ -83,6 +86,8 @@ def _read_workbook(session: Session, path: Path) -> None:
 
 
 def _cell(value: object) -> str | None:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)
     return text[:10] if hasattr(value, "isoformat") else text or None
 
@@ -115,9 +120,19 @@ def read_council_file(
         raise SubmissionRejected(message, missing, "Add the columns and send the file again.")
     kept_local = tuple(h for h in headers if h.lower().startswith(LOCAL_PREFIX) and h in local_items)
     _make_sent(session, mapped, kept_local)
+    _refuse_swallowed_rows(session)
     known = {*mapped.values(), *kept_local}
     absent = tuple(field.column for field in fields() if field.column not in mapped)
     return ReadFile(digest_of_file(path), kept_local, tuple(h for h in headers if h not in known), absent)
+
+
+def _refuse_swallowed_rows(session: Session) -> None:
+    """Refuse a cell of many lines: two stray quotation marks have swallowed the rows between them."""
+    many = " or ".join(
+        f"length({field.column}) - length(replace({field.column}, chr(10), '')) > {MOST_LINES}" for field in fields()
+    )
+    if session.whole(Query(f"select count(*) from sent where {many}", ("sent",))):  # noqa: S608
+        raise _unreadable(f"A cell holds more than {MOST_LINES} lines.", "Look for stray quotation marks.")
 
 
 def _map_headers(headers: tuple[str, ...], header_map: Mapping[str, str]) -> dict[str, str]:
@@ -129,7 +144,10 @@ def _map_headers(headers: tuple[str, ...], header_map: Mapping[str, str]) -> dic
     mapped: dict[str, str] = {}
     for header in headers:
         column = names.get(header.lower().strip().lstrip("\ufeff"))
-        if column and column not in mapped:
+        if column and column in mapped:
+            message = f"Two columns of the file are {column}."
+            raise SubmissionRejected(message, (column,), "Keep one of them.")
+        if column:
             mapped[column] = header
     return mapped
 

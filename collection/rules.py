@@ -11,7 +11,7 @@ import pyarrow as pa
 from cld.canonical import digest_of_bytes
 from cld.engine import Query, Session, text_literal
 from cld.nhs_number import clean_number_sql, number_fault_sql
-from cld.specification import FieldType, Release, code_list, fields, forward_mapping
+from cld.specification import FieldType, Release, code_list, field_named, fields, forward_mapping
 from collection.status import field_rules, make_facts
 
 __all__ = ["find_faults", "map_forward", "rules", "rules_digest"]
@@ -44,6 +44,26 @@ def _date(column: str) -> str:
     return f"coalesce(try_cast({column} as date), cast(try_strptime({column}, '%d/%m/%Y') as date), {serial})"
 
 
+FORMS = {"gp_practice_code": "[A-Z0-9]{6}", "provider_cqc_location_id": "1-[0-9]{5,12}"}
+"""Codes that are no list: what has another form is not a code and may be anything, a name included."""
+
+
+def _listed(column: str) -> str:
+    """Map a coded value forward; what no list holds becomes null, since people type names into coded fields.
+
+    The finding says that a value was there. A field whose list was not found keeps its text and is free text.
+    """
+    mapped = f"coalesce(nullif(m_{column}.r2_value, ''), s.{column})"
+    listed = code_list(field_named(column).title, Release.R2)
+    if listed is None:
+        return mapped
+    values = ", ".join(text_literal(value) for value in listed.values)
+    prefixes = " ".join(
+        f"when starts_with({mapped}, {text_literal(p)}) then {text_literal(p)}" for p in listed.prefixes
+    )
+    return f"case when {mapped} in ({values}) then {mapped} {prefixes} end"
+
+
 def _cell(field_kind: FieldType, column: str) -> str:
     match field_kind:
         case FieldType.DATE:
@@ -53,7 +73,9 @@ def _cell(field_kind: FieldType, column: str) -> str:
         case FieldType.INTEGER:
             return f"try_cast({column} as integer) as {column}"
         case FieldType.CODE:
-            return f"coalesce(nullif(m_{column}.r2_value, ''), s.{column}) as {column}"
+            return f"{_listed(column)} as {column}"
+        case _ if column in FORMS:
+            return f"case when regexp_full_match(upper(s.{column}), {text_literal(FORMS[column])}) then upper(s.{column}) end as {column}"
         case _:
             return f"s.{column} as {column}"
 
@@ -89,10 +111,11 @@ def _list_findings() -> list[str]:
         listed = code_list(field.title, Release.R2) if field.kind is FieldType.CODE else None
         if listed is None:
             continue
-        values = ", ".join(text_literal(value) for value in listed.values)
-        prefixes = " ".join(f"and not starts_with({field.column}, {text_literal(p)})" for p in listed.prefixes)
         code = "CG02" if listed.complete else "CG12"
-        found.append(_finding(code, field.column, "mapped", f"{field.column} not in ({values}) {prefixes}"))
+        unknown = f"s.{field.column} is not null and m.{field.column} is null"
+        found.append(
+            f"select s.row_number, '{field.column}', '{code}' from sent s join mapped m using (row_number) where {unknown}"
+        )  # noqa: S608
         older = (
             f"s.row_number in (select s2.row_number from sent s2 join mapping m on m.column_name = '{field.column}'"  # noqa: S608
             f" and m.value = s2.{field.column} and m.r2_value <> '')"

@@ -26,7 +26,7 @@ from cld.journey import (
     released_dataset,
 )
 from cld.plan import ExtractPlan, Registered, Resident, TablePlan, plan_from_json
-from cld.vocabulary import ColumnRole, Form, Grain
+from cld.vocabulary import ColumnRole, Form
 from disclosure.rows import best_levels, distinct_l, generalised, row_risk
 from disclosure.tables import Limits, protect
 
@@ -101,6 +101,9 @@ def check(
     if plan.profile != profile.name:
         message = f"The plan was approved under the profile {plan.profile}."
         raise DisclosureRefused(message, ("profile",), "Check it under that profile.")
+    if plan.form is Form.AGGREGATE and not profile.secondary:
+        message = f"The profile {profile.name} has no secondary protection; releases use one that has."
+        raise DisclosureRefused(message, ("profile",), "Ask for the profile caregate.")
     try:
         with engine.session() as session:
             body = _checked(session, candidate, plan, profile, regions)
@@ -156,9 +159,6 @@ def _pseudonymised_measures(session: Session, plan: ExtractPlan) -> dict[str, An
 def _anonymised(
     session: Session, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str]
 ) -> dict[str, Any]:
-    if any(table.grain is not Grain.PERSON for table in plan.tables):
-        message = "Rows of events under one key show when each thing happened to one person."
-        raise DisclosureRefused(message, ("unicity",), "Ask for one row a person.")
     (table,) = plan.tables
     quasi = _quasi(table)
     hierarchies: dict[str, Hierarchy] = {}
@@ -166,6 +166,7 @@ def _anonymised(
         if column.name in quasi:
             hierarchies[column.name] = hierarchy_named(column_of(table.data_set, column.source).hierarchy, regions)
     before = row_risk(session, table.data_set, quasi)
+    _require_one_row_a_person(session, table.data_set)
     n_rows = session.whole(Query(f"select count(*) from {table.data_set}", (table.data_set,)))  # noqa: S608
     most = n_rows * plan.max_suppressed_permille // 1000
     levels, n_suppressed = best_levels(
@@ -191,6 +192,13 @@ def _anonymised(
             }
         },
     }  # fmt: skip
+
+
+def _require_one_row_a_person(session: Session, table: str) -> None:
+    text = f"select count(*) - count(distinct person_key) from {table}"  # noqa: S608
+    if session.whole(Query(text, (table,))):
+        message = "Several rows under one key show when things happened to one person."
+        raise DisclosureRefused(message, ("unicity",), "Ask for one row a person.")
 
 
 def _aggregate(session: Session, plan: ExtractPlan, profile: CheckProfile) -> dict[str, Any]:

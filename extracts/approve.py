@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -44,10 +45,12 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a body asks for, why and on what basis. ``recipient`` is the body's name, ``body_code`` its LA or ODS code."""
+    """What a body asks for, why and on what basis. ``recipient`` is the body's name, ``body_code`` its LA or ODS
+    code, ``recipient_key`` the age key that its packages are sealed to."""
 
     reference: str
     recipient: str
+    recipient_key: str
     applicant: str
     body: str
     body_code: str
@@ -64,10 +67,20 @@ class Application:
     processor_contract_to: date | None
     action: str = "disseminate"
 
+    def __post_init__(self) -> None:
+        """Refuse a reference that is no plain name: it becomes the name of a file.
+
+        Raises: InputError.
+        """
+        if not REFERENCE.fullmatch(self.reference) or not REFERENCE.fullmatch(self.agreement.reference):
+            message = "A reference is made of letters, digits and hyphens."
+            raise InputError(message, "Correct the application.")
+
     def as_json(self) -> dict[str, Any]:
         """Return the application as a JSON value."""
         return {
-            "reference": self.reference, "recipient": self.recipient, "applicant": self.applicant, "body": self.body, "body_code": self.body_code,
+            "reference": self.reference, "recipient": self.recipient, "recipient_key": self.recipient_key,
+            "applicant": self.applicant, "body": self.body, "body_code": self.body_code,
             "acting_for": self.acting_for, "purposes": list(self.purposes), "justification": self.justification,
             "annex3_aim": self.annex3_aim, "dars_approved": self.dars_approved,
             "lawful_basis_nhs": self.lawful_basis_nhs, "lawful_basis_recipient": self.lawful_basis_recipient,
@@ -103,8 +116,9 @@ def application_from_json(value: Mapping[str, Any]) -> Application:
         raise InputError(message, "Write it as the documentation shows.") from fault
 
 
+REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 PLAIN_PARTS = (
-    "reference", "recipient", "applicant", "body", "body_code", "acting_for", "justification", "annex3_aim", "dars_approved", "lawful_basis_nhs",
+    "reference", "recipient", "recipient_key", "applicant", "body", "body_code", "acting_for", "justification", "annex3_aim", "dars_approved", "lawful_basis_nhs",
     "lawful_basis_recipient", "nihr_funded", "joint_approval", "action",
 )  # fmt: skip
 

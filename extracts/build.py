@@ -7,6 +7,7 @@ order of their keys, which says nothing of the order they came in.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import assert_never
@@ -16,7 +17,7 @@ from audit.journal import Event, Journal
 from cld.catalogue import column_of
 from cld.datasets import Anonymised, Pseudonymised
 from cld.engine import Engine, Query, Session, quote, text_literal
-from cld.errors import InvariantBroken
+from cld.errors import InvariantBroken, PolicyRefused
 from cld.hierarchies import hierarchy_named
 from cld.journey import (
     ApprovedPlan,
@@ -73,6 +74,16 @@ def _chosen(population: Population) -> str:
             return f"select distinct person_id from people where la_code in ({listed})"  # noqa: S608
         case _:
             assert_never(population)
+
+
+def _refuse_whole_as_subset(session: Session, plan: ExtractPlan) -> None:
+    """Hold on the rows, not on the plan's word, that a subset is not the whole combined set (Direction 6(b) bullet 5)."""
+    if not isinstance(plan.population, Subset):
+        return
+    text = "select (select count(distinct person_id) from cld) - (select count(*) from population)"
+    if session.whole(Query(text, ("cld", "population"))) == 0:
+        message = "The subset is the whole combined set."
+        raise PolicyRefused(message, ("Direction 6(b) bullet 5",), "Name fewer councils.")
 
 
 def _known_to(la_codes: tuple[str, ...]) -> str:
@@ -191,7 +202,7 @@ def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
 
 def build(
     approved: ApprovedPlan, linked: LinkedDataset, *,
-    engine: Engine, journal: Journal, keys: KeyStore, opt_outs: Path, today: date, actor: str,
+    engine: Engine, journal: Journal, keys: KeyStore, opt_outs: Path, people: Mapping[str, str], today: date, actor: str,
 ) -> CandidateExtract:  # fmt: skip
     """Build a candidate extract.
 
@@ -200,15 +211,16 @@ def build(
     """
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
-    application, plan = approved_words(approved)
+    application, plan = approved_words(approved, people)
     require_allowed(application, plan, today, checked=True, journal=journal)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
-    keys.new_agreement(key_id_for(application, plan))
+    keys.new_agreement(key_id_for(application, plan), of_one_release=plan.form is Form.ANONYMISED)
     with engine.session() as session:
         self_test(session)
         for name in ("cld", "apc", "attendances", "deaths", "people"):
             session.attach(name, linked.data_set(name))
-        people = _choose_people(session, plan, opt_outs)
+        counted = _choose_people(session, plan, opt_outs)
+        _refuse_whole_as_subset(session, plan)
         tables, texts = {}, []
         for table in plan.tables:
             query = _build_table(session, table, plan, application, keys)
@@ -217,26 +229,34 @@ def build(
             texts.append(query.text)
         for counts in plan.counts:
             query = _count_query(counts.dimensions)
-            tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": people["n_chosen"]}
+            tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": counted["n_chosen"]}
             texts.append(query.text)
-        known = _known_to(plan.population.la_codes) if isinstance(plan.population, Registered | Resident) else ""
-        by_council = f"""
-            select la_code, count(distinct person_id) from cld where person_id in (select person_id from chosen) {known}
-            group by all order by all
-        """  # noqa: S608
-        overlaps = session.rows(Query(by_council, ("cld", "chosen")))
+        overlaps = _persons_by_council(session, plan)
     body = {
         "plan": plan.as_json(),
         "domains": _fingerprints(plan, application),
-        "people": people,
+        "people": counted,
         "opt_outs_applied": plan.opt_outs_applied,
         "queries": texts,
         "tables": tables,
-        "persons_by_council": {str(code): int(count) for code, count in overlaps},
+        "persons_by_council": overlaps,
     }
     document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)
     journal.seal(document, Event("build", actor, "operator", {"application": application.reference}))
     return CandidateExtract(document)
+
+
+def _persons_by_council(session: Session, plan: ExtractPlan) -> dict[str, int]:
+    """Count the persons of each council among the rows that leave, after every filter of the plan."""
+    if any(table.data_set == "cld" for table in plan.tables):
+        text = "select la_code, count(distinct person_id) from source_cld group by all order by all"
+        return {str(code): int(count) for code, count in session.rows(Query(text, ("source_cld",)))}
+    known = _known_to(plan.population.la_codes) if isinstance(plan.population, Registered | Resident) else ""
+    text = f"""
+        select la_code, count(distinct person_id) from cld where person_id in (select person_id from chosen) {known}
+        group by all order by all
+    """  # noqa: S608
+    return {str(code): int(count) for code, count in session.rows(Query(text, ("cld", "chosen")))}
 
 
 def _fingerprints(plan: ExtractPlan, application: Application) -> dict[str, str]:

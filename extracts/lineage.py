@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from audit.ancestry import require_ancestry
 from audit.journal import Journal
+from cld.canonical import digest_of
 from cld.errors import NotSealed
 from cld.journey import ApprovedPlan, Document, DocumentKind, LinkedDataset
 from cld.plan import ExtractPlan, plan_from_json
+from cld.signing import SignOff, require_two
 from extracts.approve import Application, application_from_json
 
 __all__ = ["Lineage", "approved_words", "lineage_of"]
@@ -24,20 +27,27 @@ class Lineage:
     ancestry: tuple[str, ...]
 
 
-def approved_words(approved: ApprovedPlan) -> tuple[Application, ExtractPlan]:
-    """Return the application and the plan that two people signed."""
+def approved_words(approved: ApprovedPlan, people: Mapping[str, str]) -> tuple[Application, ExtractPlan]:
+    """Return the application and the plan that two people of the register signed; the signatures are checked anew.
+
+    Raises: SamePerson, BadSignature.
+    """
     body = approved.document.body
-    return application_from_json(body["application"]), plan_from_json(body["plan"])
+    signed = digest_of({name: body[name] for name in ("application", "plan", "decision")})
+    application = application_from_json(body["application"])
+    require_two(tuple(SignOff(*sign) for sign in body["signs"]), signed, people, application.applicant)
+    return application, plan_from_json(body["plan"])
 
 
-def lineage_of(digest: str, journal: Journal) -> Lineage:
+def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Lineage:
     """Return the lineage of a candidate, checked or released extract.
 
-    Raises: NotSealed if any document is missing, altered, out of order or not exactly one of its kind.
+    Raises: NotSealed if any document is missing, altered, out of order or not exactly one of its kind; SamePerson or
+            BadSignature if the plan's sign-offs do not stand.
     """
     ancestry = require_ancestry(digest, journal)
     documents = [document for held in ancestry if (document := journal.load(held)) is not None]
-    application, plan = approved_words(ApprovedPlan(_only(documents, DocumentKind.APPROVED_PLAN)))
+    application, plan = approved_words(ApprovedPlan(_only(documents, DocumentKind.APPROVED_PLAN)), people)
     return Lineage(application, plan, LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET)), ancestry)
 
 

@@ -1,7 +1,7 @@
 """The street door ``release``: a checked extract, signed by two people and logged, leaves as one sealed file.
 
 1. Every document it rests on is kept, unaltered and in the log.  2. Policy is asked again, on today.  3. Two people sign
-the checked extract's digest.  4. The payload is written to a staging folder and digested.  5. The release key signs the
+the checked extract's digest.  4. The payload is written to a private staging folder and digested.  5. The release key signs the
 statement.  6. The SignedRelease and its leaf are kept in one transaction: the log comes before the bytes.  7. The log
 signs a checkpoint, the witness cosigns, the proof is made.  8. The package is sealed and renamed to its final name.
 A run that ends between 6 and 8 is finished by ``deliver``, which repeats 4, 7 and 8 from the shelf.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from audit.tree import inclusion_proof, leaf_hash, root_of
 from audit.verifier import MANIFEST, PAYLOAD_TYPE
 from cld.canonical import canonical_bytes, digest_of_bytes
 from cld.engine import Engine
-from cld.errors import AlreadyReleased, InvariantBroken, NotSealed
+from cld.errors import AlreadyReleased, DisclosureRefused, InvariantBroken, NotSealed
 from cld.journey import (
     CheckedExtract,
     Document,
@@ -110,27 +110,29 @@ def _envelope(body: bytes, keys: ReleaseKeys) -> dict[str, Any]:
 
 
 def release(
-    checked: CheckedExtract, signs: tuple[SignOff, ...], *, recipient_key: str, people: Mapping[str, str], today: date,
+    checked: CheckedExtract, signs: tuple[SignOff, ...], *, people: Mapping[str, str], today: date,
     engine: Engine, journal: Journal, keys: KeyStore, release_keys: ReleaseKeys, folder: Path,
 ) -> tuple[SignedRelease, Path]:  # fmt: skip
     """Release a checked extract; return the document and the sealed file.
 
     Application, plan and linked data are those of the sealed documents it rests on; nothing else is asked.
-    ``recipient_key`` is the recipient's age key, kept in the document and in the statement.
+    The recipient's age key is the one that stands in the approved application.
     Raises: NotSealed, PolicyRefused, SamePerson, BadSignature, AlreadyReleased.
     Source: Direction 6(b); design, two signatures twice, log before bytes.
     """
-    lineage = lineage_of(checked.document.digest, journal)
+    lineage = lineage_of(checked.document.digest, journal, people)
     application, plan = lineage.application, lineage.plan
     require_allowed(application, plan, today, checked=True, journal=journal)
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
-    staging = folder / f".{application.reference}.staging"
+    _refuse_opt_out_pair(lineage, journal)
+    staging = engine.spill / f"release-{application.reference}"
     try:
         facts = _facts(application, plan)
         body: dict[str, Any] = {
             "facts": facts,
-            "recipient_key": recipient_key,
+            "recipient_key": application.recipient_key,
+            "body_code": application.body_code,
             "payload_digest": _stage(staging, checked, lineage, facts, engine),
             "signs": [[sign.person, sign.signature, sign.public_key] for sign in signs],
         }
@@ -146,20 +148,16 @@ def release(
 
 
 def deliver(
-    signed: SignedRelease,
-    *,
-    engine: Engine,
-    journal: Journal,
-    keys: KeyStore,
-    release_keys: ReleaseKeys,
-    folder: Path,
-    today: date,
-) -> Path:
+    signed: SignedRelease, *, people: Mapping[str, str], today: date, engine: Engine, journal: Journal, keys: KeyStore,
+    release_keys: ReleaseKeys, folder: Path,
+) -> Path:  # fmt: skip
     """Finish a release that was logged and not delivered: the same payload, sealed to the same key.
 
-    Raises: NotSealed; InvariantBroken if the payload differs from the one that was logged.
+    Policy is asked again and the delivery is logged before the bytes.
+    Raises: NotSealed, PolicyRefused; InvariantBroken if the payload differs from the one that was logged.
     """
-    lineage = lineage_of(signed.document.digest, journal)
+    lineage = lineage_of(signed.document.digest, journal, people)
+    require_allowed(lineage.application, lineage.plan, today, checked=True, journal=journal)
     body = signed.document.body
     path = folder / f"{body['facts']['name']}.zip.age"
     if path.exists():
@@ -169,25 +167,46 @@ def deliver(
         message = "The checked extract of this release is missing."
         raise NotSealed(message, signed.document.parents)
     checked = CheckedExtract(held)
-    staging = folder / f".{body['facts']['name']}.staging"
+    staging = engine.spill / f"release-{body['facts']['name']}"
     try:
         if _stage(staging, checked, lineage, body["facts"], engine) != body["payload_digest"]:
             message = "The payload is not the one that was released."
             raise InvariantBroken(message)
-        rests_on = lineage_of(checked.document.digest, journal)
-        statement = _statement(body, checked, rests_on)
+        statement = _statement(body, checked, lineage_of(checked.document.digest, journal, people))
+        details = {"application": lineage.application.reference, "document": signed.document.digest}
+        journal.record(Event("delivered again", "system", "releaser", details))
         return _finish(staging, signed.document, statement, lineage, journal, keys, release_keys, folder, today)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _refuse_second(reference: str, journal: Journal) -> None:
-    """Hold that an application is released once, by the log and not by what lies in a folder."""
+def _released(journal: Journal) -> Iterator[tuple[str, Document]]:
+    """Yield every release in the log: its application's reference and its document."""
     for leaf in journal.leaves():
         held = json.loads(leaf)
-        if held["action"] == "release" and held["details"]["application"] == reference:
-            message = f"{reference} was released already."
-            raise AlreadyReleased(message, "If its package is missing, deliver it; otherwise apply for a new release.")
+        document = journal.load(held["document"]) if held["action"] == "release" else None
+        if document is not None:
+            yield held["details"]["application"], document
+
+
+def _refuse_opt_out_pair(lineage: Lineage, journal: Journal) -> None:
+    """Refuse rows with opt-outs applied beside rows without: one subtracted from the other lists the objectors."""
+    plan = lineage.plan
+    if plan.form is Form.AGGREGATE:
+        return
+    for _, document in _released(journal):
+        facts = document.body["facts"]
+        same = document.body["body_code"] == lineage.application.body_code and facts["form"] != Form.AGGREGATE
+        if same and facts["opt_outs_applied"] != plan.opt_outs_applied:
+            message = f"This recipient holds {facts['name']}, under the other opt-out rule: the two together list the objectors."
+            raise DisclosureRefused(message, ("opt-out pair",), "Use one opt-out rule for a recipient.")
+
+
+def _refuse_second(reference: str, journal: Journal) -> None:
+    """Hold that an application is released once, by the log and not by what lies in a folder."""
+    if any(released == reference for released, _ in _released(journal)):
+        message = f"{reference} was released already."
+        raise AlreadyReleased(message, "If its package is missing, deliver it; otherwise apply for a new release.")
 
 
 def _stage(staging: Path, checked: CheckedExtract, lineage: Lineage, facts: Mapping[str, Any], engine: Engine) -> str:

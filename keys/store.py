@@ -106,7 +106,7 @@ class KeyStore:
         """Make a data key for one table on the shelf."""
         key_id = "d" + os.urandom(8).hex()
         secret = Secret(os.urandom(KEY_BYTES))
-        self._keep(key_id, secret)
+        self._keep(key_id, secret, self._period)
         return key_id, secret.reveal()
 
     def open_data_key(self, key_id: str) -> bytes:
@@ -116,15 +116,18 @@ class KeyStore:
         """
         return self._open(key_id).reveal()
 
-    def new_agreement(self, key_id: str) -> None:
+    def new_agreement(self, key_id: str, *, of_one_release: bool = False) -> None:
         """Make an agreement's random secret, or leave it as it is.
 
+        The secret of one release is wrapped under a period key of its own, which ends with it: an old backup of the
+        wrapped secret opens nothing.
         Raises: KeyDestroyed if it was destroyed: a destroyed key's name is never used again.
         """
         if self._path(key_id).exists():
             self._open(key_id)
             return
-        self._keep(key_id, Secret(self._entropy.secret_bytes(KEY_BYTES, f"agreement {key_id}")))
+        secret = Secret(self._entropy.secret_bytes(KEY_BYTES, f"agreement {key_id}"))
+        self._keep(key_id, secret, f"of-{key_id}" if of_one_release else self._period)
 
     def pseudonym_key(self, key_id: str, domain: PseudonymDomain) -> Secret:
         """Return the HMAC key of a domain under an agreement's secret."""
@@ -137,6 +140,9 @@ class KeyStore:
         """
         self._open(key_id)
         certificate = {"key_id": key_id, "state": KeyState.DESTROYED.value, "destroyed_on": day.isoformat()}
+        own_period = f"of-{key_id}"
+        if self._held(key_id)["period"] == own_period:
+            self.destroy_period(own_period)
         atomic_write(self._path(key_id), canonical_bytes(certificate))
         return certificate
 
@@ -150,6 +156,7 @@ class KeyStore:
     def destroy_period(self, period: str) -> None:
         """Destroy a period key: every secret wrapped under it ends, in old backups too."""
         (self._folder / "periods" / period).unlink(missing_ok=True)
+        atomic_write(self._folder / "periods" / f"{period}.destroyed", b"")
 
     def _path(self, key_id: str) -> Path:
         return self._folder / "wrapped" / f"{key_id}.json"
@@ -157,16 +164,16 @@ class KeyStore:
     def _kek(self, period: str, *, make: bool) -> bytes:
         path = self._folder / "periods" / period
         if not path.exists():
-            if not make:
+            if not make or path.with_name(f"{period}.destroyed").exists():
                 message = "The period key is gone."
                 raise KeyUnavailable(message, "What it wrapped cannot be opened any more.")
             atomic_write(path, self._entropy.secret_bytes(KEY_BYTES, f"period {period}"))
             path.chmod(0o600)
         return key_encryption_key(self._root, Secret(path.read_bytes())).reveal()
 
-    def _keep(self, key_id: str, secret: Secret) -> None:
-        wrapped = aes_key_wrap(self._kek(self._period, make=True), secret.reveal())
-        held = {"key_id": key_id, "state": KeyState.ACTIVE.value, "period": self._period, "wrapped": wrapped.hex()}
+    def _keep(self, key_id: str, secret: Secret, period: str) -> None:
+        wrapped = aes_key_wrap(self._kek(period, make=True), secret.reveal())
+        held = {"key_id": key_id, "state": KeyState.ACTIVE.value, "period": period, "wrapped": wrapped.hex()}
         atomic_write(self._path(key_id), canonical_bytes(held))
 
     def _held(self, key_id: str) -> dict[str, str]:

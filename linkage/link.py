@@ -21,7 +21,7 @@ __all__ = ["link"]
 NHS_KEYS = {"apc": "episode_id", "attendances": "attendance_id", "deaths": "registration_id"}
 
 CLD = """
-    select coalesce(t.person_id, 'L' || r.la_code || '|' || r.la_person_unique_identifier) as person_id, r.*,
+    select coalesce(t.person_id, 'L' || r.la_code || '|' || r.person_ref) as person_id, r.*,
         p.number_fault as sent_number_reason, t.step as link_step, t.band as link_band,
         case when t.superseded then 'yes' else 'no' end as number_superseded,
         coalesce(i.registered_ccg, '') as registered_ccg, coalesce(a.ccg, '') as residence_ccg, a.lsoa as residence_lsoa,
@@ -29,7 +29,7 @@ CLD = """
         cast(month(coalesce(i.birth, p.date_of_birth)) as integer) as birth_month,
         coalesce(i.birth, p.date_of_birth) as birth
     from all_rows r
-    join persons p on p.la_code = r.la_code and p.la_person_unique_identifier = r.la_person_unique_identifier
+    join persons p on p.la_code = r.la_code and p.person_ref = r.person_ref
     join traced t on t.rid = p.rid
     left join person_index i on i.nhs_number = t.person_id and not i.sensitive
     left join postcodes a on a.postcode = r.postcode
@@ -114,9 +114,9 @@ def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> Non
     names = [f"rows_{place}" for place in range(len(submissions))]
     union = " union all by name ".join(f"select * from {name}" for name in names)  # noqa: S608
     session.table("all_rows", Query(union, tuple(names)))
-    columns = "la_code, la_person_unique_identifier, sent_number, number_fault, number, given_name, family_name, date_of_birth, sex, postcode"
+    columns = "la_code, person_ref, la_person_unique_identifier, sent_number, number_fault, number, given_name, family_name, date_of_birth, sex, postcode"
     people = " union all ".join(f"select {columns} from persons_{place}" for place in range(len(submissions)))  # noqa: S608
-    text = f"select row_number() over (order by la_code, la_person_unique_identifier) as rid, * from ({people})"  # noqa: S608
+    text = f"select row_number() over (order by la_code, person_ref) as rid, * from ({people})"  # noqa: S608
     session.table("persons", Query(text, tuple(f"persons_{place}" for place in range(len(submissions)))))
 
 

@@ -16,7 +16,7 @@ def test_an_application_goes_all_the_way_by_commands_alone(demo_folder: Path, tm
     folder = tmp_path / "workspace"
     shutil.copytree(demo_folder, folder)
     request, identity = demo_requests()[0], pyrage.x25519.Identity.generate()
-    application = {**request.application.as_json(), "reference": "CG-0100"}
+    application = {**request.application.as_json(), "reference": "CG-0100", "recipient_key": str(identity.to_public())}
     file = tmp_path / "application.json"
     file.write_text(json.dumps({"application": application, "plan": request.plan.as_json()}))
 
@@ -43,7 +43,7 @@ def test_an_application_goes_all_the_way_by_commands_alone(demo_folder: Path, tm
     assert journey("check", "CG-0100")["kind"] == "CheckedExtract"
     for person in ("releaser one", "releaser two"):
         journey("sign", "CG-0100", "--stage", "release", "--as", person)
-    package = journey("release", "CG-0100", "--recipient-key", str(identity.to_public()))["package"]
+    package = journey("release", "CG-0100")["package"]
     key = tmp_path / "key"
     key.write_text(str(identity))
     assert (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class OpenJourney:
         space = self.space
         signs = tuple(sign_off(name, space.staff[name], self.checked.document.digest) for name in (first, second))
         return release(
-            self.checked, signs, recipient_key=str(self.identity.to_public()), people=space.people(), today=space.clock.today(), engine=space.engine,
+            self.checked, signs, people=space.people(), today=space.clock.today(), engine=space.engine,
             journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
         )  # fmt: skip
 
@@ -49,7 +49,7 @@ class OpenJourney:
         """Finish a release that was logged."""
         space = self.space
         return deliver(
-            signed, engine=space.engine, journal=space.journal, keys=space.keys, release_keys=space.release_keys,
+            signed, people=space.people(), engine=space.engine, journal=space.journal, keys=space.keys, release_keys=space.release_keys,
             folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
 
@@ -64,7 +64,8 @@ def open_journey(folder: Path) -> OpenJourney:
     """Run a journey for one council up to check."""
     england = make_england(folder / "england", folder / "scratch", n_people=900, seed=3)
     space = demo_workspace(folder / "workspace", seed=3, n_threads=2)
-    request = demo_requests()[0]
+    asked, identity = demo_requests()[0], pyrage.x25519.Identity.generate()
+    request = replace(asked, application=replace(asked.application, recipient_key=str(identity.to_public())))
     application, plan = request.application, request.plan
     today, people = space.clock.today(), space.people()
     sent = next(file for file in england.received if file.la_code == "503")
@@ -81,7 +82,7 @@ def open_journey(folder: Path) -> OpenJourney:
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
     candidate = build(
         approved, linked, engine=space.engine, journal=space.journal, keys=space.keys,
-        opt_outs=england.nhs / "opt_outs.parquet", today=today, actor="operator",
+        opt_outs=england.nhs / "opt_outs.parquet", people=people, today=today, actor="operator",
     )  # fmt: skip
     profile = profile_named(plan.profile, today)
     checked = check(
@@ -94,6 +95,4 @@ def open_journey(folder: Path) -> OpenJourney:
         application=application.reference,
     )
     held: tuple[Document, ...] = tuple(made.document for made in (accepted, linked, approved, candidate, checked))
-    return OpenJourney(
-        space, request, linked, checked, {d.kind.value: d.digest for d in held}, pyrage.x25519.Identity.generate()
-    )
+    return OpenJourney(space, request, linked, checked, {d.kind.value: d.digest for d in held}, identity)
