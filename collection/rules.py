@@ -105,6 +105,11 @@ def _finding(code: str, column: str, source: str, where: str) -> str:
     return f"select row_number, '{column}' as column_name, '{code}' as rule from {source} where {where}"  # noqa: S608
 
 
+def _sent_blank(column: str) -> str:
+    """Say that nothing was sent; a value that could not be read has a finding of its own."""
+    return f"row_number in (select row_number from sent where {column} is null)"  # noqa: S608
+
+
 def _list_findings() -> list[str]:
     found = []
     for field in fields():
@@ -128,7 +133,7 @@ def find_faults(session: Session, *, synthetic_allowed: bool) -> None:
     """Make the table ``faults`` (row_number, column_name, rule); it holds no values."""
     make_facts(session)
     found = [
-        _finding("CG01", rule.column, "facts", f"{rule.column} is null and ({rule.mandatory_when})")
+        _finding("CG01", rule.column, "facts", f"{_sent_blank(rule.column)} and ({rule.mandatory_when})")
         for rule in field_rules()
     ]
     found += _list_findings()

@@ -46,7 +46,7 @@ def found(session: Session, rule: str) -> list[tuple[object, ...]]:
     return session.rows(Query(text, ("faults",), {"rule": rule}))
 
 
-def test_earlier_wording_becomes_release_2_and_is_noted(session: Session) -> None:
+def test_earlier_wording_becomes_release_2_and_what_no_list_holds_becomes_nothing(session: Session) -> None:
     sent(
         session,
         """
@@ -56,11 +56,12 @@ def test_earlier_wording_becomes_release_2_and_is_noted(session: Session) -> Non
         | Lodger       | Progress to magic    |              |
         """,
     )
-    assert column(session, "client_type") == ["Service user", "Unpaid carer", "Lodger"]
-    assert column(session, "event_outcome") == ["NFA: Deceased", "NFA: Deceased", "Progress to magic"]
+    assert column(session, "client_type") == ["Service user", "Unpaid carer", None]
+    assert column(session, "event_outcome") == ["NFA: Deceased", "NFA: Deceased", None]
     assert column(session, "service_type") == ["Long term support: Nursing care", None, None]
     assert found(session, "CG03") == [(1, "client_type"), (1, "event_outcome"), (1, "service_type"), (2, "client_type")]
     assert found(session, "CG02") == [(3, "client_type"), (3, "event_outcome")]
+    assert (3, "client_type") not in found(session, "CG01"), "a value was sent: it is not blank"
 
 
 def test_dates_are_read_in_three_ways_and_what_is_none_is_found(session: Session) -> None:
