@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from api.file_commands import add_file_commands
+from api.linkage_commands import add_linkage_commands
 from api.journey_commands import journey_app
 from cld.errors import CLDError, StorageFull
 
@@ -121,6 +122,7 @@ def policy_decide(
 
 
 add_file_commands(app)
+add_linkage_commands(app)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ from extracts.approve import Application, application_from_json, approve, decisi
 from extracts.build import build
 from extracts.release import deliver, release
 from linkage.link import link
-from linkage.trace import trace_persons
+from linkage.trace import attach_index, trace_persons
 from policies.decide import Decision, decide
 from policies.profiles import profile_named
 
@@ -64,7 +64,7 @@ class House:
         space, index = self.space, self.nhs / "person_index.parquet"
         return accept(
             path, participation_of(space.folder, la_code), engine=space.engine, journal=space.journal, today=space.clock.today(),
-            tracer=lambda session: trace_persons(session, index), synthetic_allowed=True, actor=actor,
+            tracer=lambda session: trace_persons(session, attach_index(session, index)), synthetic_allowed=True, actor=actor,
         )  # fmt: skip
 
     def give_back(self, submission: AcceptedSubmission, actor: str = "collection officer") -> dict[str, int]:

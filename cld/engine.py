@@ -99,7 +99,7 @@ class Engine:
         )
         connection.execute("set enable_progress_bar = false")
         try:
-            yield Session(connection, self.shelf)
+            yield Session(connection, self.shelf, folder)
         finally:
             connection.close()
             shutil.rmtree(folder, ignore_errors=True)
@@ -142,10 +142,11 @@ def _csv_source(path: Path, shown: str) -> str:
 class Session:
     """Tables under one roof for the length of one step."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: Shelf) -> None:
-        """Hold a connection; only Engine.session makes one."""
+    def __init__(self, connection: duckdb.DuckDBPyConnection, shelf: Shelf, folder: Path) -> None:
+        """Hold a connection and the folder of its spill; only Engine.session makes one."""
         self._connection = connection
         self._shelf = shelf
+        self._folder = folder
         self._tables: set[str] = set()
 
     def attach(self, name: str, dataset: Dataset[Any]) -> None:
@@ -180,6 +181,58 @@ class Session:
             remedy = "Export it again as CSV in UTF-8, or as Parquet."
             # the engine's own words quote the row it stopped at, so the chain ends here
             raise UnreadableFile(message, remedy) from None
+
+    def scan_file(self, name: str, path: Path) -> None:
+        """Bring a Parquet or CSV file in as a view with the row's place as ``file_row_number``; memory stays bounded.
+
+        A CSV file is first rewritten as Parquet in the session's spill folder; every CSV column is text.
+        Raises: UnreadableFile if DuckDB cannot read it.
+        """
+        plain = self._folder / f"{name}{'.parquet' if path.suffix == '.parquet' else '.rows.parquet'}"
+        if path.suffix == ".parquet" and path.is_file():
+            plain.symlink_to(path.resolve())
+        else:
+            self.read_file(f"{name}_text", path)
+            self._run(f"copy {quote(f'{name}_text')} to {text_literal(str(plain))} (format parquet)", {})
+            self.drop(f"{name}_text")
+        source = f"read_parquet({text_literal(str(plain))}, hive_partitioning=false, file_row_number=true)"
+        try:
+            self._run(f"create view {self._new(name)} as select * from {source}", {})
+        except duckdb.Error:
+            self._tables.discard(name)
+            message = f"The file {path.name} is not whole Parquet."
+            raise UnreadableFile(message, "Write it again as Parquet or as CSV in UTF-8.") from None
+
+    def keep(self, path: Path, tables: Mapping[str, str]) -> None:
+        """Write tables into a DuckDB file of their own, ``tables`` mapping its names to ours; it appears when complete."""
+        staged = path.with_name(f".{path.name}.part")
+        staged.unlink(missing_ok=True)
+        try:
+            self._run(f"attach {text_literal(str(staged))} as kept_file", {})
+            for kept, ours in tables.items():
+                self._run(f"create table kept_file.{quote(kept)} as select * from {quote(ours)}", {})
+            self._run("detach kept_file", {})
+            staged.replace(path)
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                self._run("detach kept_file", {})
+            staged.unlink(missing_ok=True)
+            raise
+
+    def open_kept(self, path: Path, tables: Mapping[str, str]) -> None:
+        """Bring tables of a DuckDB file in as views, ``tables`` mapping our names to its; read only, one file a session.
+
+        Raises: UnreadableFile if it is no such file or lacks a table.
+        """
+        try:
+            self._run(f"attach if not exists {text_literal(str(path))} as opened_file (read_only)", {})
+            for ours, kept in tables.items():
+                self._run(f"create view {self._new(ours)} as select * from opened_file.{quote(kept)}", {})
+        except duckdb.Error:
+            for ours in tables:
+                self._tables.discard(ours)
+            message = f"The kept file {path.name} cannot be opened."
+            raise UnreadableFile(message, "Delete it; it is made again from its source.") from None
 
     def table(self, name: str, query: Query) -> None:
         """Run a query and keep its result as a table."""
@@ -233,10 +286,25 @@ class Session:
         self._run(f"drop {kind} if exists {quote(name)}", {})
         self._tables.discard(name)
 
+    def view(self, name: str, query: Query) -> None:
+        """Name a query without running it; it takes no parameters."""
+        self._check_inputs(query)
+        self._run(f"create or replace view {quote(name)} as {query.text}", {})
+        self._tables.add(name)
+        self._check_columns(name, query)
+
+    def has(self, name: str) -> bool:
+        """Say whether a table or view of this name is there."""
+        return name in self._tables
+
     def columns(self, name: str) -> tuple[str, ...]:
         """Return the columns of a table, in order."""
+        return tuple(self.types(name))
+
+    def types(self, name: str) -> Mapping[str, str]:
+        """Return the columns of a table with the engine's names of their types, in order."""
         rows = self._run(f"describe {quote(name)}", {}).fetchall()
-        return tuple(str(row[0]) for row in rows)
+        return {str(row[0]): str(row[1]) for row in rows}
 
     def _views(self) -> set[str]:
         rows = self._run("select view_name from duckdb_views() where not internal", {}).fetchall()

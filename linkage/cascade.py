@@ -1,49 +1,83 @@
 """Exact steps, in order, each named and counted; none settles on a number and a name without the birth date.
 
-Source: the order of NHS England's master person service (cld/reference/mps-diagnostics-columns.csv): cross-check,
-unique exact demographics, then weighed evidence.
+The order is that of the published services: cross-check (number, birth date and a name), unique exact demographics,
+alphanumeric (birth date, sex, postcode and the starts of both names, unique), then weighed evidence, then unlinked.
+
+Source: NHS England, Master Person Service, Person_ID handbook; cld/reference/mps-diagnostics-columns.csv.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cld.engine import Query, Session
 
-__all__ = ["CROSS_CHECK", "EXACT_DEMOGRAPHICS", "settle_exactly"]
+__all__ = ["ALPHANUMERIC", "CROSS_CHECK", "EXACT_DEMOGRAPHICS", "cascade_keys", "settle_exactly", "steps_for"]
 
 CROSS_CHECK = "cross_check"
 EXACT_DEMOGRAPHICS = "exact_demographics"
+ALPHANUMERIC = "alphanumeric"
 
-BY_NUMBER = """
-    select r.rid, i.person_id, i.superseded
-    from records r join person_index i on i.nhs_number = r.number
-    where r.birth = i.birth and (r.given is null and r.family is null or r.given = i.given or r.family = i.family
-        or r.given[1] = i.given[1] and r.family = i.previous_family)
-    order by r.rid
-"""
-# the one person with these names, this birth date and one of these addresses
-BY_DEMOGRAPHICS = """
-    select r.rid, min(f.person_id) as person_id, false as superseded
-    from records r
-    join person_faces f on f.birth = r.birth and f.given = r.given
-        and (f.family = r.family or f.previous_family = r.family)
-        and (f.postcode = r.postcode or f.previous_postcode = r.postcode)
-    where r.rid not in (select rid from settled)
-    group by r.rid having count(distinct f.person_id) = 1
-    order by r.rid
-"""
+NEEDS = {
+    CROSS_CHECK: ("number", "birth"),
+    EXACT_DEMOGRAPHICS: ("given", "family", "birth", "postcode"),
+    ALPHANUMERIC: ("given", "family", "birth", "postcode", "sex"),
+}
+KEYS = {
+    CROSS_CHECK: ("key_number",),
+    EXACT_DEMOGRAPHICS: ("key_birth_and_postcode", "key_birth_and_postcode_of_before"),
+    ALPHANUMERIC: ("key_birth_and_postcode",),
+}
+"""The blocking keys by which each step reaches its candidates; what it asks is then held against the values."""
 
 
-def settle_exactly(session: Session) -> None:
-    """Make the table ``settled`` (rid, person_id, superseded, step) from ``records`` and the index.
+def steps_for(fields: Sequence[str]) -> tuple[str, ...]:
+    """Return the exact steps that these fields allow."""
+    return tuple(step for step, needs in NEEDS.items() if all(need in fields for need in needs))
 
-    ``records``: rid, number (valid or null), given, family, birth, sex, postcode, all standardised.
+
+def cascade_keys(steps: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
+    """Return the key columns that the steps read, of those that the index has."""
+    return tuple(dict.fromkeys(key for step in steps for key in KEYS[step] if key in kept))
+
+
+def settle_exactly(
+    session: Session, steps: Sequence[str], fields: Sequence[str], kept: Sequence[str]
+) -> dict[str, int]:
+    """Make ``settled`` x (rid_l, rid_r, step) from ``left_people`` and ``right_exact``; returns the number settled by step.
+
+    A record settles only where exactly one record of RIGHT fits, and never against a number that says otherwise.
     """
-    session.table(
-        "settled", Query(f"select *, '{CROSS_CHECK}' as step from ({BY_NUMBER})", ("records", "person_index"))
-    )  # noqa: S608
-    session.table("by_demographics", Query(BY_DEMOGRAPHICS, ("records", "person_faces", "settled")))
-    together = f"""
-        select * from settled union all select *, '{EXACT_DEMOGRAPHICS}' from by_demographics order by rid
-    """  # noqa: S608
-    session.table("settled_both", Query(together, ("settled", "by_demographics")))
-    session.table("settled", Query("select * from settled_both order by rid", ("settled_both",)))
+    session.table("settled", Query("select 0::bigint as rid_l, 0::bigint as rid_r, '' as step where false"))
+    counts = {}
+    for step in steps:
+        reached = " union ".join(
+            f"""select l.rid as rid_l, r.rid as rid_r from left_people l join right_exact r on r.{key} = l.{key}
+            where l.rid not in (select rid_l from settled) and {_fits(step, fields)}"""
+            for key in cascade_keys((step,), kept)
+        )  # noqa: S608 - names of ours
+        text = f"select rid_l, min(rid_r) as rid_r, '{step}' as step from ({reached}) group by rid_l having count(*) = 1"  # noqa: S608
+        session.table("settled_now", Query(text, ("left_people", "right_exact", "settled")))
+        counts[step] = session.whole(Query("select count(*) from settled_now", ("settled_now",)))
+        both = "select * from settled union all select * from settled_now order by rid_l"
+        session.table("settled_both", Query(both, ("settled", "settled_now")))
+        session.table("settled", Query("select * from settled_both order by rid_l", ("settled_both",)))
+    return counts
+
+
+def _fits(step: str, fields: Sequence[str]) -> str:
+    number = "(l.number is null or r.number is null or l.number = r.number)" if "number" in fields else "true"
+    family = "(r.family = l.family or r.other_family = l.family)" if "other_family" in fields else "r.family = l.family"
+    if step == CROSS_CHECK:
+        named = ["l.given = r.given"] if "given" in fields else []
+        named += [family] if "family" in fields else []
+        if {"given", "family"} <= set(fields):
+            named.append("l.given = r.family and l.family = r.given")
+        absent = " and ".join(f"l.{name} is null" for name in ("given", "family") if name in fields) or "true"
+        agrees = " or ".join([*named, absent])
+        return f"l.number_valid and r.number = l.number and r.birth = l.birth and ({agrees})"
+    if step == EXACT_DEMOGRAPHICS:
+        lived = "(r.postcode = l.postcode or r.other_postcode = l.postcode)" if "other_postcode" in fields else "r.postcode = l.postcode"
+        return f"{number} and r.given = l.given and {family} and r.birth = l.birth and {lived}"
+    near = "jaro_winkler_similarity(l.given, r.given) >= 0.92 and jaro_winkler_similarity(l.family, r.family) >= 0.92"
+    return f"{number} and r.birth = l.birth and r.postcode = l.postcode and r.sex = l.sex and {near}"

@@ -8,13 +8,16 @@ Source: de Bruin, recordlinkage 0.16, ECMClassifier; Winkler 2000.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import recordlinkage
 
 from cld.engine import Query, Session
 from cld.errors import InvariantBroken
-from linkage.estimate import LEVELS, Model
+from linkage.comparisons import Comparison
+from linkage.model import Model
 
 __all__ = ["TOLERANCE", "independent_m", "require_agreement"]
 
@@ -23,42 +26,43 @@ FEWEST_PAIRS = 2_000
 MOST_PAIRS = 50_000
 
 
-def independent_m(session: Session) -> dict[str, float] | None:
+def independent_m(session: Session, comparisons: Sequence[Comparison]) -> dict[str, float] | None:
     """Return the chance of full agreement given a match, by comparison, or None where the sample is too small.
 
-    Shape:  reads ``shared_gammas`` and ``drawn``, the pairs that linkage.score.train compared.
+    Shape:  reads ``compared`` and ``random_compared``, the pairs that the engine compared to link and to learn u.
     """
-    top = ", ".join(f"cast({name} = {levels - 1} as integer) as {name}" for name, levels in LEVELS.items())
-    whole = " and ".join(f"{name} >= 0" for name in LEVELS)
-    text = f"""
-        (select {top} from shared_gammas where {whole} order by all limit {MOST_PAIRS})
-        union all (select {top} from drawn where {whole} order by all limit {MOST_PAIRS})
-    """  # noqa: S608
-    pairs = session.arrow(Query(text, ("shared_gammas", "drawn"))).to_pandas()
-    n_shared = int(
-        str(session.rows(Query(f"select count(*) from shared_gammas where {whole}", ("shared_gammas",)))[0][0])
-    )  # noqa: S608
-    if n_shared < FEWEST_PAIRS:
+    number = next((one for one in comparisons if one.name == "number"), None)
+    others = [one for one in comparisons if one.name != "number"]
+    if number is None or not others:
         return None
-    frame = pd.DataFrame(pairs.to_numpy(dtype=np.int64), columns=list(LEVELS))
+    top = ", ".join(f"cast({one.name} = {one.exact} as integer) as {one.name}" for one in others)
+    whole = " and ".join(f"{one.name} >= 0" for one in others)
+    shared = f"select {top} from compared where {whole} and number = {number.exact}"  # noqa: S608
+    if session.whole(Query(f"select count(*) from ({shared})", ("compared",))) < FEWEST_PAIRS:  # noqa: S608
+        return None
+    text = f"""
+        (select * from ({shared}) order by all limit {MOST_PAIRS})
+        union all (select {top} from random_compared where {whole} order by all limit {MOST_PAIRS})
+    """  # noqa: S608
+    sample = session.arrow(Query(text, ("compared", "random_compared"))).to_pandas()
+    frame = pd.DataFrame(sample.to_numpy(dtype=np.int64), columns=[one.name for one in others])
     frame.index = pd.MultiIndex.from_product([[0], range(len(frame))])
     classifier = recordlinkage.ECMClassifier(init="jaro", binarize=None)
     classifier.fit(frame)
-    probabilities = classifier.m_probs
-    return {name: float(probabilities[name][1]) for name in LEVELS}
+    return {one.name: float(classifier.m_probs[one.name][1]) for one in others}
 
 
-def require_agreement(session: Session, model: Model) -> dict[str, object]:
+def require_agreement(session: Session, comparisons: Sequence[Comparison], model: Model) -> dict[str, object]:
     """Hold our m against the independent one and return both, as text of four digits.
 
     Raises: InvariantBroken, naming the comparisons, if any differs by more than the tolerance.
     """
-    found = independent_m(session)
+    found = independent_m(session, comparisons)
     if found is None:
-        return {"compared": False, "reason": f"fewer than {FEWEST_PAIRS} pairs share a number"}
-    ours = {name: model.m[name][-1] for name in LEVELS}
-    apart = sorted(name for name in LEVELS if abs(ours[name] - found[name]) > TOLERANCE)
+        return {"compared": False, "reason": f"fewer than {FEWEST_PAIRS} whole pairs share a number"}
+    ours = {name: model.m[name][-1] for name in found}
+    apart = sorted(name for name in found if abs(ours[name] - found[name]) > TOLERANCE)
     if apart:
         message = f"Two estimates of m differ by more than {TOLERANCE} for: {', '.join(apart)}."
         raise InvariantBroken(message, "Look at the quality of these fields before linking.")
-    return {"compared": True, "m": {name: [f"{ours[name]:.4f}", f"{found[name]:.4f}"] for name in LEVELS}}
+    return {"compared": True, "m": {name: [f"{ours[name]:.4f}", f"{found[name]:.4f}"] for name in found}}

@@ -1,6 +1,10 @@
-"""m- and u-probabilities: u from the index's own frequencies, m by EM over counted agreement patterns.
+"""m-probabilities by EM on counted agreement patterns, u and its dependence held fixed.
 
-Source: Fellegi and Sunter 1969; Winkler 1988 (EM for linkage).
+Pairs are counted by pattern first, so a million pairs cost no more than the few thousand patterns they show. Blocking
+brings only pairs that agree on something, which would make m of those fields one; so each *view* holds the pairs that
+agree on some fields and estimates m of the others alone.
+
+Source: Fellegi and Sunter 1969; Winkler 1988 (EM for linkage); Splink's training passes rest on the same thought.
 """
 
 from __future__ import annotations
@@ -9,72 +13,159 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-__all__ = ["LEVELS", "Model", "estimate_m"]
+from linkage.comparisons import Comparison
+from linkage.frequencies import Kappa
 
-LEVELS: Mapping[str, int] = {"given": 3, "family": 4, "birth": 3, "postcode": 3, "sex": 2}
-"""Comparisons and their levels, 0 meaning no agreement; a missing value (-1) is neutral."""
-MAX_ROUNDS = 200
-TOLERANCE = 1e-9
-SMALLEST = 1e-6
-HALF_A_PAIR = 0.5
+__all__ = ["Counted", "conditional", "fit_m", "likelihoods", "masks_of", "views_for"]
+
+Floats = npt.NDArray[np.float64]
+Levels = npt.NDArray[np.int64]
+MAX_ROUNDS = 300
+TOLERANCE = 1e-7
+MOST_VIEWS = 12
+SMALLEST = 1e-7
+PRIOR_WEIGHT = 2.0
+FEWEST_MATCHES = 50.0
+ENOUGH_SHARING_NUMBER = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """m and u by comparison and level, and the share of matches among pairs that share a number."""
+class Counted:
+    """Agreement patterns and how many pairs show each: p patterns x k comparisons, and p counts."""
 
-    m: Mapping[str, tuple[float, ...]]
-    u: Mapping[str, tuple[float, ...]]
-    share: float
-    n_pairs: int
+    gammas: Levels
+    n_pairs: Floats
 
-    def as_json(self) -> dict[str, object]:
-        """Return the model with probabilities as text of eight digits, as sealed documents ask."""
-        return {
-            "m": {name: [f"{value:.8f}" for value in values] for name, values in self.m.items()},
-            "u": {name: [f"{value:.8f}" for value in values] for name, values in self.u.items()},
-            "share": f"{self.share:.8f}",
-            "n_pairs": self.n_pairs,
-        }
+    @property
+    def total(self) -> float:
+        """All pairs counted."""
+        return float(self.n_pairs.sum())
 
 
-def estimate_m(patterns: Sequence[tuple[int, ...]], counts: Sequence[int], u: Mapping[str, tuple[float, ...]]) -> Model:
-    """Estimate m by EM on patterns of pairs that share a number, u held fixed.
+def masks_of(gammas: Levels, comparisons: Sequence[Comparison]) -> Levels:
+    """Return for each pattern the fields in exact agreement, one bit a comparison, the first being bit 0."""
+    bits = np.zeros(len(gammas), dtype=np.int64)
+    for place, one in enumerate(comparisons):
+        bits |= (gammas[:, place] == one.exact).astype(np.int64) << place
+    return bits
 
-    Shape:  patterns: p rows x one level a comparison, -1 for missing; counts: p pairs.
+
+def conditional(mask: int, place: int, names: Sequence[str], kappas: Sequence[Kappa]) -> float:
+    """Return kappa of a comparison given the agreements of a mask: that of the strongest set counted, else 0."""
+    agreed = {name for bit, name in enumerate(names[:place]) if mask >> bit & 1}
+    return max((one.value for one in kappas if one.name == names[place] and agreed.issuperset(one.given)), default=0.0)
+
+
+def likelihoods(
+    counted: Counted, comparisons: Sequence[Comparison], u: Mapping[str, Sequence[float]], kappas: Sequence[Kappa]
+) -> Floats:
+    """Return, pattern by comparison, the chance of its level given a non-match and what agrees before it; 1 if missing."""
+    names = [one.name for one in comparisons]
+    masks = masks_of(counted.gammas, comparisons)
+    result = np.ones((len(counted.gammas), len(comparisons)))
+    for place, one in enumerate(comparisons):
+        table = np.array(u[one.name])
+        levels = counted.gammas[:, place]
+        by_mask = {int(mask): conditional(int(mask), place, names, kappas) for mask in np.unique(masks)}
+        kappa = np.array([by_mask[int(mask)] for mask in masks]) if len(masks) else np.zeros(0)
+        exact = kappa + (1 - kappa) * table[-1]
+        others = table[np.maximum(levels, 0)] * (1 - exact) / max(1 - table[-1], SMALLEST)
+        result[:, place] = np.where(levels < 0, 1.0, np.where(levels == one.exact, exact, others))
+    return result
+
+
+def views_for(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
+    """Return the sets of fields that a pair must agree on to be counted in a view."""
+    names = [one.name for one in comparisons if one.name != "sex"]
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if "number" not in (a, b)]
+    return ([("number",)] if "number" in names else []) + pairs
+
+
+def fit_m(
+    counted: Counted,
+    comparisons: Sequence[Comparison],
+    u: Mapping[str, Sequence[float]],
+    kappas: Sequence[Kappa],
+) -> tuple[dict[str, tuple[float, ...]], float]:
+    """Estimate m of every comparison, and the number of matching pairs that the estimate rests on.
+
+    Pairs that share a number are the first view: where it holds a thousand matches, the other fields are learnt from
+    it alone. Else every view adds to a field its expected counts.
     """
-    gammas, weights = np.array(patterns, dtype=int), np.array(counts, dtype=float)
-    m = {name: np.array(_start(levels)) for name, levels in LEVELS.items()}
-    fixed = {name: np.array(u[name]) for name in LEVELS}
-    share = 0.95
+    names = [one.name for one in comparisons]
+    chances = likelihoods(counted, comparisons, u, kappas)
+    exact = counted.gammas == np.array([one.exact for one in comparisons])
+    sums = {one.name: np.zeros(len(one.labels)) for one in comparisons}
+    rests_on, settled = 0.0, set[str]()
+    for view in _fullest(views_for(comparisons), exact, counted.n_pairs, names):
+        chosen = np.all(exact[:, [names.index(name) for name in view]], axis=1)
+        outside = [place for place, name in enumerate(names) if name not in view]
+        part = Counted(counted.gammas[chosen], counted.n_pairs[chosen])
+        expected = _fit_view(part, chances[chosen], [comparisons[place] for place in outside], outside)
+        n_matches = max((float(each.sum()) for each in expected.values()), default=0.0)
+        if n_matches < FEWEST_MATCHES:
+            continue
+        rests_on = max(rests_on, n_matches)
+        for name, each in expected.items():
+            if name not in settled:
+                sums[name] += each
+        if view == ("number",) and n_matches >= ENOUGH_SHARING_NUMBER:
+            settled = {name for name in names if name != "number"}
+    return {one.name: tuple(_normal(sums[one.name], one)) for one in comparisons}, rests_on
+
+
+def _fullest(
+    views: Sequence[tuple[str, ...]], exact: npt.NDArray[np.bool_], n_pairs: Floats, names: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """Return the view of the number, then the views with the most pairs: more would learn nothing new."""
+    sizes = {
+        view: float(n_pairs[np.all(exact[:, [names.index(name) for name in view]], axis=1)].sum()) for view in views
+    }
+    held = [view for view in views if sizes[view] >= FEWEST_MATCHES]
+    first = [view for view in held if view == ("number",)]
+    rest = sorted((view for view in held if view != ("number",)), key=lambda view: (-sizes[view], view))
+    return first + rest[:MOST_VIEWS]
+
+
+def _fit_view(
+    part: Counted, chances: Floats, outside: Sequence[Comparison], places: Sequence[int]
+) -> dict[str, Floats]:
+    """EM with m of the fields outside the view and the share of matches free; returns expected counts by level.
+
+    Patterns stand as one row each of noughts and ones, a column for every level of every field outside the view, so
+    that both steps are a product of matrices; a missing value is a row of noughts, which is neutral.
+    """
+    if not outside:
+        return {}
+    edges = np.cumsum([0, *(len(one.labels) for one in outside)])
+    shown = np.zeros((len(part.n_pairs), int(edges[-1])))
+    for start, place in zip(edges[:-1], places, strict=True):
+        levels = part.gammas[:, place]
+        known = levels >= 0
+        shown[np.nonzero(known)[0], start + levels[known]] = 1.0
+    other = np.prod(chances[:, list(places)], axis=1)
+    m = np.concatenate([np.array(_start(one)) for one in outside])
+    share, mass = 0.5, np.zeros(int(edges[-1]))
     for _ in range(MAX_ROUNDS):
-        match = share * _likelihood(gammas, m)
-        other = (1 - share) * _likelihood(gammas, fixed)
-        belongs = match / (match + other)
-        new_share = float((belongs * weights).sum() / weights.sum())
-        m = {name: _updated(gammas[:, place], belongs * weights, LEVELS[name]) for place, name in enumerate(LEVELS)}
-        if abs(new_share - share) < TOLERANCE:
+        match = share * np.exp(shown @ np.log(m))
+        belongs = match / np.maximum(match + (1 - share) * other, 1e-300) * part.n_pairs
+        mass = belongs @ shown
+        fresh = min(max(float(belongs.sum()) / part.total, SMALLEST), 1 - SMALLEST)
+        m = np.concatenate([_normal(mass[a:b], one) for a, b, one in zip(edges[:-1], edges[1:], outside, strict=True)])
+        if abs(fresh - share) < TOLERANCE:
             break
-        share = new_share
-    rounded = {name: tuple(float(value) for value in values) for name, values in m.items()}
-    return Model(rounded, dict(u), share, int(weights.sum()))
+        share = fresh
+    return {one.name: mass[a:b] for a, b, one in zip(edges[:-1], edges[1:], outside, strict=True)}
 
 
-def _start(levels: int) -> list[float]:
-    low = [0.05 / (levels - 1)] * (levels - 1)
-    return [*low, 0.95]
+def _normal(mass: Floats, one: Comparison) -> Floats:
+    """Return shares, held off nought by two pairs spread as a match is expected to be before anything is counted."""
+    held = mass + PRIOR_WEIGHT * np.array(_start(one))
+    return np.asarray(held / held.sum())
 
 
-def _likelihood(gammas: np.ndarray, table: Mapping[str, np.ndarray]) -> np.ndarray:
-    total = np.ones(len(gammas))
-    for place, name in enumerate(LEVELS):
-        levels = gammas[:, place]
-        total *= np.where(levels >= 0, table[name][np.maximum(levels, 0)], 1.0)
-    return total
-
-
-def _updated(levels: np.ndarray, weights: np.ndarray, n_levels: int) -> np.ndarray:
-    known = levels >= 0
-    mass = np.bincount(levels[known], weights=weights[known], minlength=n_levels) + HALF_A_PAIR
-    return np.asarray(mass / mass.sum())
+def _start(one: Comparison) -> list[float]:
+    low = 0.1 / (len(one.labels) - 1)
+    return [*([low] * (len(one.labels) - 1)), 0.9]

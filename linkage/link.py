@@ -13,8 +13,8 @@ from cld.engine import Engine, Query, Session
 from cld.errors import InvariantBroken
 from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
 from linkage.crosscheck import require_agreement
-from linkage.index import attach_index
-from linkage.trace import trace_persons
+from linkage.index import Prepared
+from linkage.trace import attach_index, trace_persons
 
 __all__ = ["link"]
 
@@ -73,13 +73,13 @@ def link(
     Source: Direction 1 (may be linked to other data accessible through DARS); 3, bullet 3.
     """
     with engine.session() as session:
-        attach_index(session, nhs / "person_index.parquet")
+        index = attach_index(session, nhs / "person_index.parquet")
         session.read_file("postcode_file", nhs / "postcodes.parquet")
         text = "select postcode, min(lsoa) as lsoa, min(ccg) as ccg from postcode_file group by all order by postcode"
         session.table("postcodes", Query(text, ("postcode_file",)))
         _union(session, submissions)
-        model = trace_persons(session, nhs, attached=True)
-        second_estimate = require_agreement(session, model)
+        model = trace_persons(session, index)
+        second_estimate = require_agreement(session, index.comparisons(index.fields), model)
         session.table("cld", Query(CLD, ("all_rows", "persons", "traced", "person_index", "postcodes")))
         _hold_rows(session, submissions)
         steps = _counts(session, "select step, count(*) from traced group by all order by all")
@@ -88,7 +88,7 @@ def link(
             "select p.la_code || ' ' || t.band, count(*) from persons p join traced t using (rid) group by all order by all",
         )
         for name, key in NHS_KEYS.items():
-            _resolve_nhs(session, nhs / f"{name}.parquet", name, key)
+            _resolve_nhs(session, index, nhs / f"{name}.parquet", name, key)
         session.table("people", Query(PEOPLE, ("cld", *NHS_KEYS)))
         orders = {"cld": "la_code, row_number", "people": "person_id", **NHS_KEYS}
         stored = {
@@ -131,7 +131,7 @@ def _counts(session: Session, text: str) -> dict[str, int]:
     return {str(key): int(count) for key, count in session.rows(Query(text))}
 
 
-def _resolve_nhs(session: Session, path: Path, name: str, key: str) -> None:
+def _resolve_nhs(session: Session, index: Prepared, path: Path, name: str, key: str) -> None:
     """Resolve an NHS data set by the same steps; an unresolved event gets an id of its own provider's patient."""
     session.read_file(f"{name}_file", path)
     named = "first_name, last_name" if name == "deaths" else "null, null"
@@ -150,7 +150,7 @@ def _resolve_nhs(session: Session, path: Path, name: str, key: str) -> None:
             (f"{name}_file",),
         ),
     )
-    trace_persons(session, path, attached=True)
+    trace_persons(session, index)
     text = f"""
         select coalesce(t.person_id, 'N{name}|' || p.local_id) as person_id, f.*, t.step as link_step, t.band as link_band
         from {name}_file f join persons p on p.local_id = f.{local} join traced t on t.rid = p.rid order by f.{key}

@@ -1,30 +1,98 @@
-"""Tracing: resolve the people of one delivery, as sent, to the person index."""
+"""Tracing: resolve people as a delivery names them to the person index; every record keeps its step, weight and outcome."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cld.engine import Query, Session
-from linkage.estimate import Model
-from linkage.index import attach_index, standard_name, standard_postcode
-from linkage.resolve import resolve
+from linkage.decide import DEFAULT_BITS, decide_links
+from linkage.fields import Side
+from linkage.index import Prepared, prepare
+from linkage.matching import match_two
+from linkage.model import Model
+from linkage.standard import fold
 
-__all__ = ["trace_persons"]
+__all__ = ["TRACED_COLUMNS", "attach_index", "trace_persons"]
+
+TRACED_COLUMNS = ("rid", "person_id", "step", "band", "outcome", "weight_millibits", "superseded")
+HIGH_BITS = 15.0
+INDEX_SIDE = Side(
+    {
+        "id": "nhs_number", "nhs_number": "nhs_number", "given_name": "given_name", "family_name": "family_name",
+        "previous_family_name": "previous_family_name", "date_of_birth": "date_of_birth", "sex": "sex",
+        "postcode": "postcode", "previous_postcode": "previous_postcode",
+    }
+)  # fmt: skip
+RECORD_SIDE = Side(
+    {name: name for name in ("id", "nhs_number", "given_name", "family_name", "date_of_birth", "sex", "postcode")}
+)
+# a number may have been replaced more than once: the chain is followed to its end, and a circle ends nowhere
+PERSON_INDEX = """
+    with recursive chain(nhs_number, person_id, n_steps) as (
+        select nhs_number, coalesce(superseded_by, nhs_number), 0 from index_file
+        union all
+        select c.nhs_number, i.superseded_by, c.n_steps + 1 from chain c join index_file i on i.nhs_number = c.person_id
+        where i.superseded_by is not null and c.n_steps < 20
+    ), ends as (select nhs_number, arg_max(person_id, n_steps) as person_id from chain group by nhs_number)
+    select i.nhs_number, e.person_id, i.superseded_by is not null as superseded, i.date_of_birth as birth, i.gp_practice_code,
+        i.registered_ccg, i.date_of_death, i.sensitive
+    from index_file i join ends e using (nhs_number)
+    order by i.nhs_number
+"""
+# outcomes are the published response codes: 00 found, 90 superseded, 92 sensitive, 97 several close, 98 not found
+TRACED = f"""
+    with best as (
+        select rid_l, rid_r, weight_bits, alone_bits, weight_bits >= {DEFAULT_BITS} as linked from decided where place = 1
+    ), joined as (
+        select r.file_row_number as rid, case when b.linked then p.id end as person_id, s.step, b.weight_bits, r.superseded,
+            coalesce(b.alone_bits >= {DEFAULT_BITS} and not b.linked, false) as contested
+        from records r left join best b on b.rid_l = r.file_row_number left join right_people p on p.rid = b.rid_r
+        left join settled s on s.rid_l = b.rid_l and s.rid_r = b.rid_r
+    )
+    select j.rid, j.person_id, case when j.person_id is null then 'unlinked' else coalesce(j.step, 'probabilistic') end as step,
+        case when j.person_id is null then 'none' when j.step is not null then 'exact'
+            when j.weight_bits >= {HIGH_BITS} then 'high' else 'medium' end as band,
+        case when j.person_id is null and j.contested then '97' when j.person_id is null then '98'
+            when f.sensitive then '92' when j.superseded then '90' else '00' end as outcome,
+        cast(round(coalesce(j.weight_bits, 0) * 1000) as bigint) as weight_millibits,
+        j.superseded and j.person_id is not null as superseded
+    from joined j left join person_index f on f.nhs_number = j.person_id
+    order by j.rid
+"""  # noqa: S608
+RECORDS = """
+    select p.rid as file_row_number, cast(p.rid as varchar) as id, coalesce(i.person_id, p.number) as nhs_number,
+        p.given_name, p.family_name, p.date_of_birth, p.sex, p.postcode, coalesce(i.superseded, false) as superseded
+    from persons p left join person_index i on i.nhs_number = p.number
+    order by p.rid
+"""
 
 
-def trace_persons(session: Session, index: Path, *, attached: bool = False) -> Model:
-    """Make the table ``traced`` from ``persons``.
+def attach_index(session: Session, path: Path) -> Prepared:
+    """Make ``person_index`` (one row a number, with the number that replaced it in the end) and prepare current people.
+
+    People are prepared with every name and address they had, so that a changed surname or a move does not hide anyone.
+    """
+    session.scan_file("index_file", path)
+    session.table("person_index", Query(PERSON_INDEX, ("index_file",)))
+    session.view("index_people", Query("select * from index_file where superseded_by is null", ("index_file",)))
+    return prepare(session, fold(session, "index_people", INDEX_SIDE, "index_folded"), ())
+
+
+def trace_persons(session: Session, index: Prepared, *, model: Model | None = None) -> Model:
+    """Make the table ``traced`` from ``persons``; the model is learnt from these records unless one is given.
 
     Shape:  in persons x (rid, number, given_name, family_name, date_of_birth, sex, postcode), number valid or null;
-            out one row a person, linkage.resolve.RESOLVED_COLUMNS.
+            out one row a person, TRACED_COLUMNS.
+    Nulls:  person_id is null for a record that is not linked: several close candidates never link.
     Source: Direction 3, bullet 3 (check NHS numbers and trace any missing ones).
     """
-    if not attached:
-        attach_index(session, index)
-    text = f"""
-        select rid, number, {standard_name("given_name")} as given, {standard_name("family_name")} as family,
-            date_of_birth as birth, sex, {standard_postcode("postcode")} as postcode
-        from persons order by rid
-    """  # noqa: S608 - constant columns
-    session.table("records", Query(text, ("persons",)))
-    return resolve(session, "traced")
+    session.table("records", Query(RECORDS, ("persons", "person_index")))
+    matched = match_two(session, fold(session, "records", RECORD_SIDE, "left_folded"), index, stage=_silent, model=model)
+    decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
+    inputs = ("records", "decided", "right_people", "settled", "person_index")
+    session.table("traced", Query(TRACED, inputs, columns=TRACED_COLUMNS))
+    return matched.model
+
+
+def _silent(stage: str) -> None:
+    del stage

@@ -20,7 +20,7 @@ from extracts.approve import approve, decision_on, digest_to_sign
 from extracts.build import build
 from extracts.release import deliver, release
 from linkage.link import link
-from linkage.trace import trace_persons
+from linkage.trace import attach_index, trace_persons
 from policies.profiles import profile_named
 from synthetic.england import make_england
 
@@ -74,7 +74,7 @@ def open_journey(folder: Path) -> OpenJourney:
     )
     accepted = accept(
         sent.path, council, engine=space.engine, journal=space.journal, today=today, synthetic_allowed=True, actor="officer",
-        tracer=lambda session: trace_persons(session, england.nhs / "person_index.parquet"),
+        tracer=lambda session: trace_persons(session, attach_index(session, england.nhs / "person_index.parquet")),
     )  # fmt: skip
     linked = link((accepted,), england.nhs, engine=space.engine, journal=space.journal, actor="analyst")
     digest = digest_to_sign(application, plan, decision_on(application, plan, today, checked=True))

@@ -1,0 +1,151 @@
+"""Commands that link and de-duplicate anyone's files (shared commands page)."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from cld.engine import Session
+    from linkage.files import Request
+
+__all__ = ["add_linkage_commands"]
+
+Out = Annotated[Path, typer.Option(help="File to write, CSV, CSV.gz or Parquet.")]
+Map = Annotated[Path | None, typer.Option("--map", help="TOML that says which column is which.")]
+Threshold = Annotated[str | None, typer.Option(help="Weight in bits, or p and a probability such as p0.99.")]
+Truth = Annotated[Path | None, typer.Option(help="Known answer, read only after the links are made.")]
+ModelFile = Annotated[Path | None, typer.Option("--model", help="Model to use, or to write if it is not there.")]
+IndexFile = Annotated[Path | None, typer.Option("--index", help="Prepared index to use, or to make if it is not there.")]
+Report = Annotated[Path | None, typer.Option(help="HTML report to write.")]
+Threads = Annotated[int, typer.Option(help="Threads of the engine.", min=1)]
+Memory = Annotated[str, typer.Option(help="Memory of the engine, such as 4GB.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+class Stopwatch:
+    """Seconds stage by stage; a terminal is told which stage runs."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        """Start now."""
+        self.seconds: dict[str, float] = {}
+        self._tell, self._started = tell, time.monotonic()
+        self._stage, self._since = "", self._started
+
+    def __call__(self, stage: str) -> None:
+        """Begin a stage."""
+        now = time.monotonic()
+        if self._stage:
+            self.seconds[self._stage] = round(self.seconds.get(self._stage, 0.0) + now - self._since, 3)
+        self._stage, self._since = stage, now
+        self._tell(stage)
+
+    def stop(self) -> dict[str, float]:
+        """End the last stage and return the seconds of all, with their total."""
+        self("")
+        return {**self.seconds, "total": round(time.monotonic() - self._started, 3)}
+
+
+def _request(
+    out: Path, column_map: Path | None, threshold: str | None, truth: Path | None, model: Path | None, index: Path | None,
+    *, many: bool = False,
+) -> Request:  # fmt: skip
+    from linkage.decide import parse_threshold  # noqa: PLC0415
+    from linkage.files import Request  # noqa: PLC0415
+
+    try:
+        bits = None if threshold is None else parse_threshold(threshold)
+    except ValueError as fault:
+        message = "a threshold is a number of bits, or p and a probability between 0 and 1"
+        raise typer.BadParameter(message) from fault
+    return Request(out, column_map, bits, truth, model, index, many)
+
+
+@contextmanager
+def _session(threads: int, memory: str) -> Iterator[Session]:
+    from cld.engine import scratch_engine  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as scratch, scratch_engine(Path(scratch), threads, memory).session() as session:
+        yield session
+
+
+def _finish(summary: dict[str, object], watch: Stopwatch, words: str, *, as_json: bool) -> None:
+    summary["seconds"] = watch.stop()
+    summary["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{words}\n")
+
+
+def link(
+    left: Annotated[Path, typer.Argument(help="The file to resolve, CSV or Parquet.")],
+    right: Annotated[Path, typer.Argument(help="The index, CSV or Parquet.")],
+    out: Out,
+    column_map: Map = None,
+    threshold: Threshold = None,
+    truth: Truth = None,
+    model: ModelFile = None,
+    index: IndexFile = None,
+    report: Report = None,
+    many: Annotated[bool, typer.Option("--many", help="All candidates above the threshold, each by itself.")] = False,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Link two files: for each record of LEFT the record of RIGHT that is the same person, with its weight in bits."""
+    from api.screen import progress_bar  # noqa: PLC0415
+    from linkage.files import link_files  # noqa: PLC0415
+
+    asked = _request(out, column_map, threshold, truth, model, index, many=many)
+    with progress_bar() as bar, _session(threads, memory) as session:
+        watch = Stopwatch(bar.step)
+        summary = link_files(session, left, right, asked, watch)
+        if report is not None:
+            _write_report(session, summary, report)
+    _finish(summary, watch, f"{summary['n_links']} links of {summary['n_left']} records", as_json=as_json)
+
+
+def dedupe(
+    file: Annotated[Path, typer.Argument(help="The file, CSV or Parquet.")],
+    out: Out,
+    column_map: Map = None,
+    threshold: Threshold = None,
+    truth: Truth = None,
+    model: ModelFile = None,
+    index: IndexFile = None,
+    report: Report = None,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Cluster the records of one file that are the same person."""
+    from api.screen import progress_bar  # noqa: PLC0415
+    from linkage.files import dedupe_file  # noqa: PLC0415
+
+    asked = _request(out, column_map, threshold, truth, model, index)
+    with progress_bar() as bar, _session(threads, memory) as session:
+        watch = Stopwatch(bar.step)
+        summary = dedupe_file(session, file, asked, watch)
+        if report is not None:
+            _write_report(session, summary, report)
+    _finish(summary, watch, f"{summary['n_clusters']} people among {summary['n_left']} records", as_json=as_json)
+
+
+def _write_report(session: Session, summary: dict[str, object], report: Path) -> None:
+    from cld.shelf import atomic_write  # noqa: PLC0415
+    from linkage.report import linkage_page  # noqa: PLC0415
+
+    atomic_write(report, linkage_page(session, summary).encode())
+
+
+def add_linkage_commands(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(link)
+    app.command()(dedupe)

@@ -1,0 +1,172 @@
+"""Linking and de-duplicating anyone's files: CSV or Parquet in, links or clusters out, no workspace needed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from cld.engine import Query, Session
+from cld.errors import InputError
+from cld.shelf import atomic_write
+from linkage.cluster import cluster_pairs
+from linkage.decide import DEFAULT_BITS, decide_links, decide_many, decide_pairs
+from linkage.expect import expect_links, expect_pairs
+from linkage.fields import Side, find_sides, read_map
+from linkage.index import Prepared, fingerprint, keep_index, open_index, prepare
+from linkage.matching import AUDITED, Matched, Stage, match_alone, match_two
+from linkage.model import Model, read_model
+from linkage.standard import fields_of, fold
+
+__all__ = ["Request", "dedupe_file", "link_files"]
+
+LINKS = """
+    select l.id as id_l, r.id as id_r, d.weight_bits, round(1 / (1 + pow(2, -d.weight_bits)), 9) as probability,
+        coalesce(s.step, 'probabilistic') as step
+    from {decided} d join left_people l on l.rid = d.rid_l join right_people r on r.rid = d.rid_r
+    left join settled s on s.rid_l = d.rid_l and s.rid_r = d.rid_r
+    where {chosen}
+    order by id_l, id_r
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a run is asked for beside its files."""
+
+    out: Path
+    column_map: Path | None = None
+    threshold_bits: float | None = None
+    truth: Path | None = None
+    model: Path | None = None
+    index: Path | None = None
+    many: bool = False
+
+
+def link_files(session: Session, left: Path, right: Path, asked: Request, stage: Stage) -> dict[str, object]:
+    """Link LEFT to RIGHT and write the links; returns the summary without times.
+
+    Shape:  out x (id_l, id_r, weight_bits, probability, step), by id_l and id_r; one row a record of LEFT unless many.
+    Raises: InputError for files, maps and ids that cannot be used; Conflict for an index made from another file.
+    """
+    stage("read")
+    session.scan_file("left_file", left)
+    session.scan_file("right_file", right)
+    sides = find_sides(session.columns("left_file"), session.columns("right_file"), read_map(asked.column_map))
+    folded = fold(session, "left_file", sides[0], "left_folded")
+    prepared = _prepared(session, right, sides[1], asked, stage)
+    matched = match_two(session, folded, prepared, stage=stage, model=_model(asked))
+    _require_ids(session, ("left_people", "right_people"))
+    stage("decide")
+    threshold = DEFAULT_BITS if asked.threshold_bits is None else asked.threshold_bits
+    decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
+    if asked.many:
+        decide_many(session, "weighed", "decided_many", matched.model.present, matched.n_right)
+    decided = "decided_many" if asked.many else "decided"
+    chosen = f"d.weight_bits >= {threshold:.6f}" + ("" if asked.many else " and d.place = 1")
+    inputs = (decided, "left_people", "right_people", "settled")
+    session.table("links", Query(LINKS.format(decided=decided, chosen=chosen), inputs))
+    session.export(Query("select * from links order by id_l, id_r", ("links",)), asked.out)
+    best = "select rid_l, rid_r, weight_bits from decided where place = 1 and weight_bits >= " + f"{threshold:.6f}"
+    session.table("best_links", Query(best, ("decided",)))
+    stage("expect")
+    expected = expect_links(
+        session, "weighed", "best_links", matched.model,
+        n_left=matched.n_left, n_right=matched.n_right, threshold_bits=threshold, n_audited=AUDITED,
+    )  # fmt: skip
+    summary = _summary(session, matched, threshold, "links") | {"expected": expected.as_json()}
+    _keep_model(asked, matched)
+    if asked.truth is not None:
+        stage("evaluate")
+        from linkage.evaluate import evaluate_links  # noqa: PLC0415 - recordlinkage takes a second to load
+
+        place = "true" if asked.many else "d.place = 1"
+        session.table("best", Query(LINKS.format(decided=decided, chosen=place), inputs))
+        summary |= evaluate_links(session, "best", threshold, asked.truth)
+    return summary
+
+
+def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> dict[str, object]:
+    """Cluster the records of one file that are one person and write the clusters; returns the summary without times.
+
+    Shape:  out x (id, cluster_id) for every record, by id; a cluster is named after its first record in the file.
+    """
+    stage("read")
+    session.scan_file("right_file", file)
+    headers = session.columns("right_file")
+    _, side = find_sides(headers, headers, read_map(asked.column_map))
+    prepared = _prepared(session, file, side, asked, stage)
+    matched = match_alone(session, prepared, stage=stage, model=_model(asked))
+    _require_ids(session, ("left_people",))
+    stage("decide")
+    threshold = 0.0 if asked.threshold_bits is None else asked.threshold_bits
+    decide_pairs(session, "weighed", "decided", matched.model.rate)
+    stage("cluster")
+    cluster_pairs(session, "decided", "rid_clusters", matched.n_left, threshold)
+    text = """
+        select l.id, f.id as cluster_id from rid_clusters c join left_people l on l.rid = c.rid
+        join left_people f on f.rid = c.cluster_rid order by l.id
+    """
+    session.table("clusters", Query(text, ("rid_clusters", "left_people")))
+    session.export(Query("select * from clusters order by id", ("clusters",)), asked.out)
+    pairs = "select d.* from decided d where d.weight_bits >= " + f"{threshold:.6f}"
+    session.table("links", Query(pairs, ("decided",)))
+    summary = _summary(session, matched, threshold, "links")
+    summary["n_clusters"] = session.whole(Query("select count(distinct cluster_rid) from rid_clusters", ("rid_clusters",)))
+    summary["expected"] = expect_pairs(session, "decided", "rid_clusters").as_json()
+    _keep_model(asked, matched)
+    if asked.truth is not None:
+        stage("evaluate")
+        from linkage.evaluate import evaluate_clusters  # noqa: PLC0415 - recordlinkage takes a second to load
+
+        summary |= evaluate_clusters(session, "clusters", asked.truth)
+    return summary
+
+
+def _prepared(session: Session, path: Path, side: Side, asked: Request, stage: Stage) -> Prepared:
+    """Open the kept index, or make RIGHT's tables; an index that is asked for and not there is made first."""
+    stage("index")
+    if asked.index is None:
+        return prepare(session, fold(session, "right_file", side, "right_folded"), side.further)
+    mark = fingerprint(path, side)
+    if not asked.index.exists():
+        made = prepare(session, fold(session, "right_file", side, "right_folded"), side.further, to_keep=True)
+        keep_index(session, made, asked.index, mark)
+    return open_index(session, asked.index, side.further, fields_of(side), mark)
+
+
+def _model(asked: Request) -> Model | None:
+    return read_model(asked.model) if asked.model is not None and asked.model.exists() else None
+
+
+def _keep_model(asked: Request, matched: Matched) -> None:
+    if asked.model is not None and not asked.model.exists():
+        atomic_write(asked.model, (json.dumps(matched.model.as_json(), indent=1) + "\n").encode())
+
+
+def _require_ids(session: Session, tables: tuple[str, ...]) -> None:
+    """Refuse ids that are missing or that two records share."""
+    for name in tables:
+        found = session.rows(Query(f"select count(*), count(id), count(distinct id) from {name}", (name,)))[0]  # noqa: S608
+        if found[0] != found[1] or found[0] != found[2]:
+            side = {"left_people": "LEFT", "right_people": "RIGHT"}[name]
+            message = f"In {side} {found[0] - found[1]} records have no id and {found[1] - found[2]} share one."
+            raise InputError(message, "Give every record an id of its own.")
+
+
+def _summary(session: Session, matched: Matched, threshold: float, links: str) -> dict[str, object]:
+    blocks = matched.blocks
+    found: dict[str, object] = {
+        "n_left": matched.n_left,
+        "n_right": matched.n_right,
+        "n_links": session.whole(Query(f"select count(*) from {links}", (links,))),  # noqa: S608
+        "n_candidates": matched.n_candidates,
+        "threshold_bits": threshold,
+        "steps": dict(matched.steps),
+        "present": round(matched.model.present, 6),
+        "rate": matched.model.rate,
+    }
+    if blocks is not None:
+        found["pairs_by_rule"], found["blocks_over_cap"] = dict(blocks.n_pairs), dict(blocks.n_over_cap)
+        found["rules_not_run"] = list(blocks.not_run)
+    return found

@@ -1,0 +1,229 @@
+"""The engine: two files in standard form in, weighed pairs out. Exact steps first, evidence for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from cld.engine import Query, Session
+from linkage.blocking import Blocks, Rule, key_columns, make_candidates, rules_for
+from linkage.cascade import cascade_keys, settle_exactly, steps_for
+from linkage.comparisons import Comparison
+from linkage.decide import estimate_present, estimate_rate
+from linkage.estimate import fit_m
+from linkage.frequencies import Kappa, collision_rates, count_dependence
+from linkage.index import Prepared
+from linkage.model import Model
+from linkage.score import compare_pairs, count_patterns, weigh_pairs
+from linkage.standard import Folded
+
+__all__ = ["Matched", "Stage", "match_alone", "match_two"]
+
+SAMPLE_SIDE = 500
+NUMBER_NEAR = 1e-7
+MOST_FOR_LOOSE = 4_000_000_000
+ROUNDS_ALONE = 4
+AUDITED = 20_000
+BORROWED = 0.001
+Stage = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """What the engine found beside its tables ``settled``, ``compared`` and ``weighed``."""
+
+    comparisons: tuple[Comparison, ...]
+    model: Model
+    n_left: int
+    n_right: int
+    n_candidates: int
+    steps: Mapping[str, int] = field(default_factory=dict)
+    blocks: Blocks | None = None
+
+
+def match_two(
+    session: Session, left: Folded, right: Prepared, *, stage: Stage, model: Model | None = None
+) -> Matched:
+    """Compare LEFT with a prepared RIGHT and make ``weighed`` x (rid_l, rid_r, bits), ``settled`` x (rid_l, rid_r, step).
+
+    Shape:  ``left_people`` and ``right_people`` hold the standard rows of LEFT and of what stands in a pair.
+    Memory: RIGHT is read in two passes and never held whole, unless it was prepared in memory.
+    """
+    shared = tuple(name for name in left.fields if name in right.fields)
+    comparisons = right.comparisons(shared)
+    n_left = _count(session, left.raw)
+    steps, rules = steps_for(shared), rules_for(shared, right.earlier, right.further)
+    if n_left * right.n_people > MOST_FOR_LOOSE:
+        rules = tuple(rule for rule in rules if rule.tight)
+    kept = {rule.key for rule in right.rules}
+    columns = (*shared, *right.earlier)
+    stage("left")
+    _take_left(session, left, shared, rules)
+    stage("exact steps")
+    counts = _settle(session, columns, steps, sorted(kept))
+    stage("candidates")
+    _reach_by_rules(session, columns, rules, kept)
+    blocks = make_candidates(session, rules, n_left, alone=False)
+    _pair_up(session, columns, exact=bool(steps))
+    stage("compare")
+    compare_pairs(session, "pairs", "compared", comparisons, "left_people", "right_people")
+    stage("learn")
+    learnt = model or _learn_two(session, comparisons, n_left, right.n_people)
+    learnt.require_fits(comparisons)
+    stage("weigh")
+    weigh_pairs(session, "compared", "weighed", comparisons, learnt, right.n_people)
+    if model is None:
+        present = estimate_present(session, "weighed", n_left, right.n_people)
+        learnt = replace(learnt, present=present).rounded()
+    return Matched(comparisons, learnt, n_left, right.n_people, _count(session, "pairs"), counts, blocks)
+
+
+def _count(session: Session, name: str) -> int:
+    return session.whole(Query(f"select count(*) from {name}", (name,)))  # noqa: S608
+
+
+def _valid_sql(number: str) -> str:
+    """Return SQL that says whether a ten-digit number passes modulus 11 (NHS Data Dictionary)."""
+    weights = " + ".join(f"{10 - place} * ({number} // {10 ** (9 - place)} % 10)" for place in range(9))
+    return f"(11 - ({weights}) % 11) % 11 = {number} % 10"
+
+
+def _take_left(session: Session, left: Folded, fields: Sequence[str], rules: Sequence[Rule]) -> None:
+    valid = [f"{_valid_sql('number')} as number_valid"] if "number" in fields else []
+    keys = [key_columns(rules, "left")] if rules else []
+    text = f"select {', '.join(['rid', 'id', *fields, *valid, *keys])} from {left.name} order by rid"  # noqa: S608
+    session.table("left_people", Query(text, (left.name,)))
+
+
+def _settle(session: Session, fields: Sequence[str], steps: Sequence[str], kept: Sequence[str]) -> dict[str, int]:
+    """Keep the rows of RIGHT that an exact step can reach (one pass) and settle what exactly one of them fits."""
+    if not steps:
+        _none_settled(session)
+        return {}
+    keys = cascade_keys(steps, kept)
+    where = " or ".join(f"{key} in (select {key} from left_people where {key} is not null)" for key in keys)
+    text = f"select {', '.join(['rid', 'id', *fields, *keys])} from right_source where {where}"  # noqa: S608
+    session.table("right_exact", Query(text, ("right_source", "left_people")))
+    return settle_exactly(session, steps, fields, kept)
+
+
+def _none_settled(session: Session) -> None:
+    session.table("settled", Query("select 0::bigint as rid_l, 0::bigint as rid_r, '' as step where false"))
+
+
+def _reach_by_rules(session: Session, fields: Sequence[str], rules: Sequence[Rule], kept: set[str]) -> None:
+    """Keep the rows of RIGHT that share a blocking key with a record of LEFT that is still open: one pass.
+
+    Some settled records are taken along, so that the rivals of records at large are known (see linkage.expect).
+    """
+    keys = ", ".join(rule.key for rule in rules)
+    audited = f"rid in (select rid from left_people order by hash(rid, 53), rid limit {AUDITED})"
+    text = f"select rid, {keys} from left_people where rid not in (select rid_l from settled) or {audited}"  # noqa: S608
+    session.table("left_keys", Query(text, ("left_people", "settled")))
+    where = " or ".join(f"{rule.key} in (select {rule.key} from left_keys where {rule.key} is not null)" for rule in rules)
+    made = [rule for rule in rules if rule.key not in kept]
+    fresh = [key_columns(made, "right")] if made else []
+    have = [rule.key for rule in rules if rule.key in kept]
+    source = f"select {', '.join(['rid', 'id', *fields, *have, *fresh])} from right_source"  # noqa: S608
+    session.table("right_keys", Query(f"select * from ({source}) where {where}", ("right_source", "left_keys")))  # noqa: S608
+
+
+def _pair_up(session: Session, fields: Sequence[str], *, exact: bool) -> None:
+    """Make ``pairs``: candidates and settled pairs; and ``right_people``: every row of RIGHT that stands in one."""
+    both = "select rid_l, rid_r from candidates union select rid_l, rid_r from settled"
+    session.table("pairs", Query(both, ("candidates", "settled")))
+    columns = ", ".join(["rid", "id", *fields])
+    reached = f"select {columns} from right_keys" + (f" union select {columns} from right_exact" if exact else "")  # noqa: S608
+    text = f"select * from ({reached}) where rid in (select rid_r from pairs)"  # noqa: S608
+    inputs = ("right_keys", "pairs", *(("right_exact",) if exact else ()))
+    session.table("right_people", Query(text, inputs))
+    for name in ("right_keys", "left_keys", "candidates", *(("right_exact",) if exact else ())):
+        session.drop(name)
+
+
+def _lower_levels(session: Session, comparisons: Sequence[Comparison], left: str) -> dict[str, tuple[float, ...]]:
+    """Count the levels below equality in random pairs of a sample: shares that add up to one."""
+    for name, source, flag in (("some_left", left, "true"), ("some_right", "right_sample", "alone")):
+        valid = ", true as number_valid" if name == "some_left" and "number_valid" not in session.columns(source) else ""
+        text = f"select * {valid} from {source} where {flag} order by hash(rid, 41), rid limit {SAMPLE_SIDE}"  # noqa: S608
+        session.table(name, Query(text, (source,)))
+    pairs = "select l.rid as rid_l, r.rid as rid_r from some_left l cross join some_right r where l.rid <> r.rid"
+    session.table("random_pairs", Query(pairs, ("some_left", "some_right")))
+    compare_pairs(session, "random_pairs", "random_compared", comparisons, "some_left", "some_right")
+    result = {}
+    for one in comparisons:
+        text = f"select {one.name}, count(*) from random_compared where {one.name} >= 0 group by all"  # noqa: S608
+        found = {int(level): float(n) for level, n in session.rows(Query(text, ("random_compared",)))}
+        lower = [found.get(level, 0.0) + 0.5 for level in range(one.exact)]
+        if one.name == "number":
+            lower = [1 - NUMBER_NEAR, NUMBER_NEAR]
+        result[one.name] = tuple(value / sum(lower) for value in lower)
+    for name in ("some_left", "some_right", "random_pairs"):
+        session.drop(name)
+    return result
+
+
+def _u_of(lower: Mapping[str, tuple[float, ...]], exact: Mapping[str, float], n_right: int) -> dict[str, tuple[float, ...]]:
+    """u by level: equal values from the shares of values, lower levels in the shares that random pairs show."""
+    top = {name: exact.get(name, 1 / max(n_right, 1)) for name in lower}
+    return {name: (*(value * (1 - top[name]) for value in shares), top[name]) for name, shares in lower.items()}
+
+
+def _learn_two(session: Session, comparisons: Sequence[Comparison], n_left: int, n_right: int) -> Model:
+    exact = {name: max(rate, 0.5 / max(n_right, 1)) for name, rate in collision_rates(session, comparisons).items()}
+    u = _u_of(_lower_levels(session, comparisons, "left_people"), exact, n_right)
+    kappas = count_dependence(session, comparisons, exact) + _borrowed_numbers(u)
+    m, n_pairs = fit_m(count_patterns(session, "compared", comparisons), comparisons, u, kappas)
+    levels = {one.name: len(one.labels) for one in comparisons}
+    return Model(levels, m, u, kappas, 0.5, 0.0, {}, int(n_pairs)).rounded()
+
+
+def _borrowed_numbers(u: Mapping[str, object]) -> tuple[Kappa, ...]:
+    """A wrong number is often one of the same household: without this a father's number on his son's record wins.
+
+    Assumes: one record in a thousand bears the number of a given other member of its household.
+    """
+    household = ("postcode", "family")
+    return (Kappa("number", household, BORROWED),) if {"number", *household} <= set(u) else ()
+
+
+def match_alone(session: Session, right: Prepared, *, stage: Stage, model: Model | None = None) -> Matched:
+    """Compare the records of one prepared file with one another: ``weighed`` x (rid_l, rid_r, bits), rid_l < rid_r."""
+    comparisons, n = right.comparisons(right.fields), right.n_people
+    rules = rules_for(right.fields, (), right.further)
+    if n * n > MOST_FOR_LOOSE:
+        rules = tuple(rule for rule in rules if rule.tight)
+    stage("left")
+    _take_left(session, Folded("right_source", "right_source", right.fields), right.fields, rules)
+    stage("candidates")
+    _none_settled(session)
+    for name in ("left_keys", "right_keys"):
+        session.view(name, Query("select * from left_people", ("left_people",)))
+    blocks = make_candidates(session, rules, n, alone=True)
+    stage("compare")
+    compare_pairs(session, "candidates", "compared", comparisons, "left_people", "left_people")
+    stage("learn")
+    learnt = model or _learn_alone(session, comparisons, n)
+    learnt.require_fits(comparisons)
+    stage("weigh")
+    weigh_pairs(session, "compared", "weighed", comparisons, learnt, n)
+    return Matched(comparisons, learnt, n, n, _count(session, "candidates"), {}, blocks)
+
+
+def _learn_alone(session: Session, comparisons: Sequence[Comparison], n: int) -> Model:
+    """Learn from one file, where people's own repeats lie among its random pairs: rounds of EM take them out of u."""
+    counted = count_patterns(session, "compared", comparisons)
+    drawn = collision_rates(session, comparisons)
+    lower = _lower_levels(session, comparisons, "left_people")
+    levels = {one.name: len(one.labels) for one in comparisons}
+    learnt = Model(levels, {one.name: (0.1, 0.9) for one in comparisons}, {}, (), 0.0, 1 / max(n, 1), {}, 0)
+    for _ in range(ROUNDS_ALONE):
+        rate, m = learnt.rate, learnt.m
+        exact = {name: max((share - 1 / n - rate * m[name][-1]) / (1 - rate), 0.5 / n) for name, share in drawn.items()}
+        u = _u_of(lower, exact, n)
+        m, fitted = fit_m(counted, comparisons, u, ())
+        partners = {name: rate * (n - 1) * m[name][-1] for name in drawn}
+        learnt = Model(levels, m, u, (), 0.0, rate, partners, int(fitted))
+        weigh_pairs(session, "compared", "weighed", comparisons, learnt, n)
+        learnt = replace(learnt, rate=estimate_rate(session, "weighed", n * (n - 1) / 2))
+    return learnt.rounded()

@@ -1,0 +1,211 @@
+"""Standard forms: what a file says of a person, folded so that the same fact is written the same way.
+
+Names, dates and sexes repeat, so each distinct value is folded once and rows are joined to it; that is what keeps a
+pass over sixty million people short. The tables of distinct values are the exact frequencies as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from cld.engine import Query, Session, quote
+from cld.nhs_number import placeholders
+from linkage.fields import Further, Kind, Side
+
+__all__ = ["Folded", "birth_sql", "family_sql", "fields_of", "fold", "given_sql", "number_sql", "postcode_sql", "sex_sql", "text_sql"]
+
+BLANK_WORDS = ("NULL", "NONE", "NA", "N A", "UNKNOWN", "NOT KNOWN", "UNK", "NAN")
+DUMMY_BIRTH = 19000101
+FIELDS = ("number", "given", "family", "other_family", "birth", "sex", "postcode", "other_postcode")
+
+
+def _words(column: str) -> str:
+    """Letters of any script in upper case without accents, parted by single spaces; apostrophes close up."""
+    plain = f"replace(replace(upper(strip_accents(cast({column} as varchar))), '''', ''), '’', '')"
+    return f"trim(regexp_replace({plain}, '[^\\p{{L}}]+', ' ', 'g'))"
+
+
+def _known(folded: str) -> str:
+    listed = ", ".join(f"'{word}'" for word in ("", *BLANK_WORDS))
+    return f"case when {folded} not in ({listed}) then {folded} end"
+
+
+def given_sql(column: str) -> str:
+    """Return SQL that folds a given name: letters in upper case, parts by single spaces; blank words become null."""
+    return _known(_words(column))
+
+
+def family_sql(column: str) -> str:
+    """Return SQL that folds a family name as given_sql does."""
+    return _known(_words(column))
+
+
+def text_sql(column: str) -> str:
+    """Return SQL that folds free text: letters and digits in upper case, words by single spaces."""
+    plain = f"upper(strip_accents(cast({column} as varchar)))"
+    return _known(f"trim(regexp_replace({plain}, '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))")
+
+
+def identifier_sql(column: str) -> str:
+    """Return SQL that folds an identifier: letters and digits alone, in upper case."""
+    return f"nullif(regexp_replace(upper(cast({column} as varchar)), '[^\\p{{L}}\\p{{N}}]', '', 'g'), '')"
+
+
+def postcode_sql(column: str) -> str:
+    """Return SQL that folds a postcode: upper case, no spaces."""
+    return f"nullif(upper(replace(cast({column} as varchar), ' ', '')), '')"
+
+
+def sex_sql(column: str) -> str:
+    """Return SQL that folds a sex to M or F, other words in upper case, not known to null.
+
+    Source: NHS Data Dictionary, PERSON STATED GENDER CODE (1 male, 2 female, 9 indeterminate, X not known).
+    """
+    word = f"upper(trim(cast({column} as varchar)))"
+    return f"""case when {word} in ('M', '1', 'MALE', 'MAN', 'BOY') then 'M'
+        when {word} in ('F', '2', 'FEMALE', 'WOMAN', 'GIRL') then 'F'
+        when {word} in ('', '0', '9', 'X', 'U', 'UNKNOWN', 'NOT KNOWN', 'NULL', 'INDETERMINATE') then null else {word} end"""
+
+
+def birth_sql(column: str) -> str:
+    """Return SQL that reads a birth date as a whole number, year x 10000 + month x 100 + day, parts not known being 0.
+
+    Reads ISO dates with or without a time, eight digits, day/month/year, day-Mon-year, year-month and a year alone. A
+    date that no calendar has keeps its digits, so that one wrong digit stays one wrong digit. 1 January 1900 is null.
+    """
+    text = f"trim(cast({column} as varchar))"
+    year_first = f"""try_cast(split_part({text}, '-', 1) as integer) * 10000
+        + try_cast(split_part({text}, '-', 2) as integer) * 100 + try_cast(left(split_part({text}, '-', 3), 2) as integer)"""
+    slashed = f"regexp_replace({text}, '[/. ]', '-', 'g')"
+    day_first = f"""try_cast(left(split_part({slashed}, '-', 3), 4) as integer) * 10000
+        + try_cast(split_part({slashed}, '-', 2) as integer) * 100 + try_cast(split_part({slashed}, '-', 1) as integer)"""
+    named = f"cast(strftime(try_strptime({slashed}, '%d-%b-%Y'), '%Y%m%d') as integer)"
+    read = f"""case
+        when regexp_full_match({text}, '\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}([ T].*)?') then {year_first}
+        when regexp_full_match({text}, '\\d{{8}}') then try_cast({text} as integer)
+        when regexp_full_match({text}, '\\d{{1,2}}[/. -]\\d{{1,2}}[/. -]\\d{{4}}([ T].*)?') then {day_first}
+        when regexp_full_match({text}, '\\d{{1,2}}[/. -]\\p{{L}}{{3}}[/. -]\\d{{4}}') then {named}
+        when regexp_full_match({text}, '\\d{{4}}[-/]\\d{{1,2}}') then try_cast({text}[1:4] as integer) * 10000
+            + try_cast({text}[6:] as integer) * 100
+        when regexp_full_match({text}, '\\d{{4}}') then try_cast({text} as integer) * 10000
+    end"""
+    return f"nullif({read}, {DUMMY_BIRTH})"
+
+
+def number_sql(column: str, kind: str) -> str:
+    """Return SQL that reads a ten-digit NHS number as a whole number; placeholders and other lengths become null.
+
+    The check digit is not asked here: a number that fails it is still compared as a near value.
+    """
+    listed = ", ".join(str(int(value)) for value in sorted(placeholders()))
+    if kind.endswith("INT"):
+        return f"case when {column} between 100000000 and 9999999999 and {column} not in ({listed}) then cast({column} as bigint) end"
+    plain = f"replace(replace(cast({column} as varchar), ' ', ''), '-', '')"
+    whole = f"try_cast({plain} as bigint)"
+    return f"case when length({plain}) = 10 and {whole} not in ({listed}) then {whole} end"
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A file in standard form: the view that holds it, the file's own view, and its columns beside rid and id."""
+
+    name: str
+    raw: str
+    fields: tuple[str, ...]
+
+
+def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
+    """Make the view ``name`` of a file in standard form, and a table of distinct values for each field that repeats.
+
+    Shape:  in ``raw`` x (file_row_number, the file's columns); out n rows x (rid, id, fields...), the fields being those of
+            number, given, family, other_family, birth, sex, postcode, other_postcode and further columns that it has.
+            Tables ``name_FIELD`` x (raw, value, n) for given, family, other_family, birth and sex.
+    """
+    types = session.types(raw)
+    mapped = _mapped(side, types)
+    plain = _plain(side, types)
+    for field, (column, folded) in mapped.items():
+        text = f"""
+            select raw, {folded} as value, n from (select {quote(column)} as raw, count(*) as n from {raw} group by all)
+            order by n desc, raw
+        """  # noqa: S608 - quoted names
+        session.table(f"{name}_{field}", Query(text, (raw,)))
+    joins = " ".join(
+        f"left join {name}_{field} m_{field} on m_{field}.raw = f.{quote(column)}"
+        for field, (column, _) in mapped.items()
+    )
+    columns = [f"m_{field}.value as {field}" for field in mapped] + [f"{sql} as {field}" for field, sql in plain.items()]
+    text = f"""
+        select f.file_row_number as rid, cast(f.{quote(side.columns["id"])} as varchar) as id, {", ".join(columns)}
+        from {raw} f {joins}
+    """  # noqa: S608 - quoted names
+    session.view(name, Query(text, (raw, *(f"{name}_{field}" for field in mapped))))
+    return Folded(name, raw, _ordered((*mapped, *plain)))
+
+
+def fields_of(side: Side) -> tuple[str, ...]:
+    """Return the standard fields that a file has, in the order in which fold makes them."""
+    types = dict.fromkeys(side.columns.values(), "VARCHAR")
+    return _ordered((*_mapped(side, types), *_plain(side, types)))
+
+
+def _ordered(fields: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(fields, key=lambda one: (FIELDS.index(one) if one in FIELDS else len(FIELDS), one)))
+
+
+def _mapped(side: Side, types: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Fields that are folded once for each distinct value: the column and the SQL over ``raw``."""
+    found: dict[str, tuple[str, str]] = {}
+    if side.has("full_name") and not side.has("given_name", "family_name"):
+        words = _words("raw")
+        column = side.columns["full_name"]
+        found["given"] = (column, _known(f"split_part({words}, ' ', 1)"))
+        found["family"] = (column, _known(f"case when {words} like '% %' then split_part({words}, ' ', -1) end"))
+    for field, role, folded in (
+        ("given", "given_name", given_sql("raw")),
+        ("family", "family_name", family_sql("raw")),
+        ("other_family", "previous_family_name", family_sql("raw")),
+        ("sex", "sex", sex_sql("raw")),
+    ):
+        if side.has(role):
+            found[field] = (side.columns[role], folded)
+    if side.has("date_of_birth") and types[side.columns["date_of_birth"]] != "DATE":
+        found["birth"] = (side.columns["date_of_birth"], birth_sql("raw"))
+    return found
+
+
+def _plain(side: Side, types: Mapping[str, str]) -> dict[str, str]:
+    """Fields that are folded row by row, from the columns of ``f``."""
+    found: dict[str, str] = {}
+    if side.has("nhs_number"):
+        column = side.columns["nhs_number"]
+        found["number"] = number_sql(f"f.{quote(column)}", types[column])
+    if side.has("date_of_birth") and types[side.columns["date_of_birth"]] == "DATE":
+        day = f"f.{quote(side.columns['date_of_birth'])}"
+        found["birth"] = f"nullif(cast(year({day}) * 10000 + month({day}) * 100 + day({day}) as integer), {DUMMY_BIRTH})"
+    elif side.has("birth_year") and not side.has("date_of_birth"):
+        parts = [(role, scale) for role, scale in (("birth_year", 10000), ("birth_month", 100), ("birth_day", 1)) if side.has(role)]
+        whole = " + ".join(
+            f"coalesce(try_cast(f.{quote(side.columns[role])} as integer), 0) * {scale}" for role, scale in parts
+        )
+        found["birth"] = f"nullif(nullif({whole}, 0), {DUMMY_BIRTH})"
+    for field, role in (("postcode", "postcode"), ("other_postcode", "previous_postcode")):
+        if side.has(role):
+            found[field] = postcode_sql(f"f.{quote(side.columns[role])}")
+    for further in _present(side):
+        found[further.name] = _further_sql(f"f.{quote(side.columns[further.name])}", further.kind)
+    return found
+
+
+def _present(side: Side) -> Iterable[Further]:
+    return (further for further in side.further if side.has(further.name))
+
+
+def _further_sql(column: str, kind: Kind) -> str:
+    match kind:
+        case Kind.TEXT | Kind.EXACT:
+            return text_sql(column)
+        case Kind.NUMBER:
+            return f"try_cast({column} as double)"
+        case Kind.IDENTIFIER:
+            return identifier_sql(column)
