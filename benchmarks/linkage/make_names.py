@@ -20,9 +20,15 @@ from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
+
+def words(text: str) -> list[str]:
+    """Return the words of a list written out as text."""
+    return text.split()
+
+
 N_BRITISH_SURNAMES = 24_000
 N_GIVEN = 900
-STEMS = """
+STEMS = words("""
 Ack Al Ald Ar Ash Ast At Ax Bad Bal Bam Ban Bar Bark Bas Bax Bay Beck Bed Bel Ben Ber Bever Bick Bid Bil Bing Birch Birk
 Black Blen Bod Bol Bon Boot Bos Bot Bow Brad Bram Bran Bray Breck Brent Brid Brin Brock Brom Brough Brun Buck Bud Bul Bur
 Burn But Cal Cam Can Car Cas Cat Caw Chad Chal Chap Char Chat Ched Chel Ches Chil Chip Chor Clap Clay Cleve Clif Cob Cock
@@ -40,50 +46,54 @@ Short Shut Sib Sid Sil Sim Skel Skip Slack Snel Som South Spal Spen Spring Stan 
 Strat Stub Sud Sul Sum Sun Sut Swan Swin Tad Tal Tam Tan Tar Tat Tel Ten Tet Thack Thorn Thor Thur Thwait Til Tin Tit Tod
 Tol Top Tor Tot Tow Tran Tren Trow Tun Tur Twin Tyl Ul Up Up Ux Wad Wain Wal Walk Wan War Was Wat Wax Way Wed Wel Wen Wes
 West Wet Whal Wheat Whit Wick Wid Wig Wil Win Wing Wit Wol Wood Wool Wor Wrag Wren Wy Yar Yat Yel York
-""".split()
-ENDINGS = """
+""")
+ENDINGS = words("""
 acre bank beck borough botham bourne bridge brook burn burton bury by caster combe cot cott croft dale dean den ding don
 ell er ey field fold ford gate grave greave grove hall ham hampton hay head hill hold holm holt house hurst ing ingham
 ington kin kins kirk land law leigh ler let lett ley lock low man mead mere mond more ner ney over port rick ridge ring
 royd sall sell set sett shall shaw side son stall stead sted stock stoke stone stow tham thorn thorpe thwaite ton tree
 vale wall ward ware water way well wick win wold wood worth wright wyn yard
-""".split()
-SHORT_FATHERS = """
+""")
+SHORT_FATHERS = words("""
 Adam Alan Allen Andrew Ander Bat Ben Clem Col Davi Daw Dick Dob Ed Emm Fergus Gib Gil Han Har Harri Hew Hob Hodg Hud Ib Jack
 Jame Jame Jeff Jen John Ken Law Mabb Magg Mat Matth Maud Mor Nell Nel Nichol Old Par Pat Paul Per Pether Phil Pier Raw Rich
 Rob Robert Rog Row Sam Sander Sim Steven Stephen Tam Thom Tib Tom Watt Wat Wil Will Hutch Hugh
-""".split()
-SCOTS = """
+""")
+SCOTS = words("""
 Adam Alister Alpine Andrew Arthur Aulay Bain Bean Bride Cabe Call Cann Carthy Caskill Clean Clellan Clure Coll Connell Cormack
 Corquodale Coy Crae Crindle Culloch Cutcheon Dade Dermid Diarmid Donald Dougall Dowell Duff Eachern Ewan Ewen Fadyen Fall
 Farlane Fee Gee Ghie Gill Gillivray Gowan Grath Gregor Guire Hugh Ilroy Ilwraith Innes Intosh Intyre Iver Ivor Kay Kechnie Kellar
 Kendrick Kenna Kenzie Kerrow Killop Kinlay Kinnon Lachlan Laren Lauchlan Lean Leish Lellan Lennan Leod Lure Manus Master Michael
 Millan Murdo Nab Nair Naught Neil Neill Nicol Niven Phail Phee Pherson Quarrie Queen Rae Ritchie Robb Sween Taggart Tavish Vey Vicar
 Vitie Whirter Whinnie William
-""".split()
+""")
 SIKH = (
-    "Gur Har Jas Man Bal Kul Sukh Param Ran Dal Amar Jag Raj Prabh Sat Nav Kamal Kiran Lakh Mal Sur Tej".split(),
-    "preet jit inder deep meet vinder want pal bir jot".split(),
+    words("Gur Har Jas Man Bal Kul Sukh Param Ran Dal Amar Jag Raj Prabh Sat Nav Kamal Kiran Lakh Mal Sur Tej"),
+    words("preet jit inder deep meet vinder want pal bir jot"),
 )
 CHINESE_GIVEN = (
-    "Xiao Mei Yu Jia Wen Zi Hui Li Jing Yan Xue Ling Chun Siu Wai Yuk Ka Sze Hoi Man Ming Jian Zhi Wei Guo Kin Chi Hon Tsz Ho".split(),
-    "Ling Fang Ying Hua Juan Min Lan Xia Na Qin Yi Hong Yin Shan Ping Kwan Lai Fung Jun Feng Wei Ming Tao Bin Gang Long".split(),
+    words(
+        "Xiao Mei Yu Jia Wen Zi Hui Li Jing Yan Xue Ling Chun Siu Wai Yuk Ka Sze Hoi Man Ming Jian Zhi Wei Guo Kin Chi Hon Tsz Ho"
+    ),
+    words(
+        "Ling Fang Ying Hua Juan Min Lan Xia Na Qin Yi Hong Yin Shan Ping Kwan Lai Fung Jun Feng Wei Ming Tao Bin Gang Long"
+    ),
 )
-CHINESE_FAMILY = """
+CHINESE_FAMILY = words("""
 Huang Zhao Wu Zhou Xu Sun Ma Zhu Hu Guo He Lin Luo Gao Zheng Liang Xie Song Deng Han Feng Cao Peng Zeng Xiao Tian Dong Pan
 Yuan Cai Jiang Yu Du Ye Cheng Wei Su Lu Ding Ren Yao Shen Zhong Tan Yiu Kwok Yeung Tse Chow Chu Choi Mak Fung Lau Cheng Poon
 Tsang Yip Hui Lui Mok Kwan Siu To Yuen Hung Lo Chiu Au Tong Kong Law Pang Fong Kwong Szeto Sin Yam Man Pun Kan Tsui Lok Ko
 Chung Hau Wan Yau Ngai Shek Tai Cheuk Lai Leong Goh Ong Teo Koh Sim Yeo Toh Low Chua Foo Khoo Quek Neo Soh
-""".split()
+""")
 MUSLIM_GIVEN = (
-    """Aamna Aaliyah Abida Afshan Aleena Amina Amna Aneela Anisa Anum Areeba Arifa Asiya Asma Asmat Atiya Ayesha Azra Benish Bilqis
+    words("""Aamna Aaliyah Abida Afshan Aleena Amina Amna Aneela Anisa Anum Areeba Arifa Asiya Asma Asmat Atiya Ayesha Azra Benish Bilqis
     Dilshad Fahmida Faiza Farah Farhana Farida Fareeha Ferdousi Fozia Ghazala Habiba Hafsa Hajra Halima Hamida Hina Humaira Hasina
     Iffat Iqra Irum Jahanara Jamila Kalsoom Kaneez Kauser Khalida Kiran Laila Lubna Mahnoor Mahira Malika Mehwish Momena Monira
     Mumtaz Munira Musarat Nabila Nadia Naheed Naila Naima Najma Nargis Naseem Nasima Nasira Nazia Nazma Nighat Noor Noreen Nosheen
     Nusrat Qudsia Rabia Raheela Rahima Rashida Rehana Rifat Rizwana Robina Roshan Rubina Sabiha Sadia Safia Sajida Salma Sameena
     Sana Saira Sakina Shagufta Shaheen Shahida Shahnaz Shaista Shakila Shameem Shamim Sharifa Shirin Sidra Sobia Sufia Sultana
-    Sumaira Surayya Syeda Tabassum Tahmina Tanveer Taslima Tasneem Tayyaba Ulfat Uzma Wajiha Zarina Zeenat Zohra Zubaida""".split(),
-    """Aadil Abbas Abdullah Abid Abrar Adeel Adnan Afzal Aftab Ahsan Ajmal Akbar Akram Altaf Amin Amir Amjad Anwar Aqeel Arif Arshad
+    Sumaira Surayya Syeda Tabassum Tahmina Tanveer Taslima Tasneem Tayyaba Ulfat Uzma Wajiha Zarina Zeenat Zohra Zubaida"""),
+    words("""Aadil Abbas Abdullah Abid Abrar Adeel Adnan Afzal Aftab Ahsan Ajmal Akbar Akram Altaf Amin Amir Amjad Anwar Aqeel Arif Arshad
     Asad Asghar Ashfaq Ashraf Asif Aslam Atif Atiq Ayub Azhar Aziz Babar Badar Bashir Basharat Danish Dawood Ehsan Faisal Faheem
     Farhan Farid Farooq Fayyaz Fazal Ghulam Habib Hafiz Haider Hamid Hanif Haroon Hasan Hashim Humayun Idris Ifran Iftikhar Ijaz
     Ikram Ilyas Imtiaz Inam Irfan Ishaq Ishfaq Ismail Jabbar Jahangir Jamal Jamil Jamshed Kabir Kaleem Kamran Karim Kashif Khadim
@@ -91,9 +101,9 @@ MUSLIM_GIVEN = (
     Murtaza Musa Mushtaq Mustafa Naeem Nasir Naveed Nazir Nisar Noman Omar Parvez Pervaiz Qadir Qaiser Qamar Rafiq Rahim Raja Rauf
     Raza Rehan Riaz Rizwan Saad Sabir Sadiq Saeed Safdar Sajid Sajjad Saleem Salman Sarfraz Shabir Shafiq Shafqat Shahbaz Shakeel
     Sharif Shaukat Shoaib Sohail Suleman Sultan Tahir Taj Talib Tanveer Tanvir Tasawar Tauqeer Umar Waheed Wajid Waqar Waseem Yaqoob
-    Yasin Yasir Younis Yusuf Zafar Zaheer Zakir Zeeshan Zubair Zulfiqar""".split(),
+    Yasin Yasir Younis Yusuf Zafar Zaheer Zakir Zeeshan Zubair Zulfiqar"""),
 )
-MUSLIM_FAMILY = """
+MUSLIM_FAMILY = words("""
 Abbasi Abbas Abdullah Afzal Ahmad Akbar Akram Alam Alvi Amin Anjum Ansari Anwar Arif Arshad Ashraf Asghar Awan Ayub Azam Aziz Baig
 Bano Bashir Bhatti Bokhari Chowdhury Dar Dogar Farooq Fatima Ghani Gondal Hanif Haq Haque Hasan Hashmi Hassan Haider Hamid Islam
 Ismail Jabeen Jahan Jamil Javed Kabir Kausar Kazmi Khalid Khaliq Khanam Khatun Khokhar Kiani Latif Lodhi Mahmud Majid Mannan Masih
@@ -101,17 +111,21 @@ Mehmood Memon Minhas Mohammed Mughal Munir Mushtaq Nadeem Naqvi Naseem Nawaz Naz
 Rafiq Rahim Rahman Raja Rana Rashid Rasool Rauf Raza Razzaq Riaz Rizvi Saddiq Sadiq Saeed Saleem Sarwar Sattar Shabbir Shafi
 Shaheen Shaikh Sharif Siddique Siddiqui Sultana Syed Tahir Talukdar Tariq Ullah Usman Wahid Warraich Yaqub Yasin Yousaf Yusuf Zaman
 Zia Zaidi Bhuiyan Sarkar Mollah Sikder Molla Munshi Khandaker Majumder Mondal Laskar Choudhury Kazi Mullah Patwary
-""".split()
-POLISH_STEMS = """
+""")
+POLISH_STEMS = words("""
 Adam Andrzej Bab Baran Barto Bednar Biel Blaszcz Bor Borow Brzez Buj Ceg Chmiel Ciesiel Czaj Czar Dom Dud Fij Gaj Gawron Glow Gor Grab
 Gronk Grzeg Gut Jab Jac Jag Jan Jarz Jasin Jawor Jezier Kacz Kalin Kami Karp Kasprz Kaz Klim Kolodziej Konop Kop Kor Kos Kow Kraj
 Krup Kub Kuchar Kul Kur Lasz Las Lew Lis Lip Luk Mac Madej Maj Makow Mal Marcin Mar Mat Mich Mil Mroz Mus Niemi Now Olsz Ols Ost
 Ow Paw Pietr Piotr Pol Przyby Rad Rog Rut Sad Sien Sikor Sob Sokol Sos Stan Stefan Stelm Szczep Szym Tom Tur Urban Walcz Was Wilcz
 Wiec Wis Wlod Wojt Wro Zab Zaj Zal Zar Zawad Ziel Ziem Ziol Zuk
-""".split()
-POLISH_ENDINGS = "owski inski ewski ak czyk ek owicz iak icki ecki ka a".split()
-CARIBBEAN_FEMALE = "Joy Gloria Pearl Ivy Myrtle Eulalie Verna Una Lurline Cynthia Millicent Veronica Daphne Esme Rhona Elaine".split()
-CARIBBEAN_MALE = "Rupert Cecil Vincent Egbert Alford Linval Clifton Earl Dudley Courtney Hopeton Lascelles Vernon Junior".split()
+""")
+POLISH_ENDINGS = words("owski inski ewski ak czyk ek owicz iak icki ecki ka a")
+CARIBBEAN_FEMALE = words(
+    "Joy Gloria Pearl Ivy Myrtle Eulalie Verna Una Lurline Cynthia Millicent Veronica Daphne Esme Rhona Elaine"
+)
+CARIBBEAN_MALE = words(
+    "Rupert Cecil Vincent Egbert Alford Linval Clifton Earl Dudley Courtney Hopeton Lascelles Vernon Junior"
+)
 
 
 def provider(locale: str, kind: str) -> list[str]:

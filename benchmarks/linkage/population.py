@@ -19,10 +19,16 @@ from importlib.resources import files
 from pathlib import Path
 
 from cld.engine import Query, Session, scratch_engine
-from synthetic.draw import chance, uniform, whole
+from synthetic.draw import chance, rank, uniform, whole
 from synthetic.people import read_lists
 
 __all__ = ["Sizes", "make_population"]
+
+
+def _words(text: str) -> list[str]:
+    """Return the words of a list written out as text."""
+    return text.split()
+
 
 REPEATED_SHARE = 0.03
 ABSENT_SHARE = 0.05
@@ -31,12 +37,12 @@ POSTCODES_A_SECTOR = 150
 # who lives together: the places of 26 people in eleven households, and each one's part in it
 HOUSEHOLDS = (1, 1, 1, 2, 2, 2, 2, 3, 3, 4, 5)
 UNIT_LETTERS = "ABDEFGHJLNPQRSTUWXYZ"
-POSTCODE_AREAS = """
+POSTCODE_AREAS = _words("""
 AL B BA BB BD BH BL BN BR BS CA CB CH CM CO CR CT CV CW DA DE DH DL DN DT DY E EC EN EX FY GL GU HA HD HG HP HR HU HX IG
 IP KT L LA LE LN LS LU M ME MK N NE NG NN NR NW OL OX PE PL PO PR RG RH RM S SE SG SK SL SM SN SO SP SR SS ST SW SY TA TF
 TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO
-""".split()
-NICKNAMES = """
+""")
+NICKNAMES = _words("""
 Margaret:Maggie Margaret:Peggy Mary:Molly Susan:Sue Patricia:Pat Christine:Chris Barbara:Babs Ann:Annie Janet:Jan
 Dorothy:Dot Dorothy:Dolly Joan:Joanie Carol:Caz Pauline:Paula Julie:Jules Elizabeth:Liz Elizabeth:Betty Sarah:Sally
 Sandra:Sandy Helen:Nell Catherine:Cathy Catherine:Kate Rachel:Rach Rebecca:Becky Laura:Laurie Alison:Ali Charlotte:Lottie
@@ -51,7 +57,7 @@ Joseph:Joe Samuel:Sam Alexander:Alex Jonathan:Jon Nicholas:Nick Timothy:Tim Edwa
 Henry:Harry Francis:Frank Lawrence:Larry Patrick:Paddy Terence:Terry Gerald:Gerry Donald:Don Victor:Vic Walter:Wally
 Joshua:Josh Zachary:Zac Mohammed:Mohamed Mohammed:Mo Muhammad:Mohammad Krzysztof:Kris Malgorzata:Gosia Katarzyna:Kasia
 Stanislaw:Stan Tomasz:Tom Oluwaseun:Seun Babatunde:Tunde Emmanuel:Emma Harpreet:Harry
-""".split()
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +165,8 @@ def _lists(session: Session) -> None:
 
 
 def _drawn_name(part: str, label: str, key: str) -> str:
-    """Return SQL for a name by rank: Zipf's law with Mandelbrot's shift.
-
-    Source: Mandelbrot 1953, frequency proportional to 1 / (rank + shift), inverted; the shift ln(n) gives the first of
-    24,000 surnames 1.2% (Smith has 1.3% of England) and the first of 900 given names 3%.
-    """
-    size, shift = f"{part}_size", f"ln({part}_size)"
-    rank = f"floor((1 + {shift}) * pow(({size} + 1 + {shift}) / (1 + {shift}), {uniform(label, key)}) - {shift})"
-    return f"cast({part}_from + least({size}, greatest(1, {rank})) - 1 as bigint)"
+    """Return SQL for the number of a name drawn by rank from a part of the person's tradition."""
+    return f"({part}_from + {rank(label, f'{part}_size', key)} - 1)"
 
 
 def _households() -> tuple[list[int], list[int]]:
