@@ -82,6 +82,11 @@ class Sizes:
         """Everyone, in the index or not."""
         return self.n_right + self.n_absent
 
+    @property
+    def n_postcodes(self) -> int:
+        """Postcodes, which grow with people."""
+        return max(1, self.n_people // PEOPLE_A_POSTCODE)
+
 
 def _step(n_places: int, wish: float) -> int:
     """Return the first whole number from a wished share of the places that has no factor in common with them."""
@@ -175,13 +180,17 @@ def _households() -> tuple[list[int], list[int]]:
     return home, role
 
 
-def _postcode(number: str) -> str:
-    """Return SQL for the n-th postcode: sector by sector, the sectors scattered over England's postcode areas."""
+def _postcode(number: str, sizes: Sizes) -> str:
+    """Return SQL for the n-th postcode.
+
+    Sectors of 150 postcodes, districts of five sectors, areas of about six districts in a region and twenty in England.
+    """
+    n_districts = sizes.n_postcodes // (5 * POSTCODES_A_SECTOR) + 1
+    n_areas = min(len(POSTCODE_AREAS), max(4, n_districts // 6))
     sector = f"({number} // {POSTCODES_A_SECTOR})"
     unit = f"(({number} % {POSTCODES_A_SECTOR}) * 149 % 400)"
-    n_areas = len(POSTCODE_AREAS)
     return (
-        f"({POSTCODE_AREAS})[cast(1 + {sector} // 5 * 37 % {n_areas} as integer)] || (1 + {sector} // {5 * n_areas})"
+        f"({POSTCODE_AREAS})[cast(1 + {sector} // 5 % {n_areas} as integer)] || (1 + {sector} // {5 * n_areas})"
         f" || ' ' || (1 + {sector} % 5) || substr('{UNIT_LETTERS}', cast(1 + {unit} // 20 as integer), 1)"
         f" || substr('{UNIT_LETTERS}', cast(1 + {unit} % 20 as integer), 1)"
     )
@@ -193,7 +202,6 @@ def _bare(source: str, sizes: Sizes) -> str:
     A household is one or two adults, mostly of one surname, and children; twins share a birth date.
     """
     home, role = _households()
-    n_postcodes = max(1, sizes.n_people // PEOPLE_A_POSTCODE)
     adult_age = f"cast(365.25 * (20 + 72 * pow({uniform('age', 'home')}, 1.3)) as integer)"
     child_gap = f"cast(365.25 * (19 + 20 * {uniform('born', 'birth')}) as integer)"
     partner_gap = f"cast(365.25 * 12 * ({uniform('gap')} - 0.5) + 500 as integer)"
@@ -204,7 +212,7 @@ def _bare(source: str, sizes: Sizes) -> str:
                 ({role})[cast(1 + i % 26 as integer)] as role
             from source
         ), places as (
-            select *, {whole("postcode", n_postcodes, "home")} as postcode_number,
+            select *, {whole("postcode", sizes.n_postcodes, "home")} as postcode_number,
                 case when role >= 3 and {chance("twin", 0.08)} then i - 1 else i end as birth
             from homes
         ), drawn as (
@@ -219,7 +227,7 @@ def _bare(source: str, sizes: Sizes) -> str:
                     else {adult_age} - {child_gap} end - {whole("day", 365, "birth")}::integer as born
             from places
         )
-        select d.*, {_postcode("postcode_number")} as postcode, {_nhs_number("i")} as nhs_number,
+        select d.*, {_postcode("postcode_number", sizes)} as postcode, {_nhs_number("i")} as nhs_number,
             case when female then 'Female' else 'Male' end as sex,
             -- a child whose parent is too young for the gap drawn is a year old or more
             cast(case when born > date '2021-06-30' then date '2021-06-30' - cast({whole("infant", 4000, "birth")} as integer)
@@ -354,14 +362,13 @@ def _family_name() -> str:
 
 def _postcode_sent(sizes: Sizes) -> str:
     """Return SQL for the postcode as sent: missing, a slip, or an earlier address, most of them near."""
-    n_postcodes = max(1, sizes.n_people // PEOPLE_A_POSTCODE)
-    near = f"(b.postcode_number + {whole('near', 700, 'r')} + 1) % {n_postcodes}"
-    far = whole("far", n_postcodes, "r")
+    near = f"(b.postcode_number + {whole('near', 700, 'r')} + 1) % {sizes.n_postcodes}"
+    far = whole("far", sizes.n_postcodes, "r")
     return f"""
         case when u_postcode < 0.015 * $scale then null
             when u_postcode < 0.030 * $scale then {_postcode_slip("b.postcode")}
-            when u_postcode < 0.090 * $scale then {_postcode(near)}
-            when u_postcode < 0.120 * $scale then {_postcode(far)} else b.postcode end
+            when u_postcode < 0.090 * $scale then {_postcode(near, sizes)}
+            when u_postcode < 0.120 * $scale then {_postcode(far, sizes)} else b.postcode end
     """
 
 
