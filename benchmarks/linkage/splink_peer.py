@@ -95,7 +95,12 @@ def train_people(linker: Linker, stages: Stages) -> None:
     stages.run("prior", lambda: training.estimate_probability_two_random_records_match(rules, recall=0.95))
     stages.run("u", lambda: training.estimate_u_using_random_sampling(max_pairs=U_PAIRS, seed=SEED))
     for rule in (block_on("family_name", "date_of_birth"), block_on("given_name", "postcode")):
-        stages.run("em", lambda rule=rule: training.estimate_parameters_using_expectation_maximisation(rule))
+        stages.run(
+            "em",
+            lambda rule=rule: training.estimate_parameters_using_expectation_maximisation(
+                rule, estimate_without_term_frequencies=True
+            ),
+        )
 
 
 def link_people(left: Path, right: Path, out: Path, *, memory: str, model: Path | None) -> dict[str, object]:
