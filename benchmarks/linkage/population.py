@@ -1,4 +1,4 @@
-"""Make a person index, a submission with errors, and the truth between them, at any size up to 80 million.
+"""Make a person index, a submission with errors, and the truth between them, at any size up to 89 million.
 
 Every value is a function of a person's number (or a record's number) and the seed, written as SQL over a stream of
 numbers: nothing is sorted and no table of people is ever held, so that memory stays bounded and threads change nothing.
@@ -106,12 +106,13 @@ def scattered(number: str, n_places: int, wish: float) -> str:
 
 
 def _nhs_number(number: str) -> str:
-    """Return SQL for the n-th of the 90 million valid NHS numbers that begin with 9, in a scattered order.
+    """Return SQL for the n-th of nearly 90 million valid NHS numbers that begin with 9, in a scattered order.
 
     Source: NHS Data Dictionary, NHS NUMBER, modulus 11. Of the ten values of the ninth digit at most one gives the
     forbidden check digit 10; it is stepped over, so that nine remain for each beginning of eight digits.
+    The first and the last beginning are left out, since placeholders have them.
     """
-    place = scattered(number, 90_000_000, 0.3819)
+    place = f"(9 + {scattered(number, 90_000_000 - 18, 0.3819)})"
     start = f"cast(90000000 + {place} // 9 as bigint)"
     total = " + ".join(f"{start} // {10 ** (7 - d)} % 10 * {10 - d}" for d in range(8))
     forbidden = f"((1 - ({total}) % 11 + 11) * 6 % 11)"
