@@ -19,19 +19,22 @@ TITLES = {
 # an engine is compared with the peer that had the same head start
 PEER_OF = {"Caregate, index and model kept": "Splink, model ready"}
 HEAD = (
-    "| set | engine | wall s, median (range) | own s, median (range) | Splink's wall : this | peak MB | best F1 "
+    "| set | engine | wall s, median (range) | own s, median (range) | Splink : this, wall (own) | peak MB | best F1 "
     "| F1 at weight 0 | P / R at weight 5 | P / R at own threshold | R at P >= 99.95% | same bytes |\n"
     "|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 )
 NOTES = """
 Every run is a fresh process; engines take turns within a round. Wall is the whole process, imports included; own is
 what the engine itself counts from its first to its last stage. Links are judged on at most one link a record; links of
-equal weight enter the sweep together. Splink runs as its documentation teaches (see `linkage/splink_peer.py`), its
-sampling at the default size, and where the model is ready only loads and scores; it has no threshold of its own. "Kept" runs find the index (and the
-model) that a run before them wrote; what that run took is `preparation_seconds` in `linkage.json`. For historical
-figures precision and recall are of pairs within clusters, and best F1 is the best over ten thresholds (of
-probability), made without a clock. The populations
-are synthetic and their error rates are assumptions, so ratios say more than the figures themselves.
+equal weight enter the sweep together; an engine that writes only links above its threshold is swept above it.
+
+Splink runs as its documentation teaches (see `linkage/splink_peer.py`), its sampling at the default size, and where the
+model is ready only loads and scores; it has no threshold of its own. "Kept" runs find the index (and the model) that a
+run before them wrote; what that run took is `preparation_seconds` in `linkage.json`.
+
+For historical figures precision and recall are of pairs within clusters, and best F1 is the best over ten thresholds of
+probability, made without a clock. The populations are synthetic and their error rates are assumptions, so ratios say
+more than the figures themselves.
 """
 
 
@@ -51,10 +54,14 @@ def _both(found: Mapping[str, Any], ending: str) -> str:
 
 
 def _ratio(engine: str, found: Mapping[str, Any], engines: Mapping[str, Any]) -> str:
-    peer = engines.get(PEER_OF.get(engine, "Splink"), {}).get("wall_seconds")
-    if engine.startswith("Splink") or not peer:
+    peer = engines.get(PEER_OF.get(engine, "Splink"), {})
+    if engine.startswith("Splink") or "fault" in peer or not peer:
         return "-"
-    return f"{peer['median'] / found['wall_seconds']['median']:.1f}"
+    wall, own = (
+        f"{peer[kind]['median'] / found[kind]['median']:.1f}" if peer[kind] and found[kind] else "-"
+        for kind in ("wall_seconds", "own_seconds")
+    )
+    return f"{wall} ({own})"
 
 
 def _row(name: str, engine: str, found: Mapping[str, Any], engines: Mapping[str, Any]) -> str:
@@ -71,7 +78,7 @@ def _row(name: str, engine: str, found: Mapping[str, Any], engines: Mapping[str,
         _number(found.get("best_f1", found.get("best_f1_clusters")), 4),
         _number(found.get("f1_at_0"), 4),
         _both(found, "_at_5"),
-        _both(found, "") if "f1_at_0" not in found or not engine.startswith("Splink") else "-",
+        _both(found, "") if not engine.startswith("Splink") or "f1_at_0" not in found else "-",
         _number(found.get("recall_at_precision_9995"), 4),
         "yes" if found["same_bytes_each_round"] else "no",
     )

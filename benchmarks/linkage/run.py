@@ -210,6 +210,7 @@ def febrl4_engines(folder: Path, scratch: Path, *, peer: Path, ours: Path, memor
         return judge_links(links, folder / "truth.csv")
 
     theirs, found = scratch / "splink-febrl4.parquet", scratch / "ours-febrl4.parquet"
+    second = scratch / "recordlinkage-febrl4.parquet"
     script = str(HERE / "splink_peer.py")
     fields = ("--map", str(folder / "map.toml"))
     return (
@@ -217,6 +218,12 @@ def febrl4_engines(folder: Path, scratch: Path, *, peer: Path, ours: Path, memor
             "Splink",
             (str(peer), script, "febrl4", left, right, "--out", str(theirs), "--memory", memory),
             theirs,
+            judge,
+        ),
+        Engine(
+            "recordlinkage",
+            (str(peer), str(HERE / "recordlinkage_peer.py"), left, right, "--out", str(second)),
+            second,
             judge,
         ),
         Engine("Caregate", (str(ours), "link", left, right, "--out", str(found), "--json", *fields), found, judge),
@@ -302,10 +309,16 @@ def versions(peer: Path, ours: Path) -> dict[str, str]:
         "import sys, duckdb, importlib.metadata as m; print(sys.version.split()[0], duckdb.__version__, m.version(%r))"
     )
     found: dict[str, str] = {}
-    for name, python, package in (("splink", peer, "splink"), ("caregate", ours.with_name("python"), "caregate")):
+    for name, python, package in (
+        ("splink", peer, "splink"),
+        ("recordlinkage", peer, "recordlinkage"),
+        ("caregate", ours.with_name("python"), "caregate"),
+    ):
         _, _, status, output, _ = timed((str(python), "-c", ask % package))
         words = output.split() if status == 0 else ["?", "?", "?"]
-        found |= {name: words[2], f"python of {name}": words[0], f"duckdb of {name}": words[1]}
+        found[name] = words[2]
+        if name != "recordlinkage":
+            found |= {f"python of {name}": words[0], f"duckdb of {name}": words[1]}
     return found
 
 
