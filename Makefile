@@ -3,9 +3,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-workspace
+PEERS := benchmarks/.venv
+SIZES := small
+ROUNDS := 3
+HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo serve test test-long faults check
+.PHONY: demo serve test test-long faults check bench-linkage
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -39,3 +43,12 @@ check: $(VENV)/.test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+$(PEERS)/.stamp: benchmarks/requirements-peers.txt
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-peers.txt
+	touch $@
+
+# SIZES=all adds 1 million to 10 and to 60 million; SIZES=febrl4,100k_1m chooses
+bench-linkage: $(VENV)/.run.stamp $(PEERS)/.stamp
+	$(BIN)/python -m benchmarks.linkage.run --peer $(PEERS)/bin/python --sizes $(SIZES) --rounds $(ROUNDS) --historical $(HISTORICAL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cld.engine import Query, Session
 from cld.tables import reference_path
-from synthetic.draw import chance, uniform, whole
+from synthetic.draw import chance, rank, uniform, whole
 
 __all__ = ["make_people", "read_lists"]
 
@@ -95,10 +95,6 @@ def _people(n_people: int) -> Query:
 
 def _named(n_people: int) -> Query:
     """Give names by rank with a realistic skew, a number, a practice, an earlier address and an earlier name."""
-    low_rank = "cast(1 + floor(n.n_names * pow({u}, 2.2)) as bigint)"
-    given = low_rank.replace("{u}", uniform("given"))
-    family = low_rank.replace("{u}", uniform("family", "p.name_key"))
-    earlier = low_rank.replace("{u}", uniform("earlier"))
     neighbour = f"p.residence_ccg = '10Q' and {chance('crosses', 0.06)}"
     return Query(
         f"""
@@ -119,11 +115,11 @@ def _named(n_people: int) -> Query:
         from keyed p
         join names g on g.tradition = p.tradition
             and g.part = case when p.gender = 'Female' then 'given_female' else 'given_male' end
-            and cast(g.rank as bigint) = {given.replace("n.n_names", "p.n_given")}
+            and cast(g.rank as bigint) = {rank("given", "p.n_given")}
         join names f on f.tradition = p.tradition and f.part = 'family'
-            and cast(f.rank as bigint) = {family.replace("n.n_names", "p.n_family")}
+            and cast(f.rank as bigint) = {rank("family", "p.n_family", "p.name_key")}
         join names e on e.tradition = p.tradition and e.part = 'family'
-            and cast(e.rank as bigint) = {earlier.replace("n.n_names", "p.n_family")}
+            and cast(e.rank as bigint) = {rank("earlier", "p.n_family")}
         join numbers x on x.n = p.i
         left join numbers o on o.n = p.i + {n_people}
         join areas a on a.area = {whole("moved from", "(select count(*) from areas)")}
