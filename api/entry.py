@@ -13,8 +13,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from api.file_commands import add_file_commands
-from api.linkage_commands import add_linkage_commands
 from api.journey_commands import journey_app
+from api.linkage_commands import add_linkage_commands
 from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]

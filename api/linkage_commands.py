@@ -25,7 +25,9 @@ Map = Annotated[Path | None, typer.Option("--map", help="TOML that says which co
 Threshold = Annotated[str | None, typer.Option(help="Weight in bits, or p and a probability such as p0.99.")]
 Truth = Annotated[Path | None, typer.Option(help="Known answer, read only after the links are made.")]
 ModelFile = Annotated[Path | None, typer.Option("--model", help="Model to use, or to write if it is not there.")]
-IndexFile = Annotated[Path | None, typer.Option("--index", help="Prepared index to use, or to make if it is not there.")]
+IndexFile = Annotated[
+    Path | None, typer.Option("--index", help="Prepared index to use, or to make if it is not there.")
+]
 Report = Annotated[Path | None, typer.Option(help="HTML report to write.")]
 Threads = Annotated[int, typer.Option(help="Threads of the engine.", min=1)]
 Memory = Annotated[str, typer.Option(help="Memory of the engine, such as 4GB.")]
@@ -57,7 +59,7 @@ class Stopwatch:
 
 def _request(
     out: Path, column_map: Path | None, threshold: str | None, truth: Path | None, model: Path | None, index: Path | None,
-    *, many: bool = False,
+    report: Path | None = None, *, many: bool = False,
 ) -> Request:  # fmt: skip
     from linkage.decide import parse_threshold  # noqa: PLC0415
     from linkage.files import Request  # noqa: PLC0415
@@ -67,7 +69,7 @@ def _request(
     except ValueError as fault:
         message = "a threshold is a number of bits, or p and a probability between 0 and 1"
         raise typer.BadParameter(message) from fault
-    return Request(out, column_map, bits, truth, model, index, many)
+    return Request(out, column_map, bits, truth, model, index, many, report)
 
 
 @contextmanager
@@ -103,12 +105,10 @@ def link(
     from api.screen import progress_bar  # noqa: PLC0415
     from linkage.files import link_files  # noqa: PLC0415
 
-    asked = _request(out, column_map, threshold, truth, model, index, many=many)
+    asked = _request(out, column_map, threshold, truth, model, index, report, many=many)
     with progress_bar() as bar, _session(threads, memory) as session:
         watch = Stopwatch(bar.step)
         summary = link_files(session, left, right, asked, watch)
-        if report is not None:
-            _write_report(session, summary, report)
     _finish(summary, watch, f"{summary['n_links']} links of {summary['n_left']} records", as_json=as_json)
 
 
@@ -129,23 +129,40 @@ def dedupe(
     from api.screen import progress_bar  # noqa: PLC0415
     from linkage.files import dedupe_file  # noqa: PLC0415
 
-    asked = _request(out, column_map, threshold, truth, model, index)
+    asked = _request(out, column_map, threshold, truth, model, index, report)
     with progress_bar() as bar, _session(threads, memory) as session:
         watch = Stopwatch(bar.step)
         summary = dedupe_file(session, file, asked, watch)
-        if report is not None:
-            _write_report(session, summary, report)
     _finish(summary, watch, f"{summary['n_clusters']} people among {summary['n_left']} records", as_json=as_json)
 
 
-def _write_report(session: Session, summary: dict[str, object], report: Path) -> None:
-    from cld.shelf import atomic_write  # noqa: PLC0415
-    from linkage.report import linkage_page  # noqa: PLC0415
+def explain(
+    left: Annotated[Path, typer.Argument(help="The file to resolve, CSV or Parquet.")],
+    right: Annotated[Path, typer.Argument(help="The index, CSV or Parquet.")],
+    id_l: Annotated[str, typer.Option("--id-l", help="Id of the record of LEFT.")],
+    id_r: Annotated[
+        str | None, typer.Option("--id-r", help="Id of a record of RIGHT; its best candidate if left out.")
+    ] = None,
+    column_map: Map = None,
+    threshold: Threshold = None,
+    model: ModelFile = None,
+    index: IndexFile = None,
+    report: Report = None,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Explain why a record is linked, or is not: every field's bits, the prior and the rivals, as words and a picture."""
+    from linkage.files import explain_files  # noqa: PLC0415
 
-    atomic_write(report, linkage_page(session, summary).encode())
+    asked = _request(Path(), column_map, threshold, None, model, index, report)
+    with _session(threads, memory) as session:
+        found = explain_files(session, left, right, id_l, id_r, asked, lambda _: None)
+    sys.stdout.write(json.dumps(found.as_json()) + "\n" if as_json else found.sentence() + "\n")
 
 
 def add_linkage_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(link)
     app.command()(dedupe)
+    app.command()(explain)

@@ -164,7 +164,9 @@ def make_candidates(session: Session, rules: Sequence[Rule], n_left: int, *, alo
             select coalesce(sum(n_pairs) filter (n_pairs <= {MOST_PAIRS_IN_BLOCK}), 0), count(*) filter (n_pairs > {MOST_PAIRS_IN_BLOCK})
             from block_{place}
         """  # noqa: S608
-        n_pairs[rule.name], over[rule.name] = (int(value) for value in session.rows(Query(text, (f"block_{place}",)))[0])
+        n_pairs[rule.name], over[rule.name] = (
+            int(value) for value in session.rows(Query(text, (f"block_{place}",)))[0]
+        )
     chosen = _within_budget(rules, n_pairs, n_left)
     order = "and l.rid < r.rid" if alone else ""
     unions = " union ".join(

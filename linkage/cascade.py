@@ -56,7 +56,9 @@ def settle_exactly(
             where l.rid not in (select rid_l from settled) and {_fits(step, fields)}"""
             for key in cascade_keys((step,), kept)
         )  # noqa: S608 - names of ours
-        text = f"select rid_l, min(rid_r) as rid_r, '{step}' as step from ({reached}) group by rid_l having count(*) = 1"  # noqa: S608
+        text = (
+            f"select rid_l, min(rid_r) as rid_r, '{step}' as step from ({reached}) group by rid_l having count(*) = 1"  # noqa: S608
+        )
         session.table("settled_now", Query(text, ("left_people", "right_exact", "settled")))
         counts[step] = session.whole(Query("select count(*) from settled_now", ("settled_now",)))
         both = "select * from settled union all select * from settled_now order by rid_l"
@@ -77,7 +79,11 @@ def _fits(step: str, fields: Sequence[str]) -> str:
         agrees = " or ".join([*named, absent])
         return f"l.number_valid and r.number = l.number and r.birth = l.birth and ({agrees})"
     if step == EXACT_DEMOGRAPHICS:
-        lived = "(r.postcode = l.postcode or r.other_postcode = l.postcode)" if "other_postcode" in fields else "r.postcode = l.postcode"
+        lived = (
+            "(r.postcode = l.postcode or r.other_postcode = l.postcode)"
+            if "other_postcode" in fields
+            else "r.postcode = l.postcode"
+        )
         return f"{number} and r.given = l.given and {family} and r.birth = l.birth and {lived}"
     near = "jaro_winkler_similarity(l.given, r.given) >= 0.92 and jaro_winkler_similarity(l.family, r.family) >= 0.92"
     return f"{number} and r.birth = l.birth and r.postcode = l.postcode and r.sex = l.sex and {near}"

@@ -62,7 +62,7 @@ def _agglomerate(left: Ints, right: Ints, bits: Floats, n_records: int) -> Ints:
         joined = _mutual_best(left, right, support, n_records)
         if joined is None:
             break
-        sizes = np.bincount(joined, weights=sizes, minlength=n_records)
+        sizes = _added(joined, sizes, n_records)
         labels = joined[labels]
         left, right, sums, seen = _between(joined[left], joined[right], sums, seen, n_records)
     return labels
@@ -95,6 +95,10 @@ def _between(left: Ints, right: Ints, sums: Floats, seen: Floats, n_records: int
     return (
         keys // n_records,
         keys % n_records,
-        np.bincount(places, weights=sums[apart], minlength=len(keys)),
-        np.bincount(places, weights=seen[apart], minlength=len(keys)),
+        _added(places, sums[apart], len(keys)),
+        _added(places, seen[apart], len(keys)),
     )
+
+
+def _added(places: Ints, values: Floats, length: int) -> Floats:
+    return np.bincount(places, weights=values, minlength=length).astype(np.float64)

@@ -127,7 +127,9 @@ def _further(further: Further) -> Comparison:
             return Comparison(name, ("differs", "equal"), sql)
 
 
-def comparisons_for(fields: Sequence[str], earlier: Sequence[str], further: Sequence[Further]) -> tuple[Comparison, ...]:
+def comparisons_for(
+    fields: Sequence[str], earlier: Sequence[str], further: Sequence[Further]
+) -> tuple[Comparison, ...]:
     """Return the comparisons of the fields that both sides have, in the order in which dependence is conditioned.
 
     ``earlier`` names the fields of RIGHT that hold earlier values (other_family, other_postcode).

@@ -15,7 +15,15 @@ import numpy as np
 
 from cld.engine import Query, Session
 
-__all__ = ["DEFAULT_BITS", "decide_links", "decide_many", "decide_pairs", "estimate_present", "estimate_rate", "parse_threshold"]
+__all__ = [
+    "DEFAULT_BITS",
+    "decide_links",
+    "decide_many",
+    "decide_pairs",
+    "estimate_present",
+    "estimate_rate",
+    "parse_threshold",
+]
 
 DEFAULT_COST = 20.0
 """A false link costs as much as this many missed ones, unless a threshold is given."""

@@ -79,8 +79,10 @@ def likelihoods(
 def views_for(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
     """Return the sets of fields that a pair must agree on to be counted in a view."""
     names = [one.name for one in comparisons if one.name != "sex"]
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :] if "number" not in (a, b)]
-    return ([("number",)] if "number" in names else []) + pairs
+    pairs: list[tuple[str, ...]] = [
+        (a, b) for i, a in enumerate(names) for b in names[i + 1 :] if "number" not in (a, b)
+    ]
+    return [("number",), *pairs] if "number" in names else pairs
 
 
 def fit_m(

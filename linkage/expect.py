@@ -53,7 +53,15 @@ def _poisson(n: float) -> tuple[float, float]:
 
 
 def expect_links(
-    session: Session, weighed: str, links: str, model: Model, *, n_left: int, n_right: int, threshold_bits: float, n_audited: int
+    session: Session,
+    weighed: str,
+    links: str,
+    model: Model,
+    *,
+    n_left: int,
+    n_right: int,
+    threshold_bits: float,
+    n_audited: int,
 ) -> Expected:
     """Expect the precision of ``links`` x (rid_l, rid_r, weight_bits), one row a record of LEFT.
 
@@ -75,7 +83,9 @@ def expect_links(
             and bits + {prior:.9f} - log2(greatest({absent:.12f} + total - pow(2, bits + {prior:.9f}), 1e-12)) >= {threshold_bits}
     """  # noqa: S608
     n_decoys, n_linked = (int(value) for value in session.rows(Query(text, (weighed, links, "left_people")))[0])
-    doubt = session.rows(Query(f"select sum(1 / (1 + pow(2, weight_bits))) from (select * from {links} order by rid_l)", (links,)))  # noqa: S608
+    doubt = session.rows(
+        Query(f"select sum(1 / (1 + pow(2, weight_bits))) from (select * from {links} order by rid_l)", (links,))
+    )  # noqa: S608
     by_model = float(doubt[0][0])
     low, high = _poisson(n_linked)
     n_absent = absent * n_left
@@ -83,7 +93,9 @@ def expect_links(
     false = by_model + share * n_linked
     most = _poisson(by_model + share * high)[1]
     least = _poisson(max(0.0, (by_model + share * low) / 4 - 1))[0]
-    return Expected(max(0.0, 1 - false / n_links), max(0.0, 1 - most / n_links), min(1.0, 1 - least / n_links), n_decoys, n_linked)
+    return Expected(
+        max(0.0, 1 - false / n_links), max(0.0, 1 - most / n_links), min(1.0, 1 - least / n_links), n_decoys, n_linked
+    )
 
 
 def expect_pairs(session: Session, decided: str, clusters: str) -> Expected:

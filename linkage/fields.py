@@ -123,7 +123,10 @@ def find_sides(
         columns = {role: _present(column, headers) for role, column in mapped.items()}
         known = _recognised(headers, taken=set(columns.values()), settled=set(columns))
         sides.append({**known, **columns, **{f.name: _present(s[name], headers) for f, s in asked}})
-    further = [(*(one for one, _ in asked), *_known_further(columns, headers)) for columns, headers in zip(sides, (left, right), strict=True)]
+    further = [
+        (*(one for one, _ in asked), *_known_further(columns, headers))
+        for columns, headers in zip(sides, (left, right), strict=True)
+    ]
     return _checked(sides, further)
 
 
@@ -155,7 +158,7 @@ def _asked_further(given: Mapping[str, Mapping[str, object]]) -> list[tuple[Furt
 
 def _recognised(headers: Sequence[str], taken: set[str], settled: set[str]) -> dict[str, str]:
     plain = {_plain(header): header for header in reversed(headers) if header not in taken}
-    found = {}
+    found: dict[str, str] = {}
     for role, names in ROLES.items():
         header = next((plain[name] for name in names if name in plain), None)
         if header is None and role in FAMILIAR_PARTS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from cld.engine import Query, Session
@@ -12,13 +13,16 @@ from cld.shelf import atomic_write
 from linkage.cluster import cluster_pairs
 from linkage.decide import DEFAULT_BITS, decide_links, decide_many, decide_pairs
 from linkage.expect import expect_links, expect_pairs
+from linkage.explain import Explanation, explain_record
 from linkage.fields import Side, find_sides, read_map
 from linkage.index import Prepared, fingerprint, keep_index, open_index, prepare
 from linkage.matching import AUDITED, Matched, Stage, match_alone, match_two
 from linkage.model import Model, read_model
+from linkage.pictures import page, table, waterfall
+from linkage.report import linkage_page
 from linkage.standard import fields_of, fold
 
-__all__ = ["Request", "dedupe_file", "link_files"]
+__all__ = ["Request", "dedupe_file", "explain_files", "link_files"]
 
 LINKS = """
     select l.id as id_l, r.id as id_r, d.weight_bits, round(1 / (1 + pow(2, -d.weight_bits)), 9) as probability,
@@ -41,6 +45,7 @@ class Request:
     model: Path | None = None
     index: Path | None = None
     many: bool = False
+    report: Path | None = None
 
 
 def link_files(session: Session, left: Path, right: Path, asked: Request, stage: Stage) -> dict[str, object]:
@@ -83,6 +88,7 @@ def link_files(session: Session, left: Path, right: Path, asked: Request, stage:
         place = "true" if asked.many else "d.place = 1"
         session.table("best", Query(LINKS.format(decided=decided, chosen=place), inputs))
         summary |= evaluate_links(session, "best", threshold, asked.truth)
+    _write_report(session, asked, summary, matched)
     return summary
 
 
@@ -94,7 +100,10 @@ def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> d
     stage("read")
     session.scan_file("right_file", file)
     headers = session.columns("right_file")
-    _, side = find_sides(headers, headers, read_map(asked.column_map))
+    given = read_map(asked.column_map)
+    both = {role: column for name in ("right", "left", "both") for role, column in given.get(name, {}).items()}
+    alone = {"both": both, "further": given["further"]} if "further" in given else {"both": both}
+    _, side = find_sides(headers, headers, alone)
     prepared = _prepared(session, file, side, asked, stage)
     matched = match_alone(session, prepared, stage=stage, model=_model(asked))
     _require_ids(session, ("left_people",))
@@ -112,7 +121,9 @@ def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> d
     pairs = "select d.* from decided d where d.weight_bits >= " + f"{threshold:.6f}"
     session.table("links", Query(pairs, ("decided",)))
     summary = _summary(session, matched, threshold, "links")
-    summary["n_clusters"] = session.whole(Query("select count(distinct cluster_rid) from rid_clusters", ("rid_clusters",)))
+    summary["n_clusters"] = session.whole(
+        Query("select count(distinct cluster_rid) from rid_clusters", ("rid_clusters",))
+    )
     summary["expected"] = expect_pairs(session, "decided", "rid_clusters").as_json()
     _keep_model(asked, matched)
     if asked.truth is not None:
@@ -120,7 +131,42 @@ def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> d
         from linkage.evaluate import evaluate_clusters  # noqa: PLC0415 - recordlinkage takes a second to load
 
         summary |= evaluate_clusters(session, "clusters", asked.truth)
+    _write_report(session, asked, summary, matched)
     return summary
+
+
+def explain_files(
+    session: Session, left: Path, right: Path, id_l: str, id_r: str | None, asked: Request, stage: Stage
+) -> Explanation:
+    """Explain the best candidate of one record of LEFT, or the pair named, with the model given.
+
+    Raises: InputError if there is no such record, or if the pair shares no blocking key and so was never compared.
+    """
+    stage("read")
+    session.scan_file("left_file", left)
+    session.scan_file("right_file", right)
+    sides = find_sides(session.columns("left_file"), session.columns("right_file"), read_map(asked.column_map))
+    folded = fold(session, "left_file", sides[0], "left_folded")
+    matched = match_two(
+        session, folded, _prepared(session, right, sides[1], asked, stage), stage=stage, model=_model(asked)
+    )
+    decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
+    threshold = DEFAULT_BITS if asked.threshold_bits is None else asked.threshold_bits
+    found = explain_record(session, matched, id_l, id_r, threshold)
+    if found is None:
+        message = (
+            "There is no such pair among those compared: the two records share no blocking key, or an id is not there."
+        )
+        raise InputError(message, "Check the ids; docs/methods/linkage.md lists the blocking rules.")
+    if asked.report is not None:
+        rows = [(part.name, part.label, round(part.bits, 2), round(part.dependence_bits, 2)) for part in found.parts]
+        drawn = [
+            f"<p>{escape(found.sentence())}</p>",
+            waterfall(found),
+            table("Parts", ("part", "level", "bits", "of which dependence"), rows),
+        ]
+        atomic_write(asked.report, page("Why this pair", drawn).encode())
+    return found
 
 
 def _prepared(session: Session, path: Path, side: Side, asked: Request, stage: Stage) -> Prepared:
@@ -133,6 +179,11 @@ def _prepared(session: Session, path: Path, side: Side, asked: Request, stage: S
         made = prepare(session, fold(session, "right_file", side, "right_folded"), side.further, to_keep=True)
         keep_index(session, made, asked.index, mark)
     return open_index(session, asked.index, side.further, fields_of(side), mark)
+
+
+def _write_report(session: Session, asked: Request, summary: dict[str, object], matched: Matched) -> None:
+    if asked.report is not None:
+        atomic_write(asked.report, linkage_page(session, summary, matched).encode())
 
 
 def _model(asked: Request) -> Model | None:

@@ -110,7 +110,9 @@ def _count_pairs(
     flag = f"whole_{anchor}" if anchor else "alone"
     grouping = ", ".join(f"({', '.join(one)})" for one in sets)
     counts = ", ".join(f"count({name}) as n_{name}" for name in columns)
-    whole = " and ".join(f"(g & {1 << (len(columns) - 1 - i)} > 0 or {name} is not null)" for i, name in enumerate(columns))
+    whole = " and ".join(
+        f"(g & {1 << (len(columns) - 1 - i)} > 0 or {name} is not null)" for i, name in enumerate(columns)
+    )
     sums = ", ".join(f"sum(n_{name} * (n_{name} - 1.0)) as p_{name}" for name in columns)
     text = f"""
         select g, sum(n * (n - 1.0)), {sums} from (

@@ -95,7 +95,9 @@ def keep_index(session: Session, prepared: Prepared, path: Path, mark: str) -> N
         "keys": [rule.name for rule in prepared.rules],
     }
     session.table("manifest", Query(f"select {text_literal(json.dumps(manifest, sort_keys=True))} as manifest"))  # noqa: S608
-    session.keep(path, {"people": "right_source", "sample": "right_sample", "manifest": "manifest", **{s: s for s in shares}})
+    session.keep(
+        path, {"people": "right_source", "sample": "right_sample", "manifest": "manifest", **{s: s for s in shares}}
+    )
     for name in ("right_source", "right_sample", "manifest", *shares):
         session.drop(name)
 

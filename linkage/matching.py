@@ -41,9 +41,7 @@ class Matched:
     blocks: Blocks | None = None
 
 
-def match_two(
-    session: Session, left: Folded, right: Prepared, *, stage: Stage, model: Model | None = None
-) -> Matched:
+def match_two(session: Session, left: Folded, right: Prepared, *, stage: Stage, model: Model | None = None) -> Matched:
     """Compare LEFT with a prepared RIGHT and make ``weighed`` x (rid_l, rid_r, bits), ``settled`` x (rid_l, rid_r, step).
 
     Shape:  ``left_people`` and ``right_people`` hold the standard rows of LEFT and of what stands in a pair.
@@ -120,7 +118,9 @@ def _reach_by_rules(session: Session, fields: Sequence[str], rules: Sequence[Rul
     audited = f"rid in (select rid from left_people order by hash(rid, 53), rid limit {AUDITED})"
     text = f"select rid, {keys} from left_people where rid not in (select rid_l from settled) or {audited}"  # noqa: S608
     session.table("left_keys", Query(text, ("left_people", "settled")))
-    where = " or ".join(f"{rule.key} in (select {rule.key} from left_keys where {rule.key} is not null)" for rule in rules)
+    where = " or ".join(
+        f"{rule.key} in (select {rule.key} from left_keys where {rule.key} is not null)" for rule in rules
+    )
     made = [rule for rule in rules if rule.key not in kept]
     fresh = [key_columns(made, "right")] if made else []
     have = [rule.key for rule in rules if rule.key in kept]
@@ -144,7 +144,9 @@ def _pair_up(session: Session, fields: Sequence[str], *, exact: bool) -> None:
 def _lower_levels(session: Session, comparisons: Sequence[Comparison], left: str) -> dict[str, tuple[float, ...]]:
     """Count the levels below equality in random pairs of a sample: shares that add up to one."""
     for name, source, flag in (("some_left", left, "true"), ("some_right", "right_sample", "alone")):
-        valid = ", true as number_valid" if name == "some_left" and "number_valid" not in session.columns(source) else ""
+        valid = (
+            ", true as number_valid" if name == "some_left" and "number_valid" not in session.columns(source) else ""
+        )
         text = f"select * {valid} from {source} where {flag} order by hash(rid, 41), rid limit {SAMPLE_SIDE}"  # noqa: S608
         session.table(name, Query(text, (source,)))
     pairs = "select l.rid as rid_l, r.rid as rid_r from some_left l cross join some_right r where l.rid <> r.rid"
@@ -163,7 +165,9 @@ def _lower_levels(session: Session, comparisons: Sequence[Comparison], left: str
     return result
 
 
-def _u_of(lower: Mapping[str, tuple[float, ...]], exact: Mapping[str, float], n_right: int) -> dict[str, tuple[float, ...]]:
+def _u_of(
+    lower: Mapping[str, tuple[float, ...]], exact: Mapping[str, float], n_right: int
+) -> dict[str, tuple[float, ...]]:
     """u by level: equal values from the shares of values, lower levels in the shares that random pairs show."""
     top = {name: exact.get(name, 1 / max(n_right, 1)) for name in lower}
     return {name: (*(value * (1 - top[name]) for value in shares), top[name]) for name, shares in lower.items()}

@@ -18,7 +18,9 @@ __all__ = ["compare_pairs", "count_patterns", "mask_sql", "weigh_pairs"]
 import numpy as np
 
 
-def compare_pairs(session: Session, pairs: str, name: str, comparisons: Sequence[Comparison], left: str, right: str) -> None:
+def compare_pairs(
+    session: Session, pairs: str, name: str, comparisons: Sequence[Comparison], left: str, right: str
+) -> None:
     """Make ``name`` from pairs (rid_l, rid_r): agreement levels, what is equal as bits, and the shares of equal values.
 
     Shape:  out x (rid_l, rid_r, a level a comparison, mask, share_FIELD for each comparison whose values repeat).
@@ -43,7 +45,9 @@ def compare_pairs(session: Session, pairs: str, name: str, comparisons: Sequence
 
 def mask_sql(comparisons: Sequence[Comparison]) -> str:
     """Return SQL for the fields in exact agreement as bits, the first comparison being bit 0."""
-    return " + ".join(f"case when {one.name} = {one.exact} then {1 << place} else 0 end" for place, one in enumerate(comparisons))
+    return " + ".join(
+        f"case when {one.name} = {one.exact} then {1 << place} else 0 end" for place, one in enumerate(comparisons)
+    )
 
 
 def count_patterns(session: Session, compared: str, comparisons: Sequence[Comparison]) -> Counted:
@@ -54,7 +58,9 @@ def count_patterns(session: Session, compared: str, comparisons: Sequence[Compar
     return Counted(rows[:, :-1], rows[:, -1].astype(np.float64))
 
 
-def weigh_pairs(session: Session, compared: str, name: str, comparisons: Sequence[Comparison], model: Model, n_right: int) -> None:
+def weigh_pairs(
+    session: Session, compared: str, name: str, comparisons: Sequence[Comparison], model: Model, n_right: int
+) -> None:
     """Make ``name`` x (rid_l, rid_r, bits): the sum of weights of a pair, before any prior and any rival."""
     _conditions(session, compared, comparisons, model)
     parts = " + ".join(_weight_sql(one, model, n_right) for one in comparisons)
@@ -67,7 +73,9 @@ def weigh_pairs(session: Session, compared: str, name: str, comparisons: Sequenc
 def _conditions(session: Session, compared: str, comparisons: Sequence[Comparison], model: Model) -> None:
     """Make ``conditions``: for each mask that occurs, kappa of each comparison and what its other levels lose."""
     names = [one.name for one in comparisons]
-    masks = [int(row[0]) for row in session.rows(Query(f"select distinct mask from {compared} order by mask", (compared,)))]  # noqa: S608
+    masks = [
+        int(row[0]) for row in session.rows(Query(f"select distinct mask from {compared} order by mask", (compared,)))
+    ]  # noqa: S608
     lines = []
     for mask in masks or [0]:
         cells = [str(mask)]

@@ -8,20 +8,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
 from cld.engine import Query, Session, quote
 from cld.nhs_number import placeholders
 from linkage.fields import Further, Kind, Side
 
-__all__ = ["Folded", "birth_sql", "family_sql", "fields_of", "fold", "given_sql", "number_sql", "postcode_sql", "sex_sql", "text_sql"]
+__all__ = [
+    "Folded",
+    "birth_sql",
+    "family_sql",
+    "fields_of",
+    "fold",
+    "given_sql",
+    "number_sql",
+    "postcode_sql",
+    "sex_sql",
+    "text_sql",
+]
 
 BLANK_WORDS = ("NULL", "NONE", "NA", "N A", "UNKNOWN", "NOT KNOWN", "UNK", "NAN")
 DUMMY_BIRTH = 19000101
 FIELDS = ("number", "given", "family", "other_family", "birth", "sex", "postcode", "other_postcode")
 
 
+def _upper(column: str) -> str:
+    """Upper case without accents; letters that are no accented ones (a Polish L, a Danish O) become their nearest."""
+    plain = f"translate(upper(strip_accents(cast({column} as varchar))), 'ŁØĐÐƏ', 'LODDA')"
+    return f"replace(replace(replace({plain}, 'Æ', 'AE'), 'Œ', 'OE'), 'ß', 'SS')"
+
+
 def _words(column: str) -> str:
     """Letters of any script in upper case without accents, parted by single spaces; apostrophes close up."""
-    plain = f"replace(replace(upper(strip_accents(cast({column} as varchar))), '''', ''), '’', '')"
+    plain = f"replace(replace({_upper(column)}, '''', ''), '’', '')"
     return f"trim(regexp_replace({plain}, '[^\\p{{L}}]+', ' ', 'g'))"
 
 
@@ -42,7 +60,7 @@ def family_sql(column: str) -> str:
 
 def text_sql(column: str) -> str:
     """Return SQL that folds free text: letters and digits in upper case, words by single spaces."""
-    plain = f"upper(strip_accents(cast({column} as varchar)))"
+    plain = _upper(column)
     return _known(f"trim(regexp_replace({plain}, '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'))")
 
 
@@ -134,7 +152,9 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
         f"left join {name}_{field} m_{field} on m_{field}.raw = f.{quote(column)}"
         for field, (column, _) in mapped.items()
     )
-    columns = [f"m_{field}.value as {field}" for field in mapped] + [f"{sql} as {field}" for field, sql in plain.items()]
+    columns = [f"m_{field}.value as {field}" for field in mapped] + [
+        f"{sql} as {field}" for field, sql in plain.items()
+    ]
     text = f"""
         select f.file_row_number as rid, cast(f.{quote(side.columns["id"])} as varchar) as id, {", ".join(columns)}
         from {raw} f {joins}
@@ -182,9 +202,15 @@ def _plain(side: Side, types: Mapping[str, str]) -> dict[str, str]:
         found["number"] = number_sql(f"f.{quote(column)}", types[column])
     if side.has("date_of_birth") and types[side.columns["date_of_birth"]] == "DATE":
         day = f"f.{quote(side.columns['date_of_birth'])}"
-        found["birth"] = f"nullif(cast(year({day}) * 10000 + month({day}) * 100 + day({day}) as integer), {DUMMY_BIRTH})"
+        found["birth"] = (
+            f"nullif(cast(year({day}) * 10000 + month({day}) * 100 + day({day}) as integer), {DUMMY_BIRTH})"
+        )
     elif side.has("birth_year") and not side.has("date_of_birth"):
-        parts = [(role, scale) for role, scale in (("birth_year", 10000), ("birth_month", 100), ("birth_day", 1)) if side.has(role)]
+        parts = [
+            (role, scale)
+            for role, scale in (("birth_year", 10000), ("birth_month", 100), ("birth_day", 1))
+            if side.has(role)
+        ]
         whole = " + ".join(
             f"coalesce(try_cast(f.{quote(side.columns[role])} as integer), 0) * {scale}" for role, scale in parts
         )

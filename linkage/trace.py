@@ -87,7 +87,9 @@ def trace_persons(session: Session, index: Prepared, *, model: Model | None = No
     Source: Direction 3, bullet 3 (check NHS numbers and trace any missing ones).
     """
     session.table("records", Query(RECORDS, ("persons", "person_index")))
-    matched = match_two(session, fold(session, "records", RECORD_SIDE, "left_folded"), index, stage=_silent, model=model)
+    matched = match_two(
+        session, fold(session, "records", RECORD_SIDE, "left_folded"), index, stage=_silent, model=model
+    )
     decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
     inputs = ("records", "decided", "right_people", "settled", "person_index")
     session.table("traced", Query(TRACED, inputs, columns=TRACED_COLUMNS))
