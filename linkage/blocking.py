@@ -102,7 +102,14 @@ def rules_for(fields: Sequence[str], earlier: Sequence[str], further: Sequence[F
     ):
         if present in earlier and "birth" in fields and field in fields:
             rules.append(_earlier(parts, present))
-    return (*rules, *_further_rules(fields, further))
+    rules += _further_rules(fields, further)
+    return tuple(rules) or _last_resort(fields, further)
+
+
+def _last_resort(fields: Sequence[str], further: Sequence[Further]) -> tuple[Rule, ...]:
+    """Where no two fields stand together, whatever single one there is."""
+    single = [_rule((part,), tight=True) for part in ("family name", "given name") if NEEDS[part][0] in fields]
+    return (*single, *(Rule(one.name, (one.name,), (one.name,)) for one in further if one.name in fields))
 
 
 def _rule(parts: tuple[str, ...], *, tight: bool) -> Rule:

@@ -52,12 +52,13 @@ def parse_threshold(text: str | None) -> float:
 
 def estimate_present(session: Session, weighed: str, n_left: int, n_right: int) -> float:
     """Estimate by EM the chance that a record of LEFT is in RIGHT, from the sums of its candidates' likelihood ratios."""
+    window = "partition by rid_l order by bits desc, rid_r"
     text = f"""
-        select top, count(*) as n from (
-            select round(max(bits) + log2(sum(pow(2, greatest(bits - top, -60)))), 2) as top from (
-                select rid_l, bits, max(bits) over (partition by rid_l) as top from {weighed}
-            ) group by rid_l
-        ) group by top order by top
+        select round(top + log2(total), 2) as summed, count(*) as n from (
+            select max(bits) over (partition by rid_l) as top, row_number() over ({window}) as place,
+                sum(pow(2, greatest(bits - first, -60))) over ({window} rows between unbounded preceding and unbounded following) as total
+            from (select rid_l, rid_r, bits, max(bits) over (partition by rid_l) as first from {weighed})
+        ) where place = 1 group by summed order by summed
     """  # noqa: S608
     rows = session.rows(Query(text, (weighed,)))
     sums = np.array([float(row[0]) for row in rows]) - log2(max(n_right, 1))

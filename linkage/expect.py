@@ -76,7 +76,8 @@ def expect_links(
         sure as (select rid_l, rid_r from {links} where weight_bits >= {SURE_BITS} and rid_l in (select rid from audited)),
         rivals as (
             select w.rid_l, w.bits, row_number() over (partition by w.rid_l order by w.bits desc, w.rid_r) as place,
-                sum(pow(2, least(w.bits, {MOST_BITS}) + {prior:.9f})) over (partition by w.rid_l) as total
+                sum(pow(2, least(w.bits, {MOST_BITS}) + {prior:.9f})) over (partition by w.rid_l order by w.bits desc, w.rid_r
+                    rows between unbounded preceding and unbounded following) as total
             from {weighed} w join sure s on s.rid_l = w.rid_l and s.rid_r <> w.rid_r
         )
         select (select count(*) from sure), count(*) from rivals where place = 1
@@ -84,7 +85,7 @@ def expect_links(
     """  # noqa: S608
     n_decoys, n_linked = (int(value) for value in session.rows(Query(text, (weighed, links, "left_people")))[0])
     doubt = session.rows(
-        Query(f"select sum(1 / (1 + pow(2, weight_bits))) from (select * from {links} order by rid_l)", (links,))
+        Query(f"select coalesce(sum(cast(1 / (1 + pow(2, weight_bits)) as decimal(18, 12))), 0) from {links}", (links,))
     )  # noqa: S608
     by_model = float(doubt[0][0])
     low, high = _poisson(n_linked)
@@ -109,7 +110,7 @@ def expect_pairs(session: Session, decided: str, clusters: str) -> Expected:
             select d.weight_bits from {decided} d join {clusters} a on a.rid = d.rid_l
             join {clusters} b on b.rid = d.rid_r and b.cluster_rid = a.cluster_rid order by d.rid_l, d.rid_r
         )
-        select (select n_pairs from sizes), count(*), coalesce(sum(1 / (1 + pow(2, -weight_bits))), 0) from inside
+        select (select n_pairs from sizes), count(*), coalesce(sum(cast(1 / (1 + pow(2, -weight_bits)) as decimal(18, 12))), 0) from inside
     """  # noqa: S608
     n_pairs, n_weighed, right = session.rows(Query(text, (decided, clusters)))[0]
     if not n_pairs:

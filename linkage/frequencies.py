@@ -17,11 +17,12 @@ from itertools import combinations
 from cld.engine import Query, Session
 from linkage.comparisons import Comparison
 
-__all__ = ["Kappa", "collision_rates", "count_dependence", "make_frequencies", "make_sample"]
+__all__ = ["Kappa", "collision_rates", "count_dependence", "make_frequencies", "make_sample", "pool_shares"]
 
 ROWS_IN_SAMPLE = 60_000
 FEWEST_PAIRS = 12
 SMALLEST_KAPPA = 0.0005
+MOST_REPEATS = 0.01
 ANCHORS = ("postcode", "birth")
 
 
@@ -39,27 +40,40 @@ def counted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
     return tuple(one for one in comparisons if one.frequency)
 
 
-def make_frequencies(
-    session: Session, folded: str, source: str, comparisons: Sequence[Comparison], n_right: int
-) -> None:
-    """Make a table ``share_FIELD`` x (value, share) for each comparison whose values repeat, exact over the whole file."""
+def make_frequencies(session: Session, folded: str, source: str, comparisons: Sequence[Comparison]) -> None:
+    """Make a table ``share_FIELD`` x (value, n) for each comparison whose values repeat, exact over the whole file."""
     for one in counted(comparisons):
         name, mapped = one.name, f"{folded}_{one.name}"
         if session.has(mapped):  # the distinct values were counted when they were folded
-            text = f"select value, sum(n) / {n_right} as share from {mapped} where value is not null group by all"  # noqa: S608
+            text = f"select value, cast(sum(n) as bigint) as n from {mapped} where value is not null group by all"  # noqa: S608
             session.table(f"share_{name}", Query(text, (mapped,)))
         else:
-            text = f"select {name} as value, count(*) / {n_right} as share from {source} where {name} is not null group by all"  # noqa: S608
+            text = f"select {name} as value, count(*) as n from {source} where {name} is not null group by all"  # noqa: S608
             session.table(f"share_{name}", Query(text, (source,)))
+
+
+def pool_shares(session: Session, comparisons: Sequence[Comparison]) -> None:
+    """Count the values of LEFT in as well, for a RIGHT too small to know by itself how rare a value is."""
+    for one in counted(comparisons):
+        name = one.name
+        text = f"""
+            select value, cast(sum(n) as bigint) as n from (
+                select value, n from share_{name}
+                union all select {name} as value, count(*) as n from left_people where {name} is not null group by all
+            ) group by value order by value
+        """  # noqa: S608
+        session.table("pooled", Query(text, (f"share_{name}", "left_people")))
+        session.drop(f"share_{name}")
+        session.table(f"share_{name}", Query("select * from pooled order by value", ("pooled",)))
 
 
 def collision_rates(session: Session, comparisons: Sequence[Comparison]) -> dict[str, float]:
     """Return, by comparison, the chance that two records drawn with replacement hold the same value."""
     rates = {}
     for one in counted(comparisons):
-        text = f"select sum(share * share) / greatest(pow(sum(share), 2), 1e-12) from share_{one.name}"  # noqa: S608
-        found = session.rows(Query(text, (f"share_{one.name}",)))[0][0]
-        rates[one.name] = float(found or 0.0)
+        text = f"select sum(cast(n as hugeint) * n), sum(n) from share_{one.name}"  # noqa: S608
+        squares, total = session.rows(Query(text, (f"share_{one.name}",)))[0]
+        rates[one.name] = int(squares) / int(total) ** 2 if total else 0.0
     return rates
 
 
@@ -77,7 +91,13 @@ def make_sample(session: Session, right: str, fields: Sequence[str], n_right: in
 
 
 def count_dependence(session: Session, comparisons: Sequence[Comparison], u: Mapping[str, float]) -> tuple[Kappa, ...]:
-    """Count kappa of every field given one or two others, from whole postcodes, whole birth dates or single records."""
+    """Count kappa of every field given one or two others, from whole postcodes, whole birth dates or single records.
+
+    Assumes: the index holds a person once. Where more than one record in a hundred is alike in names and birth date it
+    does not, agreement in it says nothing of different people, and no kappa is counted.
+    """
+    if _holds_repeats(session, [one.name for one in comparisons]):
+        return ()
     names = [one.name for one in counted(comparisons)]
     found: list[Kappa] = []
     for anchor in (*(a for a in ANCHORS if a in names), None):
@@ -90,6 +110,16 @@ def count_dependence(session: Session, comparisons: Sequence[Comparison], u: Map
         pairs, with_field = _count_pairs(session, anchor, pool, sets)
         found += _kappas(names, sets, pairs, with_field, u)
     return tuple(sorted(found, key=lambda one: (one.name, one.given)))
+
+
+def _holds_repeats(session: Session, names: Sequence[str]) -> bool:
+    who = [name for name in ("given", "family", "birth") if name in names]
+    if len(who) < len(("given", "family", "birth")):
+        return False
+    whole = " and ".join(f"{name} is not null" for name in who)
+    text = f"select count(*), count(distinct ({', '.join(who)})) from right_sample where {whole}"  # noqa: S608
+    n_records, n_people = (int(value) for value in session.rows(Query(text, ("right_sample",)))[0])
+    return n_records - n_people > MOST_REPEATS * n_records
 
 
 def _sets(anchor: str | None, pool: Sequence[str]) -> list[tuple[str, ...]]:

@@ -78,7 +78,7 @@ def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_k
         session.table("right_source", source)
     prepared = Prepared(right.fields, n_people, rules, tuple(one for one in further if one.name in right.fields))
     comparisons = prepared.comparisons(right.fields)
-    make_frequencies(session, right.name, "right_source", comparisons, n_people)
+    make_frequencies(session, right.name, "right_source", comparisons)
     make_sample(session, "right_source", right.fields, n_people)
     return prepared
 

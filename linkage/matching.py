@@ -11,7 +11,7 @@ from linkage.cascade import cascade_keys, settle_exactly, steps_for
 from linkage.comparisons import Comparison
 from linkage.decide import estimate_present, estimate_rate
 from linkage.estimate import fit_m
-from linkage.frequencies import Kappa, collision_rates, count_dependence
+from linkage.frequencies import Kappa, collision_rates, count_dependence, pool_shares
 from linkage.index import Prepared
 from linkage.model import Model
 from linkage.score import compare_pairs, count_patterns, weigh_pairs
@@ -25,6 +25,8 @@ MOST_FOR_LOOSE = 4_000_000_000
 ROUNDS_ALONE = 4
 AUDITED = 20_000
 BORROWED = 0.001
+ENOUGH_TO_COUNT = 20_000
+HIGHEST_U = 0.95
 Stage = Callable[[str], None]
 
 
@@ -63,8 +65,12 @@ def match_two(session: Session, left: Folded, right: Prepared, *, stage: Stage, 
     _reach_by_rules(session, columns, rules, kept)
     blocks = make_candidates(session, rules, n_left, alone=False)
     _pair_up(session, columns, exact=bool(steps))
+    pooled = right.n_people < ENOUGH_TO_COUNT
+    if pooled:
+        pool_shares(session, comparisons)
+    n_counted = right.n_people + (n_left if pooled else 0)
     stage("compare")
-    compare_pairs(session, "pairs", "compared", comparisons, "left_people", "right_people")
+    compare_pairs(session, "pairs", "compared", comparisons, "left_people", "right_people", n_counted)
     stage("learn")
     learnt = model or _learn_two(session, comparisons, n_left, right.n_people)
     learnt.require_fits(comparisons)
@@ -151,7 +157,7 @@ def _lower_levels(session: Session, comparisons: Sequence[Comparison], left: str
         session.table(name, Query(text, (source,)))
     pairs = "select l.rid as rid_l, r.rid as rid_r from some_left l cross join some_right r where l.rid <> r.rid"
     session.table("random_pairs", Query(pairs, ("some_left", "some_right")))
-    compare_pairs(session, "random_pairs", "random_compared", comparisons, "some_left", "some_right")
+    compare_pairs(session, "random_pairs", "random_compared", comparisons, "some_left", "some_right", 1)
     result = {}
     for one in comparisons:
         text = f"select {one.name}, count(*) from random_compared where {one.name} >= 0 group by all"  # noqa: S608
@@ -169,12 +175,13 @@ def _u_of(
     lower: Mapping[str, tuple[float, ...]], exact: Mapping[str, float], n_right: int
 ) -> dict[str, tuple[float, ...]]:
     """u by level: equal values from the shares of values, lower levels in the shares that random pairs show."""
-    top = {name: exact.get(name, 1 / max(n_right, 1)) for name in lower}
+    top = {name: min(exact.get(name, 1 / max(n_right, 1)), HIGHEST_U) for name in lower}
     return {name: (*(value * (1 - top[name]) for value in shares), top[name]) for name, shares in lower.items()}
 
 
 def _learn_two(session: Session, comparisons: Sequence[Comparison], n_left: int, n_right: int) -> Model:
-    exact = {name: max(rate, 0.5 / max(n_right, 1)) for name, rate in collision_rates(session, comparisons).items()}
+    drawn = collision_rates(session, comparisons)
+    exact = {name: min(max(rate, 0.5 / max(n_right, 1)), HIGHEST_U) for name, rate in drawn.items()}
     u = _u_of(_lower_levels(session, comparisons, "left_people"), exact, n_right)
     kappas = count_dependence(session, comparisons, exact) + _borrowed_numbers(u)
     m, n_pairs = fit_m(count_patterns(session, "compared", comparisons), comparisons, u, kappas)
@@ -205,7 +212,7 @@ def match_alone(session: Session, right: Prepared, *, stage: Stage, model: Model
         session.view(name, Query("select * from left_people", ("left_people",)))
     blocks = make_candidates(session, rules, n, alone=True)
     stage("compare")
-    compare_pairs(session, "candidates", "compared", comparisons, "left_people", "left_people")
+    compare_pairs(session, "candidates", "compared", comparisons, "left_people", "left_people", n)
     stage("learn")
     learnt = model or _learn_alone(session, comparisons, n)
     learnt.require_fits(comparisons)
@@ -220,6 +227,7 @@ def _learn_alone(session: Session, comparisons: Sequence[Comparison], n: int) ->
     drawn = collision_rates(session, comparisons)
     lower = _lower_levels(session, comparisons, "left_people")
     levels = {one.name: len(one.labels) for one in comparisons}
+    n = max(n, 2)
     learnt = Model(levels, {one.name: (0.1, 0.9) for one in comparisons}, {}, (), 0.0, 1 / max(n, 1), {}, 0)
     for _ in range(ROUNDS_ALONE):
         rate, m = learnt.rate, learnt.m

@@ -19,9 +19,11 @@ import numpy as np
 
 
 def compare_pairs(
-    session: Session, pairs: str, name: str, comparisons: Sequence[Comparison], left: str, right: str
+    session: Session, pairs: str, name: str, comparisons: Sequence[Comparison], left: str, right: str, n_counted: int
 ) -> None:
     """Make ``name`` from pairs (rid_l, rid_r): agreement levels, what is equal as bits, and the shares of equal values.
+
+    ``n_counted`` is the number of records that the tables of shares were counted over.
 
     Shape:  out x (rid_l, rid_r, a level a comparison, mask, share_FIELD for each comparison whose values repeat).
     """
@@ -32,7 +34,7 @@ def compare_pairs(
         f"left join share_{one.name} s_{one.name} on s_{one.name}.value = g.value_{one.name} and g.{one.name} = {one.exact}"
         for one in frequent
     )
-    shares = "".join(f", coalesce(s_{one.name}.share, 0) as share_{one.name}" for one in frequent)
+    shares = "".join(f", coalesce(s_{one.name}.n, 0) / {n_counted} as share_{one.name}" for one in frequent)
     text = f"""
         with g as (
             select p.rid_l, p.rid_r, {gammas_sql(comparisons)} {", " + values if values else ""}
