@@ -25,7 +25,7 @@ from cld.engine import Query, Session, scratch_engine
 from cld.errors import BadSignature, DisclosureRefused, UnknownColumn, UnknownSpecification, UnreadableFile
 from linkage.encoded.encode import clean_rows, encode_field, encode_keys, encode_salt_tags
 from linkage.encoded.keyring import KEY_BYTES, TAG_VALUES, Keyring
-from linkage.encoded.scheme import EncodedField, EncodingScheme, Salt
+from linkage.encoded.scheme import EncodedField, EncodingScheme, FieldKind
 
 __all__ = ["EncodedFile", "EncodingSummary", "encode_file", "read_encoded", "require_same_secret"]
 
@@ -198,9 +198,9 @@ def _column_of(
 
 
 def _require_unlike(n_alike: Mapping[str, int], scheme: EncodingScheme) -> None:
-    names = {field.name for field in scheme.fields if field.salted and field.kind != "category"}
+    names = {field.name for field in scheme.fields if field.salted and field.kind is not FieldKind.CATEGORY}
     above = sorted(name for name in names if n_alike[name] > scheme.most_alike)
-    if above and scheme.salt is Salt.BIRTH_YEAR:
+    if above:
         message = f"More than {scheme.most_alike} records share one encoding of: {', '.join(above)}."
         remedy = "Salt by the whole date of birth, or encode fewer records under one secret."
         raise DisclosureRefused(message, tuple(above), remedy)

@@ -57,7 +57,7 @@ class FieldSide:
     def density(self) -> float:
         """The share of bits that are set, over the rows that have a filter."""
         n_bits = int(self.present.sum()) * self.filters.shape[1] * 8
-        return int(np.bitwise_count(self.filters).sum(dtype=np.int64)) / max(n_bits, 1)
+        return float(np.bitwise_count(self.filters).sum(dtype=np.int64)) / max(n_bits, 1)
 
 
 def n_levels(field: EncodedField) -> int:

@@ -30,7 +30,7 @@ __all__ = [
 SCHEME_VERSION = 1
 BIRTH_YEAR = "birth_year"
 """The part of a key that is the year alone."""
-MOST_ALIKE = 100
+MOST_ALIKE = 50
 LENGTHS = (512, 1024, 2048)
 FOLDED_TIMES = 2
 MOST_DIFFUSED = 64
