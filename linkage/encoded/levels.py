@@ -56,7 +56,7 @@ class FieldSide:
     @property
     def density(self) -> float:
         """The share of bits that are set, over the rows that have a filter."""
-        n_bits = int(self.present.sum()) * self.filters.shape[1] * 8
+        n_bits = int(self.present.sum()) * int(self.filters.shape[1]) * 8
         return float(np.bitwise_count(self.filters).sum(dtype=np.int64)) / max(n_bits, 1)
 
 
