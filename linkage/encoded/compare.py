@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from cld.errors import InvariantBroken
 
-__all__ = ["Tile", "common_bits", "dice_pairs", "dice_tiles", "pairs_above"]
+__all__ = ["Tile", "common_bits", "common_tiles", "dice_pairs", "dice_tiles", "pairs_above"]
 
-TILE_L = 2_048
-TILE_R = 4_096
+TILE_L = 1_024
+TILE_R = 8_192
+STRIP = 32
 PAIRS_AT_ONCE = 262_144
 THOUSAND = 1_000
 SLACK = 0.01
@@ -27,11 +28,11 @@ Places = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A block of all pairs: where it starts and its similarities; the array is used again for the next tile."""
+    """A block of all pairs: where it starts and a number for each pair; the array is used again for the next tile."""
 
     start_l: int
     start_r: int
-    similarities: npt.NDArray[np.float32]
+    numbers: npt.NDArray[np.float32]
 
 
 def _unpacked(filters: Bits) -> npt.NDArray[np.float32]:
@@ -53,6 +54,21 @@ def _require_alike(left: Bits, right: Bits) -> None:
         raise InvariantBroken(message)
 
 
+def common_tiles(left: Bits, right: Bits) -> Iterator[Tile]:
+    """Yield the number of common bits of every pair, tile by tile: the product alone.
+
+    Shape:  in l and r rows of packed filters; out tiles that cover l x r once.
+    """
+    _require_alike(left, right)
+    room = np.empty((TILE_L, TILE_R), dtype=np.float32)
+    for across in _blocks(len(right), TILE_R):
+        columns = _unpacked(right[across]).T
+        for down in _blocks(len(left), TILE_L):
+            common = room[: down.stop - down.start, : across.stop - across.start]
+            np.matmul(_unpacked(left[down]), columns, out=common)
+            yield Tile(down.start, across.start, common)
+
+
 def dice_tiles(left: Bits, right: Bits) -> Iterator[Tile]:
     """Yield the Dice similarity of every pair, tile by tile.
 
@@ -60,19 +76,14 @@ def dice_tiles(left: Bits, right: Bits) -> Iterator[Tile]:
     Nulls:  two empty filters have similarity 0.
     Source: Dice 1945, 2 |A and B| / (|A| + |B|); common bits by matrix product.
     """
-    _require_alike(left, right)
-    n_l, n_r = _n_set(left), np.maximum(_n_set(right), np.float32(SLACK))
-    room = np.empty((TILE_L, TILE_R), dtype=np.float32)
-    sums = np.empty((TILE_L, TILE_R), dtype=np.float32)
-    for across in _blocks(len(right), TILE_R):
-        columns = np.ascontiguousarray(_unpacked(right[across]).T) * np.float32(2)
-        for down in _blocks(len(left), TILE_L):
-            size = (down.stop - down.start, across.stop - across.start)
-            common, total = room[: size[0], : size[1]], sums[: size[0], : size[1]]
-            np.matmul(_unpacked(left[down]), columns, out=common)
-            np.add(n_l[down, None], n_r[None, across], out=total)
-            np.divide(common, total, out=common)
-            yield Tile(down.start, across.start, common)
+    # half of each side's number, so that one division is all that is left to do
+    half_l, half_r = _n_set(left) / 2, np.maximum(_n_set(right) / 2, np.float32(SLACK))
+    for tile in common_tiles(left, right):
+        down = slice(tile.start_l, tile.start_l + tile.numbers.shape[0])
+        across = slice(tile.start_r, tile.start_r + tile.numbers.shape[1])
+        for strip in _blocks(len(tile.numbers), STRIP):
+            tile.numbers[strip] /= half_l[down][strip, None] + half_r[None, across]
+        yield tile
 
 
 def pairs_above(left: Bits, right: Bits, threshold: int) -> tuple[Places, Places, npt.NDArray[np.float64]]:
@@ -90,12 +101,12 @@ def pairs_above(left: Bits, right: Bits, threshold: int) -> tuple[Places, Places
     found: list[tuple[Places, Places]] = []
     for across in _blocks(len(right), TILE_R):
         shift = np.stack([np.ones(across.stop - across.start, np.float32), -half * _n_set(right[across])])
-        columns = np.vstack([np.ascontiguousarray(_unpacked(right[across]).T), shift])
+        columns = np.vstack([_unpacked(right[across]).T, shift])
         for down in _blocks(len(left), TILE_L):
             shift = np.stack([-half * _n_set(left[down]), np.ones(down.stop - down.start, np.float32)], axis=1)
             over = room[: down.stop - down.start, : across.stop - across.start]
             np.matmul(np.hstack([_unpacked(left[down]), shift]), columns, out=over)
-            rows, places = np.nonzero(over >= -SLACK)
+            rows, places = np.divmod(np.flatnonzero(over >= -SLACK), over.shape[1])
             found.append((rows + down.start, places + across.start))
     return _confirmed(left, right, found, threshold)
 

@@ -221,7 +221,9 @@ def _save(table: pa.Table, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     staged = out.with_name(f".{out.name}.part")
     try:
-        pq.write_table(table, staged, compression="zstd", write_page_checksum=True, use_dictionary=False)
+        pq.write_table(
+            table, staged, compression="zstd", write_page_checksum=True, write_statistics=False, use_dictionary=False
+        )
         staged.replace(out)
     except BaseException:
         staged.unlink(missing_ok=True)
