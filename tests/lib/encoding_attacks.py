@@ -86,7 +86,7 @@ def mine_patterns(seen: Intercepted, n_hashes: int) -> list[npt.NDArray[np.bool_
     From a pair of bits that occur together, bits are added that nearly all remaining rows have, until the rows agree on
     a closed set. Bits of one q-gram always occur together, so its rows come out.
 
-    Source: Christen, Vatsalan and Wang 2018, pattern mining on Bloom filters (co-occurring bit positions).
+    Source: Christen, Vidanage, Ranbaduge and Schnell 2018, pattern mining on Bloom filters (co-occurring bit positions).
     """
     bits = np.unpackbits(seen.filters, axis=1).astype(np.float32)
     weights = seen.n_records.astype(np.float32)
@@ -125,7 +125,7 @@ def _closed(
 def name_patterns(patterns: list[npt.NDArray[np.bool_]], seen: Intercepted, known: NameList) -> dict[int, int]:
     """Say which q-gram each pattern is, by how often patterns occur alone and together.
 
-    Source: Christen, Vatsalan and Wang 2018 (frequencies of q-grams); Vidanage, Ranbaduge, Christen and Schnell 2020
+    Source: Christen, Vidanage, Ranbaduge and Schnell 2018 (frequencies of q-grams); Vidanage, Christen, Ranbaduge and Schnell 2020
             (the frequencies of pairs as well).
     """
     if not patterns:
