@@ -83,7 +83,7 @@ def link_encoded(
         _attach(session, files)
         _settle(session, files[0])
         n_skipped = _block(session, files[0])
-        _whole(session, files)
+        _whole(session, files, n_threads)
         summary = _weigh(session, files, threshold_bits, n_skipped)
         session.export(Query("select * from links order by id_l, id_r", ("links",)), out)
         return summary
@@ -164,7 +164,7 @@ def _limits(
     return thresholds_of(field, files[0].scheme, density)
 
 
-def _whole(session: Session, files: tuple[EncodedFile, EncodedFile]) -> None:
+def _whole(session: Session, files: tuple[EncodedFile, EncodedFile], n_threads: int) -> None:
     """Add the pairs that are near on two fields, found among all pairs, where all pairs are few enough."""
     open_l = session.arrow(Query("select place from open_l order by place", ("open_l",)))["place"].to_numpy()
     n_r = files[1].n_rows
@@ -176,7 +176,7 @@ def _whole(session: Session, files: tuple[EncodedFile, EncodedFile]) -> None:
             continue
         left, right = _sides(files, field)
         limit = _limits((left, right), files, field).near
-        rows, places, _ = pairs_above(left.filters[open_l], right.filters, limit)
+        rows, places, _ = pairs_above(left.filters[open_l], right.filters, limit, n_threads)
         found.append(open_l[rows] * n_r + places)
     code, n_near = np.unique(np.concatenate(found), return_counts=True)
     chosen = code[n_near >= FEWEST_NEAR_FIELDS]

@@ -8,7 +8,7 @@ import pytest
 
 from cld.errors import InvariantBroken
 from linkage.encoded import compare
-from linkage.encoded.compare import dice_pairs, dice_tiles, pairs_above
+from linkage.encoded.compare import common_tiles, dice_pairs, dice_tiles, pairs_above, product_tiles
 from linkage.encoded.estimate import count_patterns, fit_model, pattern_weights
 
 
@@ -32,6 +32,19 @@ def test_tiles_cover_all_pairs_and_equal_the_oracle(monkeypatch: pytest.MonkeyPa
         n_l, n_r = tile.numbers.shape
         whole[tile.start_l : tile.start_l + n_l, tile.start_r : tile.start_r + n_r] = tile.numbers
     assert np.allclose(whole, slow_dice(left, right), atol=1e-6)
+
+
+def test_counting_and_the_matrix_product_agree_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two independent judges, at the length that is used and with full and empty filters."""
+    monkeypatch.setattr(compare, "TILE_L", 48)
+    left = np.packbits(np.random.default_rng(7).random((100, 1024)) < 0.45, axis=1)
+    right = np.packbits(np.random.default_rng(8).random((130, 1024)) < 0.45, axis=1)
+    left[0], right[0], left[1], right[1] = 255, 255, 0, 0
+    for n_threads in (1, 3):
+        pairs = zip(common_tiles(left, right, n_threads), product_tiles(left, right), strict=True)
+        for counted, multiplied in pairs:
+            assert (counted.start_l, counted.start_r) == (multiplied.start_l, multiplied.start_r)
+            assert (counted.numbers == multiplied.numbers).all()
 
 
 @pytest.mark.parametrize("threshold", [300, 420, 500, 1000])
