@@ -29,7 +29,10 @@ DATE_TOKENS = """list_value('d' || value[7], 'e' || value[8], 'm' || value[5], '
 
 
 def _cleaned(field: EncodedField, column: str) -> str:
-    """Return SQL for the one form of a value; blank, and a date that is none, become null."""
+    """Return SQL for the one form of a value.
+
+    Nulls:  blank, a date that is none, and an identifier of one repeated character (a placeholder) become null.
+    """
     text = f"upper(strip_accents(cast({quote(column)} as varchar)))"
     match field.kind:
         case FieldKind.NAME:
@@ -37,8 +40,11 @@ def _cleaned(field: EncodedField, column: str) -> str:
         case FieldKind.DATE:
             forms = "['%Y-%m-%d', '%Y%m%d', '%d/%m/%Y', '%Y-%m-%d %H:%M:%S']"
             return f"strftime(try_strptime(trim(cast({quote(column)} as varchar)), {forms}), '%Y%m%d')"
-        case FieldKind.TEXT | FieldKind.IDENTIFIER | FieldKind.CATEGORY:
+        case FieldKind.TEXT | FieldKind.CATEGORY:
             cleaned = f"regexp_replace({text}, '[^A-Z0-9]', '', 'g')"
+        case FieldKind.IDENTIFIER:
+            plain = f"regexp_replace({text}, '[^A-Z0-9]', '', 'g')"
+            cleaned = f"case when replace({plain}, left({plain}, 1), '') <> '' then {plain} end"
     return f"nullif({cleaned}, '')"
 
 

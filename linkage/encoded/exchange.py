@@ -276,7 +276,8 @@ def _require_whole(found: EncodedFile) -> None:
     except (OSError, pa.ArrowException) as fault:
         message = f"The file {found.path.name} is damaged."
         raise UnreadableFile(message, "Ask the partner for it again.") from fault
-    is_good = not ids.null_count and pc.count_distinct(ids).as_py() == len(ids) and "" not in set(ids.to_pylist()[:1])
+    is_blank = bool(pc.any(pc.equal(ids, "")).as_py())
+    is_good = not ids.null_count and not is_blank and pc.count_distinct(ids).as_py() == len(ids)
     if not is_good or (len(tags) and int(tags.max()) >= TAG_VALUES):
         message = f"The file {found.path.name} has a missing or repeated record id, or a tag that cannot be."
         raise UnreadableFile(message, "Ask the partner for it again.")

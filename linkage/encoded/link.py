@@ -266,17 +266,18 @@ def _choose(session: Session, threshold_bits: float) -> None:
     ranked = """
         with whole as (
             select w.place_l, w.place_r, s.step, r.record_id as id_r,
-                cast(round(w.bits * 1000) as bigint) as millibits
+                cast(round(w.bits * 1000) as bigint) as millibits,
+                cast(round(pow(2, least(round(w.bits * 1000), 60000) / 1000.0) * 1000000) as hugeint) as odds
             from weighed w join keys_r r on r.place = w.place_r
             left join settled s on s.place_l = w.place_l and s.place_r = w.place_r
         ), placed as (
             select *, row_number() over rivals as position, lead(millibits) over rivals as next_millibits,
-                sum(cast(round(pow(2, least(millibits, 60000) / 1000.0) * 1000000) as hugeint)) over (partition by place_l) as odds
+                sum(odds) over (partition by place_l) as all_odds
             from whole
             window rivals as (partition by place_l order by step is null, millibits desc, id_r)
         )
         select place_l, id_r, step, millibits,
-            greatest(odds - round(pow(2, least(millibits, 60000) / 1000.0) * 1000000), 0) / 1000000.0 as rival_odds,
+            cast(all_odds - odds as double) / 1000000.0 as rival_odds,
             step is null and next_millibits is not null and millibits - next_millibits < $gap and millibits >= $floor as is_contested
         from placed where position = 1
         order by place_l

@@ -163,6 +163,11 @@ class EncodingScheme:
             self.hardening
         ]
 
+    def salted_by_birth_date(self) -> EncodingScheme:
+        """Return the scheme for large files: salted by the whole date, without the keys that hold the year alone."""
+        keys = tuple(key for key in self.keys if BIRTH_YEAR not in key.parts)
+        return replace(self, salt=Salt.BIRTH_DATE, keys=keys)
+
     @property
     def digest(self) -> str:
         """The digest that every derived key is bound to."""

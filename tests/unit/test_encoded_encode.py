@@ -78,6 +78,7 @@ ROWS = """
 | a  | Ann    | Smith   | 02/03/1940 |         |              |
 | c  | Ann    |         | 1941-13-45 | LN1 1AA | 9000000009   |
 | d  | --     | Smith   | 19400302   | LN1 1AA | 9000000009   |
+| e  | Bo     |         |            |         | 9999 99 9999 |
 """
 COLUMNS = {
     "given_name": "given",
@@ -103,6 +104,7 @@ def test_rows_are_cleaned_and_ordered_by_id(session: Any) -> None:  # noqa: ANN4
         ("b", "ZOE", "ONEILL", "19400302", None, "LN11AA", "9000000009", "1940"),
         ("c", "ANN", None, None, None, "LN11AA", "9000000009", None),
         ("d", None, "SMITH", "19400302", None, "LN11AA", "9000000009", "1940"),
+        ("e", "BO", None, None, None, None, None, None),
     ]
 
 
