@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -78,6 +79,19 @@ def test_the_same_rows_in_any_order_give_the_same_bytes(tmp_path: Path) -> None:
     lines = PARTNER.strip().splitlines()
     turned = "\n".join([lines[0], *reversed(lines[1:])])
     assert encoded(tmp_path, PARTNER, "a").read_bytes() == encoded(tmp_path, turned, "b").read_bytes()
+
+
+def test_with_flips_equal_values_differ_a_little_and_a_missing_one_stays_empty(tmp_path: Path) -> None:
+    scheme = replace(EncodingScheme(), flips_per_thousand=50)
+    path = a_csv(tmp_path / "in.csv", PARTNER)
+    for name in ("once", "again"):
+        encode_file(path, COLUMNS, SECRET, tmp_path / f"{name}.parquet", scheme)
+    assert (tmp_path / "once.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
+    filters, present = read_encoded(tmp_path / "once.parquet").filters("postcode")
+    n_unlike = int(np.bitwise_count(filters[0] ^ filters[2]).sum())
+    assert present.all()
+    assert 50 < n_unlike < 150
+    assert not read_encoded(tmp_path / "once.parquet").filters("nhs_number")[0][0].any()
 
 
 @pytest.mark.parametrize(
