@@ -161,8 +161,61 @@ def explain(
     sys.stdout.write(json.dumps(found.as_json()) + "\n" if as_json else found.sentence() + "\n")
 
 
+def encode(
+    file: Annotated[Path, typer.Argument(help="The partner's own file, CSV or Parquet.")],
+    key_file: Annotated[
+        Path, typer.Option(help="64 hexadecimal digits that both partners hold and the linker does not.")
+    ],
+    out: Annotated[Path, typer.Option(help="Encoded file to write, Parquet.")],
+    column_map: Map = None,
+    salt_by_birth_date: Annotated[
+        bool,
+        typer.Option("--salt-by-birth-date", help="Salt names by the whole birth date: for files over 100,000 rows."),
+    ] = False,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Encode a file so that it can be linked without its names: keyed, salted and diffused filters, field by field."""
+    from keys.files import read_key_file  # noqa: PLC0415
+    from linkage.encoded.exchange import encode_file  # noqa: PLC0415
+    from linkage.encoded.scheme import EncodingScheme  # noqa: PLC0415
+    from linkage.files import columns_of  # noqa: PLC0415
+
+    scheme = EncodingScheme().salted_by_birth_date() if salt_by_birth_date else EncodingScheme()
+    with _session(threads, memory) as session:
+        found = columns_of(session, file, column_map)
+    known = {field.name for field in scheme.fields} | {"id"}
+    columns = {role: column for role, column in found.items() if role in known}
+    secret = read_key_file(key_file).reveal()
+    summary = encode_file(file, columns, secret, out, scheme, n_threads=threads, memory=memory).as_json()
+    sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{summary['n_rows']} records encoded\n")
+
+
+def link_encoded_files(
+    left: Annotated[Path, typer.Argument(help="An encoded file, the one to resolve.")],
+    right: Annotated[Path, typer.Argument(help="An encoded file of the same scheme and secret.")],
+    out: Out,
+    threshold: Threshold = None,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Link two encoded files; the linker holds no secret and sees no name."""
+    from linkage.decide import parse_threshold  # noqa: PLC0415
+    from linkage.encoded.link import THRESHOLD_BITS, link_encoded  # noqa: PLC0415
+
+    bits = THRESHOLD_BITS if threshold is None else parse_threshold(threshold)
+    found = link_encoded(left, right, out, threshold_bits=bits, n_threads=threads, memory=memory)
+    summary = found.as_json()
+    words = f"{summary['n_links']} links of {summary['n_left']} records"
+    sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{words}\n")
+
+
 def add_linkage_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(link)
     app.command()(dedupe)
     app.command()(explain)
+    app.command()(encode)
+    app.command("link-encoded")(link_encoded_files)

@@ -38,10 +38,9 @@ class Rule:
         return "key_" + self.name.replace(" ", "_")
 
 
-GIVEN = "split_part(given, ' ', 1)"
-FAMILY = "split_part(family, ' ', -1)"
+GIVEN, FAMILY = "given_part", "family_part"
 YEAR = "nullif(birth // 10000, 0)"
-BOTH_NAMES = "xor(hash(given), hash(family))"
+BOTH_NAMES = "xor(given_part, family_part)"
 SAME = {
     "birth": "birth",
     "given name": GIVEN,

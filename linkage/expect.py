@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import log2
 
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from cld.engine import Query, Session
 from linkage.decide import MOST_BITS
@@ -48,8 +48,8 @@ class Expected:
 
 
 def _poisson(n: float) -> tuple[float, float]:
-    low = float(chi2.ppf(LEVEL / 2, 2 * n)) / 2 if n > 0 else 0.0
-    return low, float(chi2.ppf(1 - LEVEL / 2, 2 * (n + 1))) / 2
+    low = float(gammaincinv(n, LEVEL / 2)) if n > 0 else 0.0
+    return low, float(gammaincinv(n + 1, 1 - LEVEL / 2))
 
 
 def expect_links(

@@ -22,7 +22,7 @@ from linkage.pictures import page, table, waterfall
 from linkage.report import linkage_page
 from linkage.standard import fields_of, fold
 
-__all__ = ["Request", "dedupe_file", "explain_files", "link_files"]
+__all__ = ["Request", "columns_of", "dedupe_file", "explain_files", "link_files"]
 
 LINKS = """
     select l.id as id_l, r.id as id_r, d.weight_bits, round(1 / (1 + pow(2, -d.weight_bits)), 9) as probability,
@@ -167,6 +167,16 @@ def explain_files(
         ]
         atomic_write(asked.report, page("Why this pair", drawn).encode())
     return found
+
+
+def columns_of(session: Session, path: Path, column_map: Path | None) -> dict[str, str]:
+    """Return a file's columns by role, the id among them.
+
+    Raises: InputError if no column is known to be the id.
+    """
+    session.scan_file("asked_file", path)
+    headers = session.columns("asked_file")
+    return dict(find_sides(headers, headers, read_map(column_map))[0].columns)
 
 
 def _prepared(session: Session, path: Path, side: Side, asked: Request, stage: Stage) -> Prepared:

@@ -71,7 +71,8 @@ def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_k
     rules = tuple(rule for rule in rules_for(right.fields, earlier, further) if rule.tight)
     keys = f", {key_columns(rules, 'right')}" if rules else ""
     n_people = session.whole(Query(f"select count(*) from {right.raw}", (right.raw,)))  # noqa: S608
-    source = Query(f"select * {keys} from {right.name}", (right.name,))  # noqa: S608
+    columns = ", ".join(["rid", "id", *right.fields])
+    source = Query(f"select {columns} {keys} from {right.name}", (right.name,))  # noqa: S608
     if to_keep or n_people > MOST_IN_MEMORY:
         session.view("right_source", source)
     else:

@@ -15,7 +15,7 @@ from linkage.frequencies import Kappa, collision_rates, count_dependence, pool_s
 from linkage.index import Prepared
 from linkage.model import Model
 from linkage.score import compare_pairs, count_patterns, weigh_pairs
-from linkage.standard import Folded
+from linkage.standard import Folded, with_parts
 
 __all__ = ["Matched", "Stage", "match_alone", "match_two"]
 
@@ -130,7 +130,7 @@ def _reach_by_rules(session: Session, fields: Sequence[str], rules: Sequence[Rul
     made = [rule for rule in rules if rule.key not in kept]
     fresh = [key_columns(made, "right")] if made else []
     have = [rule.key for rule in rules if rule.key in kept]
-    source = f"select {', '.join(['rid', 'id', *fields, *have, *fresh])} from right_source"  # noqa: S608
+    source = f"select {', '.join(['rid', 'id', *fields, *have, *fresh])} from {with_parts('right_source', fields)}"  # noqa: S608
     session.table("right_keys", Query(f"select * from ({source}) where {where}", ("right_source", "left_keys")))  # noqa: S608
 
 
@@ -205,7 +205,9 @@ def match_alone(session: Session, right: Prepared, *, stage: Stage, model: Model
     if n * n > MOST_FOR_LOOSE:
         rules = tuple(rule for rule in rules if rule.tight)
     stage("left")
-    _take_left(session, Folded("right_source", "right_source", right.fields), right.fields, rules)
+    whole = Query(f"select * from {with_parts('right_source', right.fields)}", ("right_source",))  # noqa: S608
+    session.view("left_folded", whole)
+    _take_left(session, Folded("left_folded", "left_folded", right.fields), right.fields, rules)
     stage("candidates")
     _none_settled(session)
     for name in ("left_keys", "right_keys"):

@@ -24,10 +24,17 @@ __all__ = [
     "postcode_sql",
     "sex_sql",
     "text_sql",
+    "with_parts",
 ]
 
 BLANK_WORDS = ("NULL", "NONE", "NA", "N A", "UNKNOWN", "NOT KNOWN", "UNK", "NAN")
 DUMMY_BIRTH = 19000101
+PARTS = {
+    "given": "case when value is not null then hash(split_part(value, ' ', 1)) end",
+    "family": "case when value is not null then hash(split_part(value, ' ', -1)) end",
+    "other_family": "case when value is not null then hash(split_part(value, ' ', -1)) end",
+}
+"""The part of a name by which records are blocked, hashed once for each distinct name."""
 FIELDS = ("number", "given", "family", "other_family", "birth", "sex", "postcode", "other_postcode")
 
 
@@ -137,14 +144,15 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
 
     Shape:  in ``raw`` x (file_row_number, the file's columns); out n rows x (rid, id, fields...), the fields being those of
             number, given, family, other_family, birth, sex, postcode, other_postcode and further columns that it has.
-            Tables ``name_FIELD`` x (raw, value, n) for given, family, other_family, birth and sex.
+            Names have their blocking part beside them (given_part, family_part, other_family_part; null with the name).
+            Tables ``name_FIELD`` x (raw, value, part, n) for given, family, other_family, birth and sex.
     """
     types = session.types(raw)
     mapped = _mapped(side, types)
     plain = _plain(side, types)
     for field, (column, folded) in mapped.items():
         text = f"""
-            select raw, {folded} as value, n from (select {quote(column)} as raw, count(*) as n from {raw} group by all)
+            select raw, value, {PARTS.get(field, "null")} as part, n from (select raw, {folded} as value, n from (select {quote(column)} as raw, count(*) as n from {raw} group by all))
             order by n desc, raw
         """  # noqa: S608 - quoted names
         session.table(f"{name}_{field}", Query(text, (raw,)))
@@ -155,12 +163,19 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
     columns = [f"m_{field}.value as {field}" for field in mapped] + [
         f"{sql} as {field}" for field, sql in plain.items()
     ]
+    columns += [f"m_{field}.part as {field}_part" for field in mapped if field in PARTS]
     text = f"""
         select f.file_row_number as rid, cast(f.{quote(side.columns["id"])} as varchar) as id, {", ".join(columns)}
         from {raw} f {joins}
     """  # noqa: S608 - quoted names
     session.view(name, Query(text, (raw, *(f"{name}_{field}" for field in mapped))))
     return Folded(name, raw, _ordered((*mapped, *plain)))
+
+
+def with_parts(relation: str, fields: Iterable[str]) -> str:
+    """Return SQL for a relation of standard rows with the blocking parts of its names beside them."""
+    parts = [f"{sql.replace('value', field)} as {field}_part" for field, sql in PARTS.items() if field in fields]
+    return f"(select *{''.join(', ' + part for part in parts)} from {relation})"  # noqa: S608
 
 
 def fields_of(side: Side) -> tuple[str, ...]:

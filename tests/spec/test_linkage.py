@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cld.engine import Query, Session
+from linkage.frequencies import Kappa
 from linkage.model import Model
 from linkage.trace import attach_index, trace_persons
 from tests.lib.linking import a_session
@@ -31,7 +32,7 @@ MODEL = Model(
     levels=LEVELS,
     m={name: tuple([0.05 / (n - 1)] * (n - 1) + [0.95]) for name, n in LEVELS.items()},
     u={name: tuple([0.99] + [0.01 / (n - 1)] * (n - 1)) if name != "sex" else (0.5, 0.5) for name, n in LEVELS.items()},
-    kappas=(),
+    kappas=(Kappa("number", ("postcode", "family"), 0.001),),
     present=0.9,
     rate=0.0,
     partners={},
