@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from cld.engine import Query, Session
-from linkage.frequencies import Kappa
 from linkage.model import Model
 from linkage.trace import attach_index, trace_persons
 from tests.lib.linking import a_session
@@ -32,7 +31,7 @@ MODEL = Model(
     levels=LEVELS,
     m={name: tuple([0.05 / (n - 1)] * (n - 1) + [0.95]) for name, n in LEVELS.items()},
     u={name: tuple([0.99] + [0.01 / (n - 1)] * (n - 1)) if name != "sex" else (0.5, 0.5) for name, n in LEVELS.items()},
-    kappas=(Kappa("number", ("postcode", "family"), 0.001),),
+    kappas=(),
     present=0.9,
     rate=0.0,
     partners={},
@@ -94,11 +93,3 @@ def test_a_record_is_resolved_by_its_step(
         trace_persons(session, index, model=MODEL)
         found = session.rows(Query("select person_id, step, outcome from traced", ("traced",)))
         assert found == [(person, step, outcome)], title
-
-
-def test_a_fathers_number_on_his_sons_record_does_not_make_him_his_father(tmp_path: Path) -> None:
-    with a_session(tmp_path) as session:
-        index = attach_index(session, _index(tmp_path))
-        _persons(session, "9000001080|JOHN|SMITH|1968-01-20|Male|LN11AA")
-        trace_persons(session, index, model=MODEL)
-        assert session.rows(Query("select person_id from traced", ("traced",)))[0][0] in (None, "9000001153")

@@ -14,6 +14,7 @@ from linkage.cluster import cluster_pairs
 from linkage.comparisons import comparisons_for
 from linkage.decide import decide_links, estimate_present, parse_threshold
 from linkage.estimate import Counted, conditional, fit_m
+from linkage.explain import contribution
 from linkage.fields import Kind, find_sides
 from linkage.frequencies import Kappa, count_dependence
 from linkage.model import Model, read_model
@@ -191,3 +192,32 @@ def test_a_model_reads_back_as_it_was_written_and_anything_else_is_refused(tmp_p
             read_model(path)
     with pytest.raises(InputError, match="other columns"):
         model.require_fits(comparisons_for(FIELDS, (), ()))
+
+
+REAL_M = {
+    "postcode": (0.06, 0.03, 0.02, 0.89), "birth": (0.001, 0.005, 0.022, 0.972), "family": (0.03, 0.01, 0.02, 0.94),
+    "given": (0.02, 0.02, 0.01, 0.02, 0.01, 0.92), "sex": (0.01, 0.99), "number": (0.005, 0.005, 0.99),
+}  # fmt: skip
+REAL_U = {
+    "postcode": (0.97, 0.028, 0.00196, 0.00004), "birth": (0.985, 0.0109, 0.00406, 0.00004), "family": (0.995, 0.003, 0.001, 0.001),
+    "given": (0.99, 0.005, 0.001, 0.001, 0.001, 0.002), "sex": (0.5, 0.5), "number": (1.0, 1e-7, 1 / 60e6),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kappa", "son_wins"), [(0.001, True), (0.0, False)])
+def test_a_fathers_number_on_his_sons_record_speaks_little_for_the_father(kappa: float, son_wins: bool) -> None:
+    """Both bear the same names at one address; without the borrowed number's kappa the father would win."""
+    comparisons = comparisons_for(FIELDS, (), ())
+    levels = {one.name: len(one.labels) for one in comparisons}
+    kappas = (Kappa("number", ("postcode", "family"), kappa),)
+    model = Model(levels, REAL_M, REAL_U, kappas, 0.95, 0.0, {}, 0)
+
+    def weight(birth: int, number: int) -> float:
+        found = {"postcode": 3, "birth": birth, "family": 4 - 1, "given": 5, "sex": 1, "number": number}
+        mask = sum(1 << place for place, one in enumerate(comparisons) if found[one.name] == one.exact)
+        return sum(
+            contribution(comparisons, place, found[one.name], mask, REAL_U[one.name][-1], model, 60_000_000).bits
+            for place, one in enumerate(comparisons)
+        )
+
+    assert (weight(birth=3, number=0) > weight(birth=0, number=2)) is son_wins
