@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from cld.shelf import atomic_write
 
 __all__ = ["seal_folder", "write_payload"]
 
+SMALLEST_GROUP_SHOWN = 100
 SMALLEST_SHOWN = 8
 ROUND_TO = 5
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -86,6 +87,8 @@ def write_payload(
     linkage = {
         "model": body["model"],
         "second_estimate": body["second_estimate"],
+        "expected_precision": body["expected"],
+        "linked_by_group": _rates(body["rates"]),
         "persons_by_step": _coarse(body["steps"]),
         "persons_by_council_and_band": _coarse(body["bands_by_council"]),
         "counts": "persons; 1 to 7 shown as *, others to the nearest 5",
@@ -107,6 +110,16 @@ def write_payload(
         atomic_write(folder / name, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
     atomic_write(folder / "README.txt", _readme(facts).encode())
     return _write_manifest(folder)
+
+
+def _rates(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Show shares of persons linked, to a hundredth, for groups of a hundred and more."""
+    shown = []
+    for one in rates:
+        large = one["interval"] is not None and one["n_records"] >= SMALLEST_GROUP_SHOWN
+        interval = " to ".join(f"{float(end):.2f}" for end in one["interval"]) if large else "withheld"
+        shown.append({"group": one["group"], "value": one["value"], "linked, 95% interval": interval})
+    return shown
 
 
 def _coarse(counts: Mapping[str, int]) -> dict[str, str]:

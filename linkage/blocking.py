@@ -49,8 +49,8 @@ SAME = {
     "birth year": YEAR,
     "names in any order": BOTH_NAMES,
     "number": "number",
-    "start of given name": "given[1:3]",
-    "start of family name": "family[1:4]",
+    "start of given name": "given_start",
+    "start of family name": "family_start",
     "day of birth": "nullif(birth % 10000, 0)",
     "district": "case when length(postcode) > 4 then left(postcode, -3) end",
     "initial": "given[1]",
@@ -62,22 +62,19 @@ NEEDS = {
 }  # fmt: skip
 TIGHT: tuple[tuple[str, ...], ...] = (
     ("number",),
-    ("birth", "given name"),
-    ("birth", "family name"),
+    ("birth", "start of given name"),
+    ("birth", "start of family name"),
     ("birth", "postcode"),
-    ("postcode", "given name"),
+    ("postcode", "start of given name"),
     ("names in any order", "birth year"),
 )
 LOOSE: tuple[tuple[str, ...], ...] = (
     ("postcode", "family name"),
     ("names in any order",),
-    ("birth", "start of family name"),
-    ("birth", "start of given name"),
     ("family name", "start of given name", "birth year"),
     ("given name", "start of family name", "birth year"),
     ("start of family name", "start of given name", "birth year"),
     ("postcode", "start of family name"),
-    ("postcode", "start of given name"),
     ("postcode", "birth year"),
     ("district", "birth year", "initial"),
     ("day of birth", "family name"),
@@ -96,7 +93,7 @@ def rules_for(fields: Sequence[str], earlier: Sequence[str], further: Sequence[F
             if all(need in fields for part in parts for need in NEEDS.get(part, (part,))):
                 rules.append(_rule(parts, tight=tight))
     for present, field, parts in (
-        ("other_family", "family", ("birth", "family name")),
+        ("other_family", "family", ("birth", "start of family name")),
         ("other_postcode", "postcode", ("birth", "postcode")),
     ):
         if present in earlier and "birth" in fields and field in fields:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import as_file, files
 
+from cld.engine import Query, Session
 from linkage.fields import Further, Kind
 
-__all__ = ["Comparison", "MISSING", "comparisons_for", "gammas_sql"]
+__all__ = ["MISSING", "Comparison", "comparisons_for", "gammas_sql", "pairs_sql", "require_nicknames"]
 
 MISSING = -1
+NICKNAMES = "nicknames"
 NEAR = 0.92
 ALIKE = 0.80
 
@@ -43,13 +46,16 @@ def _similar(field: str, cut: float) -> str:
 
 
 def _given(*, swaps: bool) -> Comparison:
-    """Given name: equal; the names swapped; near or a shared first part; an initial; alike."""
+    """Given name: equal; the names swapped; near, a shared first part or a familiar form; an initial; alike.
+
+    The familiar forms stand in the table ``nicknames``, joined as ``n`` (see pairs_sql).
+    """
     labels = ("differs", "alike", "initial", "near", *(("swapped",) if swaps else ()), "equal")
     shared = "split_part(l.given, ' ', 1) = split_part(r.given, ' ', 1)"
     initial = "least(length(l.given), length(r.given)) = 1 and l.given[1] = r.given[1]"
     swapped = f"when {SWAPPED} then 4" if swaps else ""
     sql = f"""case when l.given is null or r.given is null then {MISSING} when l.given = r.given then {len(labels) - 1} {swapped}
-        when {initial} then 2 when {_similar("given", NEAR)} or {shared} then 3 when {_similar("given", ALIKE)} then 1 else 0 end"""
+        when {initial} then 2 when {_similar("given", NEAR)} or {shared} or n.one is not null then 3 when {_similar("given", ALIKE)} then 1 else 0 end"""
     return Comparison("given", labels, sql)
 
 
@@ -145,6 +151,33 @@ def comparisons_for(
     }
     usual = tuple(comparison for name, comparison in made.items() if name in fields)
     return usual + tuple(_further(one) for one in sorted(further, key=lambda one: one.name) if one.name in fields)
+
+
+def pairs_sql(comparisons: Sequence[Comparison], pairs: str, left: str, right: str) -> str:
+    """Return the from clause of pairs (rid_l, rid_r) with both records as ``l`` and ``r``, and familiar forms as ``n``."""
+    joined = f"{pairs} p join {left} l on l.rid = p.rid_l join {right} r on r.rid = p.rid_r"
+    if not any(one.name == "given" for one in comparisons):
+        return joined
+    return f"{joined} left join {NICKNAMES} n on n.one = l.given and n.other = r.given"
+
+
+def require_nicknames(session: Session) -> None:
+    """Make the table ``nicknames`` x (one, other): two familiar forms of one name, each way, once in a session.
+
+    Source: linkage/nicknames.csv, common knowledge of English given names and of spellings of Mohammed.
+    """
+    if session.has(NICKNAMES):
+        return
+    with as_file(files("linkage").joinpath("nicknames.csv")) as path:
+        session.read_file("nicknames_file", path)
+    text = """
+        with paired as (select name as one, short as other from nicknames_file union select short, name from nicknames_file)
+        select one, other from paired
+        union select a.short, b.short from nicknames_file a join nicknames_file b on a.name = b.name and a.short <> b.short
+        order by one, other
+    """
+    session.table(NICKNAMES, Query(text, ("nicknames_file",)))
+    session.drop("nicknames_file")
 
 
 def gammas_sql(comparisons: Sequence[Comparison]) -> str:

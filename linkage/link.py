@@ -14,6 +14,7 @@ from cld.errors import InvariantBroken
 from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
 from linkage.crosscheck import require_agreement
 from linkage.index import Prepared
+from linkage.quality import PERSON_GROUPS, link_rates
 from linkage.trace import attach_index, trace_persons
 
 __all__ = ["link"]
@@ -62,6 +63,16 @@ PEOPLE = """
     where l.place = 1
     order by l.person_id
 """
+PERSONS_LINKED = """
+    with latest as (
+        select la_code, person_ref, arg_max(ethnicity, row_number) as ethnicity, arg_max(residence_ccg, row_number) as residence_ccg
+        from cld group by all
+    )
+    select p.la_code, p.number, p.sex, p.date_of_birth, l.ethnicity, nullif(l.residence_ccg, '') as residence_ccg,
+        t.person_id is not null as linked
+    from persons p join traced t using (rid) left join latest l on l.la_code = p.la_code and l.person_ref = p.person_ref
+    order by p.rid
+"""
 
 
 def link(
@@ -78,8 +89,8 @@ def link(
         text = "select postcode, min(lsoa) as lsoa, min(ccg) as ccg from postcode_file group by all order by postcode"
         session.table("postcodes", Query(text, ("postcode_file",)))
         _union(session, submissions)
-        model = trace_persons(session, index)
-        second_estimate = require_agreement(session, index.comparisons(index.fields), model)
+        traced = trace_persons(session, index)
+        second_estimate = require_agreement(session, index.comparisons(index.fields), traced.model)
         session.table("cld", Query(CLD, ("all_rows", "persons", "traced", "person_index", "postcodes")))
         _hold_rows(session, submissions)
         steps = _counts(session, "select step, count(*) from traced group by all order by all")
@@ -87,6 +98,8 @@ def link(
             session,
             "select p.la_code || ' ' || t.band, count(*) from persons p join traced t using (rid) group by all order by all",
         )
+        session.table("persons_linked", Query(PERSONS_LINKED, ("persons", "traced", "cld")))
+        rates = link_rates(session, "persons_linked", ("number", "sex"), "linked", PERSON_GROUPS)
         for name, key in NHS_KEYS.items():
             _resolve_nhs(session, index, nhs / f"{name}.parquet", name, key)
         session.table("people", Query(PEOPLE, ("cld", *NHS_KEYS)))
@@ -96,7 +109,9 @@ def link(
             for name, order in orders.items()
         }
     body = {
-        "model": model.as_json(),
+        "model": traced.model.as_json(),
+        "expected": {name: str(value) for name, value in traced.expected.as_json().items()},
+        "rates": [one.as_json() for one in rates],
         "second_estimate": second_estimate,
         "steps": steps,
         "bands_by_council": by_council,

@@ -17,7 +17,7 @@ from linkage.model import Model
 from linkage.score import compare_pairs, count_patterns, weigh_pairs
 from linkage.standard import Folded, with_parts
 
-__all__ = ["Matched", "Stage", "match_alone", "match_two"]
+__all__ = ["AUDITED", "Matched", "Stage", "match_alone", "match_two"]
 
 SAMPLE_SIDE = 500
 NUMBER_NEAR = 1e-7

@@ -12,7 +12,7 @@ from math import sqrt
 
 from cld.engine import Query, Session
 
-__all__ = ["GROUPS", "Rate", "link_rates", "wilson"]
+__all__ = ["GROUPS", "PERSON_GROUPS", "Rate", "link_rates", "wilson"]
 
 SMALLEST_GROUP = 10
 Z_95 = 1.959964
@@ -24,6 +24,17 @@ GROUPS: Mapping[str, str] = {
     "postcode area": "coalesce(regexp_extract(postcode, '^[A-Z]{1,2}'), 'not given')",
 }
 """Groups that any file allows, as SQL over its standard fields."""
+PERSON_GROUPS: Mapping[str, str] = {
+    "council": "la_code",
+    "number sent": "case when number is null then 'no' else 'yes' end",
+    "sex": "coalesce(sex, 'not given')",
+    "age": """case when date_of_birth is null then 'not given' when date_diff('year', date_of_birth, date '2021-12-31') < 18 then 'under 18'
+        when date_diff('year', date_of_birth, date '2021-12-31') < 65 then '18 to 64'
+        when date_diff('year', date_of_birth, date '2021-12-31') < 85 then '65 to 84' else '85 and over' end""",
+    "ethnicity": "coalesce(split_part(ethnicity, ':', 1), 'not given')",
+    "area": "coalesce(residence_ccg, 'not given')",
+}
+"""Groups of the people of councils, as SQL over one row a person."""
 NEEDS = {"number sent": "number", "sex": "sex", "birth decade": "birth", "postcode area": "postcode"}
 
 
@@ -72,7 +83,7 @@ def link_rates(
     """
     found = []
     for group, sql in groups.items():
-        if NEEDS.get(group, group) not in fields and group in NEEDS:
+        if group in NEEDS and NEEDS[group] not in fields:
             continue
         text = f"select {sql} as value, count(*), count(*) filter ({linked}) from {table} group by value order by value"  # noqa: S608
         for value, n_records, n_linked in session.rows(Query(text, (table,))):

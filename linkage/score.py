@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import log2
 
 from cld.engine import Query, Session
-from linkage.comparisons import Comparison, gammas_sql
+from linkage.comparisons import Comparison, gammas_sql, pairs_sql, require_nicknames
 from linkage.estimate import SMALLEST, Counted, conditional
 from linkage.model import Model
 
@@ -27,6 +27,7 @@ def compare_pairs(
 
     Shape:  out x (rid_l, rid_r, a level a comparison, mask, share_FIELD for each comparison whose values repeat).
     """
+    require_nicknames(session)
     frequent = [one for one in comparisons if one.frequency]
     names = ", ".join(one.name for one in comparisons)
     values = ", ".join(f"r.{one.name} as value_{one.name}" for one in frequent)
@@ -38,7 +39,7 @@ def compare_pairs(
     text = f"""
         with g as (
             select p.rid_l, p.rid_r, {gammas_sql(comparisons)} {", " + values if values else ""}
-            from {pairs} p join {left} l on l.rid = p.rid_l join {right} r on r.rid = p.rid_r
+            from {pairs_sql(comparisons, pairs, left, right)}
         )
         select g.rid_l, g.rid_r, {names}, {mask_sql(comparisons)} as mask {shares} from g {joins}
     """  # noqa: S608

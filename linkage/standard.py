@@ -30,11 +30,11 @@ __all__ = [
 BLANK_WORDS = ("NULL", "NONE", "NA", "N A", "UNKNOWN", "NOT KNOWN", "UNK", "NAN")
 DUMMY_BIRTH = 19000101
 PARTS = {
-    "given": "case when value is not null then hash(split_part(value, ' ', 1)) end",
-    "family": "case when value is not null then hash(split_part(value, ' ', -1)) end",
-    "other_family": "case when value is not null then hash(split_part(value, ' ', -1)) end",
+    "given": ("split_part(value, ' ', 1)", 3),
+    "family": ("split_part(value, ' ', -1)", 4),
+    "other_family": ("split_part(value, ' ', -1)", 4),
 }
-"""The part of a name by which records are blocked, hashed once for each distinct name."""
+"""The part of a name by which records are blocked, and how many letters its start has; hashed once a distinct name."""
 FIELDS = ("number", "given", "family", "other_family", "birth", "sex", "postcode", "other_postcode")
 
 
@@ -144,15 +144,15 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
 
     Shape:  in ``raw`` x (file_row_number, the file's columns); out n rows x (rid, id, fields...), the fields being those of
             number, given, family, other_family, birth, sex, postcode, other_postcode and further columns that it has.
-            Names have their blocking part beside them (given_part, family_part, other_family_part; null with the name).
-            Tables ``name_FIELD`` x (raw, value, part, n) for given, family, other_family, birth and sex.
+            Names have their blocking part beside them (given_part, given_start and so on; null with the name).
+            Tables ``name_FIELD`` x (raw, value, part, start, n) for given, family, other_family, birth and sex.
     """
     types = session.types(raw)
     mapped = _mapped(side, types)
     plain = _plain(side, types)
     for field, (column, folded) in mapped.items():
         text = f"""
-            select raw, value, {PARTS.get(field, "null")} as part, n from (select raw, {folded} as value, n from (select {quote(column)} as raw, count(*) as n from {raw} group by all))
+            select raw, value, {_part(field, "value")} as part, {_part(field, "value", start=True)} as start, n from (select raw, {folded} as value, n from (select {quote(column)} as raw, count(*) as n from {raw} group by all))
             order by n desc, raw
         """  # noqa: S608 - quoted names
         session.table(f"{name}_{field}", Query(text, (raw,)))
@@ -163,7 +163,7 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
     columns = [f"m_{field}.value as {field}" for field in mapped] + [
         f"{sql} as {field}" for field, sql in plain.items()
     ]
-    columns += [f"m_{field}.part as {field}_part" for field in mapped if field in PARTS]
+    columns += [f"m_{field}.{one} as {field}_{one}" for field in mapped if field in PARTS for one in ("part", "start")]
     text = f"""
         select f.file_row_number as rid, cast(f.{quote(side.columns["id"])} as varchar) as id, {", ".join(columns)}
         from {raw} f {joins}
@@ -174,8 +174,22 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
 
 def with_parts(relation: str, fields: Iterable[str]) -> str:
     """Return SQL for a relation of standard rows with the blocking parts of its names beside them."""
-    parts = [f"{sql.replace('value', field)} as {field}_part" for field, sql in PARTS.items() if field in fields]
-    return f"(select *{''.join(', ' + part for part in parts)} from {relation})"  # noqa: S608
+    parts = [
+        f", {_part(field, field, start=start)} as {field}_{'start' if start else 'part'}"
+        for field in PARTS
+        if field in fields
+        for start in (False, True)
+    ]
+    return f"(select *{''.join(parts)} from {relation})"  # noqa: S608
+
+
+def _part(field: str, column: str, *, start: bool = False) -> str:
+    """Return SQL that hashes the part of a name that blocks, whole or its start; null for no name."""
+    if field not in PARTS:
+        return "null"
+    part, length = PARTS[field]
+    kept = f"left({part.replace('value', column)}, {length})" if start else part.replace("value", column)
+    return f"case when {column} is not null then hash({kept}) end"
 
 
 def fields_of(side: Side) -> tuple[str, ...]:

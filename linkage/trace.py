@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from cld.engine import Query, Session
 from linkage.decide import DEFAULT_BITS, decide_links
+from linkage.expect import Expected, expect_links
 from linkage.fields import Side
 from linkage.index import Prepared, prepare
-from linkage.matching import match_two
+from linkage.matching import AUDITED, match_two
 from linkage.model import Model
 from linkage.standard import fold
 
-__all__ = ["TRACED_COLUMNS", "attach_index", "trace_persons"]
+__all__ = ["TRACED_COLUMNS", "Traced", "attach_index", "trace_persons"]
 
 TRACED_COLUMNS = ("rid", "person_id", "step", "band", "outcome", "weight_millibits", "superseded")
 HIGH_BITS = 15.0
@@ -67,6 +69,14 @@ RECORDS = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """The model that a tracing used and how right its links are expected to be."""
+
+    model: Model
+    expected: Expected
+
+
 def attach_index(session: Session, path: Path) -> Prepared:
     """Make ``person_index`` (one row a number, with the number that replaced it in the end) and prepare current people.
 
@@ -78,7 +88,7 @@ def attach_index(session: Session, path: Path) -> Prepared:
     return prepare(session, fold(session, "index_people", INDEX_SIDE, "index_folded"), ())
 
 
-def trace_persons(session: Session, index: Prepared, *, model: Model | None = None) -> Model:
+def trace_persons(session: Session, index: Prepared, *, model: Model | None = None) -> Traced:
     """Make the table ``traced`` from ``persons``; the model is learnt from these records unless one is given.
 
     Shape:  in persons x (rid, number, given_name, family_name, date_of_birth, sex, postcode), number valid or null;
@@ -93,7 +103,13 @@ def trace_persons(session: Session, index: Prepared, *, model: Model | None = No
     decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
     inputs = ("records", "decided", "right_people", "settled", "person_index")
     session.table("traced", Query(TRACED, inputs, columns=TRACED_COLUMNS))
-    return matched.model
+    linked = f"select rid_l, rid_r, weight_bits from decided where place = 1 and weight_bits >= {DEFAULT_BITS}"
+    session.table("best_links", Query(linked, ("decided",)))
+    expected = expect_links(
+        session, "weighed", "best_links", matched.model,
+        n_left=matched.n_left, n_right=matched.n_right, threshold_bits=DEFAULT_BITS, n_audited=AUDITED,
+    )  # fmt: skip
+    return Traced(matched.model, expected)
 
 
 def _silent(stage: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from cld.engine import Query, Session, scratch_engine
-from linkage.comparisons import Comparison, gammas_sql
+from linkage.comparisons import Comparison, gammas_sql, pairs_sql, require_nicknames
 from linkage.fields import Side
 from linkage.standard import fold
 from tests.lib.tables import arrow_of
@@ -44,11 +44,13 @@ def folded(session: Session, name: str, drawn: str) -> dict[str, object]:
 
 def level(session: Session, one: Comparison, left: dict[str, object], right: dict[str, object]) -> str:
     """Compare two records, given as fields, and return the label of the level that a comparison finds."""
+    require_nicknames(session)
     for side, values in (("level_l", left), ("level_r", right)):
-        rows = pa.table({key: [value] for key, value in values.items()})
+        rows = pa.table({"rid": [1], **{key: [value] for key, value in values.items()}})
         session.take(f"{side}_arriving", rows)
         session.table(side, Query(f"select * from {side}_arriving", (f"{side}_arriving",)))
         session.drop(f"{side}_arriving")
-    text = f"select {gammas_sql([one])} from level_l l cross join level_r r"
-    found = int(session.rows(Query(text, ("level_l", "level_r")))[0][0])
+    session.table("level_pairs", Query("select 1 as rid_l, 1 as rid_r"))
+    text = f"select {gammas_sql([one])} from {pairs_sql([one], 'level_pairs', 'level_l', 'level_r')}"
+    found = int(session.rows(Query(text, ("level_l", "level_r", "level_pairs")))[0][0])
     return "missing" if found < 0 else one.labels[found]

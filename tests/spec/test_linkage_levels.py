@@ -31,6 +31,8 @@ CASES = [
     ("given", "MARY JANE|KAUR|", "MARY|KAUR|", "near"),
     ("given", "MARGARET|KAUR|", "MARGRET|KAUR|", "near"),
     ("given", "MARIA|KAUR|", "MARTHA|KAUR|", "alike"),
+    ("given", "ROBERT|KAUR|", "BOB|KAUR|", "near"),
+    ("given", "PEGGY|KAUR|", "MEG|KAUR|", "near"),
     ("given", "ANNA|KAUR|", "PETER|KAUR|", "differs"),
     ("given", "|KAUR|", "PETER|KAUR|", "missing"),
     ("family", "A|JONES|", "A|JONES|", "equal"),
@@ -84,9 +86,6 @@ def _record(name: str, text: str) -> dict[str, object]:
 def test_a_comparison_finds_its_level(tmp_path: Path, name: str, left: str, right: str, label: str) -> None:
     with a_session(tmp_path) as session:
         a, b = _record(name, left), _record(name, right)
-        if name == "birth":
-            a, b = ({"birth": a["birth"], "x": 1}, {"birth": b["birth"], "x": 1})
-            session.table("typed", Query("select 1::integer as one"))
         assert level(session, BY_NAME[name], a, b) == label
 
 
