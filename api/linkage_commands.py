@@ -59,7 +59,7 @@ class Stopwatch:
 
 def _request(
     out: Path, column_map: Path | None, threshold: str | None, truth: Path | None, model: Path | None, index: Path | None,
-    report: Path | None = None, *, many: bool = False,
+    report: Path | None = None, *, many: bool = False, answers: Path | None = None, previous_index: Path | None = None,
 ) -> Request:  # fmt: skip
     from linkage.decide import parse_threshold  # noqa: PLC0415
     from linkage.files import Request  # noqa: PLC0415
@@ -69,7 +69,7 @@ def _request(
     except ValueError as fault:
         message = "a threshold is a number of bits, or p and a probability between 0 and 1"
         raise typer.BadParameter(message) from fault
-    return Request(out, column_map, bits, truth, model, index, many, report)
+    return Request(out, column_map, bits, truth, model, index, many, report, answers, previous_index)
 
 
 @contextmanager
@@ -96,6 +96,13 @@ def link(
     model: ModelFile = None,
     index: IndexFile = None,
     report: Report = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="Answers to keep: records that have one are not weighed again; needs --index and --model."),
+    ] = None,
+    previous_index: Annotated[
+        Path | None, typer.Option(help="The kept index that gave the answers, if it is another one.")
+    ] = None,
     many: Annotated[bool, typer.Option("--many", help="All candidates above the threshold, each by itself.")] = False,
     threads: Threads = 2,
     memory: Memory = "4GB",
@@ -105,7 +112,18 @@ def link(
     from api.screen import progress_bar  # noqa: PLC0415
     from linkage.files import link_files  # noqa: PLC0415
 
-    asked = _request(out, column_map, threshold, truth, model, index, report, many=many)
+    asked = _request(
+        out,
+        column_map,
+        threshold,
+        truth,
+        model,
+        index,
+        report,
+        many=many,
+        answers=answers,
+        previous_index=previous_index,
+    )
     with progress_bar() as bar, _session(threads, memory) as session:
         watch = Stopwatch(bar.step)
         summary = link_files(session, left, right, asked, watch)

@@ -219,15 +219,15 @@ class Session:
             staged.unlink(missing_ok=True)
             raise
 
-    def open_kept(self, path: Path, tables: Mapping[str, str]) -> None:
-        """Bring tables of a DuckDB file in as views, ``tables`` mapping our names to its; read only, one file a session.
+    def open_kept(self, path: Path, tables: Mapping[str, str], *, place: str = "opened_file") -> None:
+        """Bring tables of a DuckDB file in as views, ``tables`` mapping our names to its; read only, one file a place.
 
         Raises: UnreadableFile if it is no such file or lacks a table.
         """
         try:
-            self._run(f"attach if not exists {text_literal(str(path))} as opened_file (read_only)", {})
+            self._run(f"attach if not exists {text_literal(str(path))} as {quote(place)} (read_only)", {})
             for ours, kept in tables.items():
-                self._run(f"create view {self._new(ours)} as select * from opened_file.{quote(kept)}", {})
+                self._run(f"create view {self._new(ours)} as select * from {quote(place)}.{quote(kept)}", {})
         except duckdb.Error:
             for ours in tables:
                 self._tables.discard(ours)

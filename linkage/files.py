@@ -15,13 +15,14 @@ from linkage.decide import DEFAULT_BITS, decide_links, decide_many, decide_pairs
 from linkage.expect import expect_links, expect_pairs
 from linkage.explain import Explanation, explain_record
 from linkage.fields import Side, find_sides, read_map
-from linkage.index import Prepared, fingerprint, keep_index, open_index, prepare
+from linkage.incremental import Kept, merge_answers, model_mark, plan_all, plan_reuse
+from linkage.index import Prepared, fingerprint, index_mark, keep_index, open_index, prepare
 from linkage.matching import AUDITED, Matched, Stage, match_alone, match_two
 from linkage.model import Model, read_model
 from linkage.pictures import page, table, waterfall
 from linkage.report import linkage_page
 from linkage.review import draw_queue
-from linkage.standard import fields_of, fold
+from linkage.standard import Folded, fields_of, fold
 
 __all__ = ["Request", "columns_of", "dedupe_file", "explain_files", "link_files", "queue_files"]
 
@@ -47,6 +48,8 @@ class Request:
     index: Path | None = None
     many: bool = False
     report: Path | None = None
+    answers: Path | None = None
+    previous_index: Path | None = None
 
 
 def link_files(session: Session, left: Path, right: Path, asked: Request, stage: Stage) -> dict[str, object]:
@@ -55,6 +58,9 @@ def link_files(session: Session, left: Path, right: Path, asked: Request, stage:
     Shape:  out x (id_l, id_r, weight_bits, probability, step), by id_l and id_r; one row a record of LEFT unless many.
     Raises: InputError for files, maps and ids that cannot be used; Conflict for an index made from another file.
     """
+    if asked.answers is not None and (asked.index is None or asked.model is None or asked.many):
+        message = "Answers are kept with the index and the model that gave them, one a record."
+        raise InputError(message, "Give --index and --model with --answers, and not --many.")
     matched = _match(session, left, right, asked, stage)
     stage("decide")
     threshold = DEFAULT_BITS if asked.threshold_bits is None else asked.threshold_bits
@@ -64,6 +70,7 @@ def link_files(session: Session, left: Path, right: Path, asked: Request, stage:
     chosen = f"d.weight_bits >= {threshold:.6f}" + ("" if asked.many else " and d.place = 1")
     inputs = (decided, "left_people", "right_people", "settled")
     session.table("links", Query(LINKS.format(decided=decided, chosen=chosen), inputs))
+    reused = _merge(session, asked, matched) if asked.answers is not None else {}
     session.export(Query("select * from links order by id_l, id_r", ("links",)), asked.out)
     best = "select rid_l, rid_r, weight_bits from decided where place = 1 and weight_bits >= " + f"{threshold:.6f}"
     session.table("best_links", Query(best, ("decided",)))
@@ -72,7 +79,7 @@ def link_files(session: Session, left: Path, right: Path, asked: Request, stage:
         session, "weighed", "best_links", matched.model,
         n_left=matched.n_left, n_right=matched.n_right, threshold_bits=threshold, n_audited=AUDITED,
     )  # fmt: skip
-    summary = _summary(session, matched, threshold, "links") | {"expected": expected.as_json()}
+    summary = _summary(session, matched, threshold, "links") | {"expected": expected.as_json()} | reused
     _keep_model(asked, matched)
     if asked.truth is not None:
         stage("evaluate")
@@ -196,10 +203,42 @@ def _match(session: Session, left: Path, right: Path, asked: Request, stage: Sta
     sides = find_sides(session.columns("left_file"), session.columns("right_file"), read_map(asked.column_map))
     folded = fold(session, "left_file", sides[0], "left_folded")
     prepared = _prepared(session, right, sides[1], asked, stage)
-    matched = match_two(session, folded, prepared, stage=stage, model=_model(asked))
+    model = _model(asked)
+    if asked.answers is not None:
+        folded = _plan(session, folded, prepared, asked, model).to_weigh
+    matched = match_two(session, folded, prepared, stage=stage, model=model)
     _require_ids(session, ("left_people", "right_people"))
     decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
     return matched
+
+
+def _plan(session: Session, left: Folded, right: Prepared, asked: Request, model: Model | None) -> Kept:
+    shared = tuple(name for name in left.fields if name in right.fields)
+    if model is None or asked.answers is None or not asked.answers.exists():
+        return plan_all(session, left, shared)
+    return plan_reuse(
+        session, left, shared, right.rules, asked.answers,
+        model=model_mark(model), index_mark=index_mark(session), previous=asked.previous_index,
+    )  # fmt: skip
+
+
+def _merge(session: Session, asked: Request, matched: Matched) -> dict[str, object]:
+    """Put kept answers and fresh links together, write the answers and say what was reused, weighed again and changed."""
+    assert asked.answers is not None
+    reasons = session.rows(
+        Query("select reason, count(*) from to_weigh group by reason order by reason", ("to_weigh",))
+    )
+    n_left = session.whole(Query("select count(*) from left_digests", ("left_digests",)))
+    n_changed = merge_answers(
+        session, "links", asked.answers, model=model_mark(matched.model), index_mark=index_mark(session)
+    )
+    weighed = {str(reason): int(n) for reason, n in reasons}
+    return {
+        "n_left": n_left,
+        "n_reused": n_left - sum(weighed.values()),
+        "weighed": weighed,
+        "n_answers_changed": n_changed,
+    }
 
 
 def _prepared(session: Session, path: Path, side: Side, asked: Request, stage: Stage) -> Prepared:

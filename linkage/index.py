@@ -20,7 +20,7 @@ from linkage.fields import Further, Side
 from linkage.frequencies import counted, make_frequencies, make_sample
 from linkage.standard import Folded
 
-__all__ = ["EARLIER", "Prepared", "fingerprint", "keep_index", "open_index", "prepare", "read_manifest"]
+__all__ = ["EARLIER", "Prepared", "fingerprint", "index_mark", "keep_index", "open_index", "prepare", "read_manifest"]
 
 EARLIER = ("other_family", "other_postcode")
 MOST_IN_MEMORY = 3_000_000
@@ -107,6 +107,11 @@ def read_manifest(session: Session) -> dict[str, object]:
     """Return the manifest of the index that is open."""
     found = json.loads(str(session.rows(Query("select manifest from kept_manifest", ("kept_manifest",)))[0][0]))
     return dict(found)
+
+
+def index_mark(session: Session) -> str:
+    """Return the mark of the kept index that is open: what file it was made from, read in which way."""
+    return str(read_manifest(session)["fingerprint"])
 
 
 def open_index(session: Session, path: Path, further: Sequence[Further], fields: Sequence[str], mark: str) -> Prepared:
