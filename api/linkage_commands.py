@@ -16,7 +16,8 @@ import typer
 
 if TYPE_CHECKING:
     from cld.engine import Session
-    from linkage.files import Request
+    from linkage.keyhash import KeyHash
+    from linkage.request import Request
 
 __all__ = ["add_linkage_commands"]
 
@@ -27,6 +28,10 @@ Truth = Annotated[Path | None, typer.Option(help="Known answer, read only after 
 ModelFile = Annotated[Path | None, typer.Option("--model", help="Model to use, or to write if it is not there.")]
 IndexFile = Annotated[
     Path | None, typer.Option("--index", help="Prepared index to use, or to make if it is not there.")
+]
+IndexKey = Annotated[
+    Path | None,
+    typer.Option("--index-key", help="64 hexadecimal digits: the linkage-only key of the index's blocking keys."),
 ]
 Report = Annotated[Path | None, typer.Option(help="HTML report to write.")]
 Threads = Annotated[int, typer.Option(help="Threads of the engine.", min=1)]
@@ -59,17 +64,27 @@ class Stopwatch:
 
 def _request(
     out: Path, column_map: Path | None, threshold: str | None, truth: Path | None, model: Path | None, index: Path | None,
-    report: Path | None = None, *, many: bool = False, answers: Path | None = None, previous_index: Path | None = None,
+    report: Path | None = None, *, many: bool = False, index_key: Path | None = None, answers: Path | None = None,
+    previous_index: Path | None = None,
 ) -> Request:  # fmt: skip
     from linkage.decide import parse_threshold  # noqa: PLC0415
-    from linkage.files import Request  # noqa: PLC0415
+    from linkage.request import Request  # noqa: PLC0415
 
     try:
         bits = None if threshold is None else parse_threshold(threshold)
     except ValueError as fault:
         message = "a threshold is a number of bits, or p and a probability between 0 and 1"
         raise typer.BadParameter(message) from fault
-    return Request(out, column_map, bits, truth, model, index, many, report, answers, previous_index)
+    return Request(
+        out, column_map, bits, truth, model, index, many, report, answers, previous_index, _hashed(index_key)
+    )
+
+
+def _hashed(index_key: Path | None) -> KeyHash:
+    from keys.files import read_key_file  # noqa: PLC0415
+    from linkage.keyhash import PLAIN, keyed  # noqa: PLC0415
+
+    return PLAIN if index_key is None else keyed(read_key_file(index_key).reveal())
 
 
 @contextmanager
@@ -95,6 +110,7 @@ def link(
     truth: Truth = None,
     model: ModelFile = None,
     index: IndexFile = None,
+    index_key: IndexKey = None,
     report: Report = None,
     answers: Annotated[
         Path | None,
@@ -138,6 +154,7 @@ def dedupe(
     truth: Truth = None,
     model: ModelFile = None,
     index: IndexFile = None,
+    index_key: IndexKey = None,
     report: Report = None,
     threads: Threads = 2,
     memory: Memory = "4GB",
@@ -147,7 +164,7 @@ def dedupe(
     from api.screen import progress_bar  # noqa: PLC0415
     from linkage.files import dedupe_file  # noqa: PLC0415
 
-    asked = _request(out, column_map, threshold, truth, model, index, report)
+    asked = _request(out, column_map, threshold, truth, model, index, report, index_key=index_key)
     with progress_bar() as bar, _session(threads, memory) as session:
         watch = Stopwatch(bar.step)
         summary = dedupe_file(session, file, asked, watch)
@@ -165,6 +182,7 @@ def explain(
     threshold: Threshold = None,
     model: ModelFile = None,
     index: IndexFile = None,
+    index_key: IndexKey = None,
     report: Report = None,
     threads: Threads = 2,
     memory: Memory = "4GB",
@@ -173,10 +191,47 @@ def explain(
     """Explain why a record is linked, or is not: every field's bits, the prior and the rivals, as words and a picture."""
     from linkage.files import explain_files  # noqa: PLC0415
 
-    asked = _request(Path(), column_map, threshold, None, model, index, report)
+    asked = _request(Path(), column_map, threshold, None, model, index, report, index_key=index_key)
     with _session(threads, memory) as session:
         found = explain_files(session, left, right, id_l, id_r, asked, lambda _: None)
     sys.stdout.write(json.dumps(found.as_json()) + "\n" if as_json else found.sentence() + "\n")
+
+
+def index_build(
+    right: Annotated[Path, typer.Argument(help="The file of people, CSV or Parquet.")],
+    out: Annotated[Path, typer.Option(help="Index to write, ending in .duckdb; it can stand for the file in link.")],
+    column_map: Map = None,
+    index_key: IndexKey = None,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Prepare a file of people once, for many linkages."""
+    from linkage.index_files import build_index  # noqa: PLC0415
+
+    asked = _request(out, column_map, None, None, None, None, index_key=index_key)
+    with _session(threads, memory) as session:
+        n_people = build_index(session, right, asked)
+    sys.stdout.write(json.dumps({"n_people": n_people}) + "\n" if as_json else f"{n_people} people in the index\n")
+
+
+def index_update(
+    old: Annotated[Path, typer.Argument(help="The index so far.")],
+    delta: Annotated[Path, typer.Argument(help="People added or changed, by id; one with no values leaves the index.")],
+    out: Annotated[Path, typer.Option(help="Index to write, the next version.")],
+    column_map: Map = None,
+    index_key: IndexKey = None,
+    threads: Threads = 2,
+    memory: Memory = "4GB",
+    as_json: Json = False,
+) -> None:
+    """Write the next version of an index from a delta."""
+    from linkage.index_files import update_index_file  # noqa: PLC0415
+
+    asked = _request(out, column_map, None, None, None, None, index_key=index_key)
+    with _session(threads, memory) as session:
+        n_people = update_index_file(session, old, delta, asked)
+    sys.stdout.write(json.dumps({"n_people": n_people}) + "\n" if as_json else f"{n_people} people in the index\n")
 
 
 def encode(
@@ -240,6 +295,7 @@ def review_queue(
     column_map: Map = None,
     model: ModelFile = None,
     index: IndexFile = None,
+    index_key: IndexKey = None,
     threads: Threads = 2,
     memory: Memory = "4GB",
     as_json: Json = False,
@@ -247,7 +303,7 @@ def review_queue(
     """Draw pairs for clerical review, evenly over weights, a share of them for two people."""
     from linkage.files import queue_files  # noqa: PLC0415
 
-    asked = _request(out, column_map, None, None, model, index)
+    asked = _request(out, column_map, None, None, model, index, index_key=index_key)
     with _session(threads, memory) as session:
         drawn = {"n_items": items, "twice_percent": twice, "seed": seed}
         n_items = queue_files(session, left, right, asked, lambda _: None, **drawn)
@@ -279,6 +335,10 @@ def add_linkage_commands(app: typer.Typer) -> None:
     app.command()(explain)
     app.command()(encode)
     app.command("link-encoded")(link_encoded_files)
+    index = typer.Typer(no_args_is_help=True, help="Prepared indexes of people.")
+    index.command("build")(index_build)
+    index.command("update")(index_update)
+    app.add_typer(index, name="index")
     review = typer.Typer(no_args_is_help=True, help="Clerical review of links.")
     review.command("queue")(review_queue)
     review.command("settle")(review_settle)

@@ -203,14 +203,15 @@ class Session:
             message = f"The file {path.name} is not whole Parquet."
             raise UnreadableFile(message, "Write it again as Parquet or as CSV in UTF-8.") from None
 
-    def keep(self, path: Path, tables: Mapping[str, str]) -> None:
-        """Write tables into a DuckDB file of their own, ``tables`` mapping its names to ours; it appears when complete."""
+    def keep(self, path: Path, tables: Mapping[str, Query]) -> None:
+        """Write the answers of queries into a DuckDB file of their own, by name; it appears when complete."""
         staged = path.with_name(f".{path.name}.part")
         staged.unlink(missing_ok=True)
         try:
             self._run(f"attach {text_literal(str(staged))} as kept_file", {})
-            for kept, ours in tables.items():
-                self._run(f"create table kept_file.{quote(kept)} as select * from {quote(ours)}", {})
+            for kept, query in tables.items():
+                self._check_inputs(query)
+                self._run(f"create table kept_file.{quote(kept)} as {query.text}", query.parameters)
             self._run("detach kept_file", {})
             staged.replace(path)
         except BaseException:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from cld.engine import Query, Session
 from linkage.fields import Further, Kind
+from linkage.keyhash import KeyHash
 
 __all__ = ["Rule", "key_columns", "make_candidates", "rules_for"]
 
@@ -134,14 +135,11 @@ def _further_rules(fields: Sequence[str], further: Sequence[Further]) -> list[Ru
     return rules
 
 
-def _key(parts: Sequence[str]) -> str:
-    present = " and ".join(f"{part} is not null" for part in parts)
-    return f"case when {present} then cast(hash({', '.join(parts)}) & 4294967295 as uinteger) end"
-
-
-def key_columns(rules: Sequence[Rule], side: str) -> str:
-    """Return the select list of a side's keys, one column a rule."""
-    return ", ".join(f"{_key(rule.left if side == 'left' else rule.right)} as {rule.key}" for rule in rules)
+def key_columns(rules: Sequence[Rule], side: str, hashed: KeyHash) -> str:
+    """Return the select list of a side's keys, one column a rule; bind the parameters of ``hashed``."""
+    return ", ".join(
+        f"{hashed.sql(rule.name, rule.left if side == 'left' else rule.right)} as {rule.key}" for rule in rules
+    )
 
 
 @dataclass(frozen=True, slots=True)

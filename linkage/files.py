@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -14,17 +13,26 @@ from linkage.cluster import cluster_pairs
 from linkage.decide import DEFAULT_BITS, decide_links, decide_many, decide_pairs
 from linkage.expect import expect_links, expect_pairs
 from linkage.explain import Explanation, explain_record
-from linkage.fields import Side, find_sides, read_map
+from linkage.fields import find_sides, read_map
 from linkage.incremental import Kept, merge_answers, model_mark, plan_all, plan_reuse
-from linkage.index import Prepared, fingerprint, index_mark, keep_index, open_index, prepare
+from linkage.index import Prepared, index_mark
+from linkage.index_files import map_alone, map_for, prepared_right, right_headers
 from linkage.matching import AUDITED, Matched, Stage, match_alone, match_two
 from linkage.model import Model, read_model
 from linkage.pictures import page, table, waterfall
 from linkage.report import linkage_page
+from linkage.request import Request
 from linkage.review import draw_queue
-from linkage.standard import Folded, fields_of, fold
+from linkage.standard import Folded, fold
 
-__all__ = ["Request", "columns_of", "dedupe_file", "explain_files", "link_files", "queue_files"]
+__all__ = [
+    "Request",
+    "columns_of",
+    "dedupe_file",
+    "explain_files",
+    "link_files",
+    "queue_files",
+]
 
 LINKS = """
     select l.id as id_l, r.id as id_r, d.weight_bits, round(1 / (1 + pow(2, -d.weight_bits)), 9) as probability,
@@ -34,22 +42,6 @@ LINKS = """
     where {chosen}
     order by id_l, id_r
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a run is asked for beside its files."""
-
-    out: Path
-    column_map: Path | None = None
-    threshold_bits: float | None = None
-    truth: Path | None = None
-    model: Path | None = None
-    index: Path | None = None
-    many: bool = False
-    report: Path | None = None
-    answers: Path | None = None
-    previous_index: Path | None = None
 
 
 def link_files(session: Session, left: Path, right: Path, asked: Request, stage: Stage) -> dict[str, object]:
@@ -100,11 +92,8 @@ def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> d
     stage("read")
     session.scan_file("right_file", file)
     headers = session.columns("right_file")
-    given = read_map(asked.column_map)
-    both = {role: column for name in ("right", "left", "both") for role, column in given.get(name, {}).items()}
-    alone = {"both": both, "further": given["further"]} if "further" in given else {"both": both}
-    _, side = find_sides(headers, headers, alone)
-    prepared = _prepared(session, file, side, asked, stage)
+    side = find_sides(headers, headers, map_alone(asked))[1]
+    prepared = prepared_right(session, file, side, asked, stage)
     matched = match_alone(session, prepared, stage=stage, model=_model(asked))
     _require_ids(session, ("left_people",))
     stage("decide")
@@ -144,11 +133,10 @@ def explain_files(
     """
     stage("read")
     session.scan_file("left_file", left)
-    session.scan_file("right_file", right)
-    sides = find_sides(session.columns("left_file"), session.columns("right_file"), read_map(asked.column_map))
+    sides = find_sides(session.columns("left_file"), right_headers(session, right), map_for(right, asked))
     folded = fold(session, "left_file", sides[0], "left_folded")
     matched = match_two(
-        session, folded, _prepared(session, right, sides[1], asked, stage), stage=stage, model=_model(asked)
+        session, folded, prepared_right(session, right, sides[1], asked, stage), stage=stage, model=_model(asked)
     )
     decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
     threshold = DEFAULT_BITS if asked.threshold_bits is None else asked.threshold_bits
@@ -199,10 +187,9 @@ def _match(session: Session, left: Path, right: Path, asked: Request, stage: Sta
     """Read two files, compare them and weigh every candidate: the table ``decided``."""
     stage("read")
     session.scan_file("left_file", left)
-    session.scan_file("right_file", right)
-    sides = find_sides(session.columns("left_file"), session.columns("right_file"), read_map(asked.column_map))
+    sides = find_sides(session.columns("left_file"), right_headers(session, right), map_for(right, asked))
     folded = fold(session, "left_file", sides[0], "left_folded")
-    prepared = _prepared(session, right, sides[1], asked, stage)
+    prepared = prepared_right(session, right, sides[1], asked, stage)
     model = _model(asked)
     if asked.answers is not None:
         folded = _plan(session, folded, prepared, asked, model).to_weigh
@@ -217,7 +204,7 @@ def _plan(session: Session, left: Folded, right: Prepared, asked: Request, model
     if model is None or asked.answers is None or not asked.answers.exists():
         return plan_all(session, left, shared)
     return plan_reuse(
-        session, left, shared, right.rules, asked.answers,
+        session, left, shared, right, asked.answers,
         model=model_mark(model), index_mark=index_mark(session), previous=asked.previous_index,
     )  # fmt: skip
 
@@ -241,25 +228,13 @@ def _merge(session: Session, asked: Request, matched: Matched) -> dict[str, obje
     }
 
 
-def _prepared(session: Session, path: Path, side: Side, asked: Request, stage: Stage) -> Prepared:
-    """Open the kept index, or make RIGHT's tables; an index that is asked for and not there is made first."""
-    stage("index")
-    if asked.index is None:
-        return prepare(session, fold(session, "right_file", side, "right_folded"), side.further)
-    mark = fingerprint(path, side)
-    if not asked.index.exists():
-        made = prepare(session, fold(session, "right_file", side, "right_folded"), side.further, to_keep=True)
-        keep_index(session, made, asked.index, mark)
-    return open_index(session, asked.index, side.further, fields_of(side), mark)
+def _model(asked: Request) -> Model | None:
+    return read_model(asked.model) if asked.model is not None and asked.model.exists() else None
 
 
 def _write_report(session: Session, asked: Request, summary: dict[str, object], matched: Matched) -> None:
     if asked.report is not None:
         atomic_write(asked.report, linkage_page(session, summary, matched).encode())
-
-
-def _model(asked: Request) -> Model | None:
-    return read_model(asked.model) if asked.model is not None and asked.model.exists() else None
 
 
 def _keep_model(asked: Request, matched: Matched) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from cld.engine import Query, Session, text_literal
 from cld.errors import InputError
-from linkage.blocking import Rule, key_columns
+from linkage.blocking import key_columns
+from linkage.index import Prepared
 from linkage.model import Model
 from linkage.standard import Folded, with_parts
 
@@ -54,7 +55,7 @@ def plan_reuse(
     session: Session,
     left: Folded,
     fields: Sequence[str],
-    rules: Sequence[Rule],
+    right: Prepared,
     answers: Path,
     *,
     model: str,
@@ -79,7 +80,7 @@ def plan_reuse(
         str(row[0]) for row in session.rows(Query("select distinct index_mark from kept_answers", ("kept_answers",)))
     }
     if marks - {index_mark}:
-        _plan_changed(session, left, fields, rules, previous)
+        _plan_changed(session, left, fields, right, previous)
     session.table(
         "to_weigh",
         Query(
@@ -118,14 +119,14 @@ def _read_answers(session: Session, answers: Path) -> None:
 
 
 def _plan_changed(
-    session: Session, left: Folded, fields: Sequence[str], rules: Sequence[Rule], previous: Path | None
+    session: Session, left: Folded, fields: Sequence[str], right: Prepared, previous: Path | None
 ) -> None:
     """Add to ``planned`` the records that share a key with a person that the new index adds, changes or no longer has."""
     if previous is None:
         message = "The answers were given by another index."
         raise InputError(message, "Name it with --previous-index, or give another file for the answers.")
     session.open_kept(previous, {"previous_source": "people"}, place="previous_file")
-    keys = [rule.key for rule in rules if rule.key in session.columns("previous_source")]
+    keys = [rule.key for rule in right.rules if rule.key in session.columns("previous_source")]
     shown = ", ".join(keys)
     for name, source in (("new_rows", "right_source"), ("old_rows", "previous_source")):
         text = f"select id, {_digest_sql(fields)} as digest, {shown} from {source}"  # noqa: S608
@@ -138,9 +139,10 @@ def _plan_changed(
         from old_rows o left join new_rows n on n.id = o.id where n.id is null or o.digest <> n.digest
     """  # noqa: S608
     session.table("changed_people", Query(text, ("new_rows", "old_rows")))
-    kept = tuple(rule for rule in rules if rule.key in keys)
+    kept = tuple(rule for rule in right.rules if rule.key in keys)
     source = with_parts(left.name, left.fields)
-    session.table("planned_keys", Query(f"select rid, {key_columns(kept, 'left')} from {source}", (left.name,)))  # noqa: S608
+    text = f"select rid, {key_columns(kept, 'left', right.hashed)} from {source}"  # noqa: S608
+    session.table("planned_keys", Query(text, (left.name,), right.hashed.parameters))
     reached = " union ".join(
         f"select k.rid, c.reason from planned_keys k join changed_people c on c.{key} = k.{key}" for key in keys
     )  # noqa: S608

@@ -13,6 +13,7 @@ from linkage.decide import estimate_present, estimate_rate
 from linkage.estimate import fit_m
 from linkage.frequencies import Kappa, collision_rates, count_dependence, pool_shares
 from linkage.index import Prepared
+from linkage.keyhash import KeyHash
 from linkage.model import Model
 from linkage.score import compare_pairs, count_patterns, weigh_pairs
 from linkage.standard import Folded, with_parts
@@ -58,11 +59,11 @@ def match_two(session: Session, left: Folded, right: Prepared, *, stage: Stage, 
     kept = {rule.key for rule in right.rules}
     columns = (*shared, *right.earlier)
     stage("left")
-    _take_left(session, left, shared, rules)
+    _take_left(session, left, shared, rules, right.hashed)
     stage("exact steps")
     counts = _settle(session, columns, steps, sorted(kept))
     stage("candidates")
-    _reach_by_rules(session, columns, rules, kept)
+    _reach_by_rules(session, columns, rules, kept, right.hashed)
     blocks = make_candidates(session, rules, n_left, alone=False)
     _pair_up(session, columns, exact=bool(steps))
     pooled = right.n_people < ENOUGH_TO_COUNT
@@ -92,11 +93,11 @@ def _valid_sql(number: str) -> str:
     return f"(11 - ({weights}) % 11) % 11 = {number} % 10"
 
 
-def _take_left(session: Session, left: Folded, fields: Sequence[str], rules: Sequence[Rule]) -> None:
+def _take_left(session: Session, left: Folded, fields: Sequence[str], rules: Sequence[Rule], hashed: KeyHash) -> None:
     valid = [f"{_valid_sql('number')} as number_valid"] if "number" in fields else []
-    keys = [key_columns(rules, "left")] if rules else []
+    keys = [key_columns(rules, "left", hashed)] if rules else []
     text = f"select {', '.join(['rid', 'id', *fields, *valid, *keys])} from {left.name} order by rid"  # noqa: S608
-    session.table("left_people", Query(text, (left.name,)))
+    session.table("left_people", Query(text, (left.name,), hashed.parameters if rules else {}))
 
 
 def _settle(session: Session, fields: Sequence[str], steps: Sequence[str], kept: Sequence[str]) -> dict[str, int]:
@@ -115,7 +116,9 @@ def _none_settled(session: Session) -> None:
     session.table("settled", Query("select 0::bigint as rid_l, 0::bigint as rid_r, '' as step where false"))
 
 
-def _reach_by_rules(session: Session, fields: Sequence[str], rules: Sequence[Rule], kept: set[str]) -> None:
+def _reach_by_rules(
+    session: Session, fields: Sequence[str], rules: Sequence[Rule], kept: set[str], hashed: KeyHash
+) -> None:
     """Keep the rows of RIGHT that share a blocking key with a record of LEFT that is still open: one pass.
 
     Some settled records are taken along, so that the rivals of records at large are known (see linkage.expect).
@@ -128,10 +131,15 @@ def _reach_by_rules(session: Session, fields: Sequence[str], rules: Sequence[Rul
         f"{rule.key} in (select {rule.key} from left_keys where {rule.key} is not null)" for rule in rules
     )
     made = [rule for rule in rules if rule.key not in kept]
-    fresh = [key_columns(made, "right")] if made else []
+    fresh = [key_columns(made, "right", hashed)] if made else []
     have = [rule.key for rule in rules if rule.key in kept]
     source = f"select {', '.join(['rid', 'id', *fields, *have, *fresh])} from {with_parts('right_source', fields)}"  # noqa: S608
-    session.table("right_keys", Query(f"select * from ({source}) where {where}", ("right_source", "left_keys")))  # noqa: S608
+    query = Query(
+        f"select * from ({source}) where {where}",  # noqa: S608
+        ("right_source", "left_keys"),
+        hashed.parameters if made else {},
+    )
+    session.table("right_keys", query)
 
 
 def _pair_up(session: Session, fields: Sequence[str], *, exact: bool) -> None:
@@ -207,7 +215,7 @@ def match_alone(session: Session, right: Prepared, *, stage: Stage, model: Model
     stage("left")
     whole = Query(f"select * from {with_parts('right_source', right.fields)}", ("right_source",))  # noqa: S608
     session.view("left_folded", whole)
-    _take_left(session, Folded("left_folded", "left_folded", right.fields), right.fields, rules)
+    _take_left(session, Folded("left_folded", "left_folded", right.fields), right.fields, rules, right.hashed)
     stage("candidates")
     _none_settled(session)
     for name in ("left_keys", "right_keys"):

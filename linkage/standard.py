@@ -17,7 +17,6 @@ __all__ = [
     "Folded",
     "birth_sql",
     "family_sql",
-    "fields_of",
     "fold",
     "given_sql",
     "number_sql",
@@ -190,12 +189,6 @@ def _part(field: str, column: str, *, start: bool = False) -> str:
     part, length = PARTS[field]
     kept = f"left({part.replace('value', column)}, {length})" if start else part.replace("value", column)
     return f"case when {column} is not null then hash({kept}) end"
-
-
-def fields_of(side: Side) -> tuple[str, ...]:
-    """Return the standard fields that a file has, in the order in which fold makes them."""
-    types = dict.fromkeys(side.columns.values(), "VARCHAR")
-    return _ordered((*_mapped(side, types), *_plain(side, types)))
 
 
 def _ordered(fields: Iterable[str]) -> tuple[str, ...]:

