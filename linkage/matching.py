@@ -206,12 +206,22 @@ def _borrowed_numbers(u: Mapping[str, object]) -> tuple[Kappa, ...]:
     return (Kappa("number", household, BORROWED),) if {"number", *household} <= set(u) else ()
 
 
-def match_alone(session: Session, right: Prepared, *, stage: Stage, model: Model | None = None) -> Matched:
-    """Compare the records of one prepared file with one another: ``weighed`` x (rid_l, rid_r, bits), rid_l < rid_r."""
+def match_alone(
+    session: Session,
+    right: Prepared,
+    *,
+    stage: Stage,
+    model: Model | None = None,
+    rules: tuple[Rule, ...] | None = None,
+) -> Matched:
+    """Compare the records of one prepared file with one another: ``weighed`` x (rid_l, rid_r, bits), rid_l < rid_r.
+
+    ``rules`` takes the place of our own blocking rules, for whoever wants to compare weighing alone.
+    """
     comparisons, n = right.comparisons(right.fields), right.n_people
-    rules = rules_for(right.fields, (), right.further)
-    if n * n > MOST_FOR_LOOSE:
-        rules = tuple(rule for rule in rules if rule.tight)
+    if rules is None:
+        rules = rules_for(right.fields, (), right.further)
+        rules = tuple(rule for rule in rules if rule.tight) if n * n > MOST_FOR_LOOSE else rules
     stage("left")
     whole = Query(f"select * from {with_parts('right_source', right.fields)}", ("right_source",))  # noqa: S608
     session.view("left_folded", whole)

