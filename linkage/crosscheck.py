@@ -36,7 +36,7 @@ def independent_m(session: Session, comparisons: Sequence[Comparison]) -> dict[s
     if number is None or not others:
         return None
     top = ", ".join(f"cast({one.name} = {one.exact} as integer) as {one.name}" for one in others)
-    whole = " and ".join(f"{one.name} >= 0" for one in others)
+    whole = " and ".join(_present(one, others) for one in others)
     shared = f"select {top} from compared where {whole} and number = {number.exact}"  # noqa: S608
     if session.whole(Query(f"select count(*) from ({shared})", ("compared",))) < FEWEST_PAIRS:  # noqa: S608
         return None
@@ -50,6 +50,14 @@ def independent_m(session: Session, comparisons: Sequence[Comparison]) -> dict[s
     classifier = recordlinkage.ECMClassifier(init="jaro", binarize=None)
     classifier.fit(frame)
     return {one.name: float(classifier.m_probs[one.name][1]) for one in others}
+
+
+def _present(one: Comparison, others: Sequence[Comparison]) -> str:
+    """Say that a value is there; a family name weighed with its given name, as swapped, is there too."""
+    given = next((each for each in others if each.name == "given" and "swapped" in each.labels), None)
+    if one.name != "family" or given is None:
+        return f"{one.name} >= 0"
+    return f"(family >= 0 or given = {given.labels.index('swapped')})"
 
 
 def require_agreement(session: Session, comparisons: Sequence[Comparison], model: Model) -> dict[str, object]:
