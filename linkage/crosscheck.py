@@ -69,6 +69,9 @@ def require_agreement(session: Session, comparisons: Sequence[Comparison], model
     if found is None:
         return {"compared": False, "reason": f"fewer than {FEWEST_PAIRS} whole pairs share a number"}
     ours = {name: model.m[name][-1] for name in found}
+    given = next((one for one in comparisons if one.name == "given" and "swapped" in one.labels), None)
+    if given is not None and "family" in ours:  # ours is m where the names are not swapped, theirs over all pairs
+        ours["family"] *= 1 - model.m["given"][given.labels.index("swapped")]
     apart = sorted(name for name in found if abs(ours[name] - found[name]) > TOLERANCE)
     if apart:
         message = f"Two estimates of m differ by more than {TOLERANCE} for: {', '.join(apart)}."
