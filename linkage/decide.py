@@ -52,13 +52,15 @@ def parse_threshold(text: str | None) -> float:
 
 def estimate_present(session: Session, weighed: str, n_left: int, n_right: int) -> float:
     """Estimate by EM the chance that a record of LEFT is in RIGHT, from the sums of its candidates' likelihood ratios."""
-    window = "partition by rid_l order by bits desc, rid_r"
+    # sums over rivals are decimal, so that their order changes nothing
     text = f"""
-        select round(top + log2(total), 2) as summed, count(*) as n from (
-            select max(bits) over (partition by rid_l) as top, row_number() over ({window}) as place,
-                sum(pow(2, greatest(bits - first, -60))) over ({window} rows between unbounded preceding and unbounded following) as total
-            from (select rid_l, rid_r, bits, max(bits) over (partition by rid_l) as first from {weighed})
-        ) where place = 1 group by summed order by summed
+        with tops as (select rid_l, max(bits) as top, count(*) as n from {weighed} group by rid_l),
+        totals as (
+            select w.rid_l, sum(cast(pow(2, greatest(w.bits - t.top, -39)) as decimal(18, 12))) as total
+            from {weighed} w join tops t on t.rid_l = w.rid_l where t.n > 1 group by w.rid_l
+        )
+        select round(t.top + coalesce(log2(cast(s.total as double)), 0), 2) as summed, count(*) as n
+        from tops t left join totals s on s.rid_l = t.rid_l group by summed order by summed
     """  # noqa: S608
     rows = session.rows(Query(text, (weighed,)))
     sums = np.array([float(row[0]) for row in rows]) - log2(max(n_right, 1))

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from cld.engine import Query, Session
+from cld.engine import Query, Session, quote
 from linkage.comparisons import Comparison
+from linkage.standard import Folded
 
 __all__ = ["Kappa", "collision_rates", "count_dependence", "make_frequencies", "make_sample", "pool_shares"]
 
@@ -40,16 +41,30 @@ def counted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
     return tuple(one for one in comparisons if one.frequency)
 
 
-def make_frequencies(session: Session, folded: str, source: str, comparisons: Sequence[Comparison]) -> None:
-    """Make a table ``share_FIELD`` x (value, n) for each comparison whose values repeat, exact over the whole file."""
+def make_frequencies(
+    session: Session, folded: Folded, comparisons: Sequence[Comparison], source: str = "right_source"
+) -> None:
+    """Make a table ``share_FIELD`` x (value, n) for each comparison whose values repeat, exact over the whole file.
+
+    A value is counted as it is written and folded afterwards, once; what cannot be counted so is counted in ``source``.
+    """
     for one in counted(comparisons):
-        name, mapped = one.name, f"{folded}_{one.name}"
-        if session.has(mapped):  # the distinct values were counted when they were folded
+        name, mapped = one.name, f"{folded.name}_{one.name}"
+        if session.has(mapped):
             text = f"select value, cast(sum(n) as bigint) as n from {mapped} where value is not null group by all"  # noqa: S608
-            session.table(f"share_{name}", Query(text, (mapped,)))
+            query = Query(text, (mapped,))
+        elif name in folded.counted:
+            column, sql = folded.counted[name]
+            text = f"""
+                select value, cast(sum(n) as bigint) as n from (
+                    select {sql} as value, n from (select {quote(column)} as raw, count(*) as n from {folded.raw} group by all)
+                ) where value is not null group by value
+            """  # noqa: S608 - quoted names
+            query = Query(text, (folded.raw,))
         else:
             text = f"select {name} as value, count(*) as n from {source} where {name} is not null group by all"  # noqa: S608
-            session.table(f"share_{name}", Query(text, (source,)))
+            query = Query(text, (source,))
+        session.table(f"share_{name}", query)
 
 
 def pool_shares(session: Session, comparisons: Sequence[Comparison]) -> None:

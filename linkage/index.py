@@ -39,7 +39,7 @@ ROLE_OF = {
     "number": "nhs_number", "given": "given_name", "family": "family_name", "other_family": "previous_family_name",
     "birth": "date_of_birth", "sex": "sex", "postcode": "postcode", "other_postcode": "previous_postcode",
 }  # fmt: skip
-MOST_IN_MEMORY = 3_000_000
+MOST_IN_MEMORY = 12_000_000
 VERSION = "1"
 BYTES_LOOKED_AT = 1 << 20
 
@@ -82,7 +82,7 @@ def fingerprint(path: Path, side: Side) -> str:
 def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_keep: bool = False) -> Prepared:
     """Make RIGHT's tables in the session; a large file stays a view that later passes read through.
 
-    Memory: at most three million people are held in the session; ``to_keep`` leaves the view bare, its keys to be
+    Memory: at most twelve million people are held in the session; ``to_keep`` leaves the view bare, its keys to be
     hashed when it is written.
     """
     further = tuple(one for one in further if one.name in right.fields)
@@ -96,7 +96,7 @@ def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_k
     else:
         session.table("right_source", source)
     prepared = Prepared(right.fields, n_people, rules, further, PLAIN)
-    make_frequencies(session, right.name, "right_source", prepared.comparisons(right.fields))
+    make_frequencies(session, right, prepared.comparisons(right.fields))
     make_sample(session, "right_source", right.fields, n_people)
     return prepared
 
@@ -201,7 +201,7 @@ def update_index(session: Session, old: Prepared, delta: Folded, mark: str) -> t
     for name in ("right_source", "right_sample", *(f"share_{one.name}" for one in counted(comparisons))):
         session.drop(name)
     session.view("right_source", Query("select * from updated", ("updated",)))
-    make_frequencies(session, "updated", "right_source", comparisons)
+    make_frequencies(session, Folded("updated", "updated", old.fields), comparisons)
     make_sample(session, "right_source", old.fields, n_people)
     old_mark = index_mark(session)
     return prepared, hashlib.sha256(f"{old_mark}|{mark}".encode()).hexdigest()

@@ -6,11 +6,11 @@ pass over sixty million people short. The tables of distinct values are the exac
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cld.engine import Query, Session, quote
-from cld.nhs_number import placeholders
 from linkage.fields import Further, Kind, Side
 
 __all__ = [
@@ -119,23 +119,31 @@ def birth_sql(column: str) -> str:
 def number_sql(column: str, kind: str) -> str:
     """Return SQL that reads a ten-digit NHS number as a whole number; placeholders and other lengths become null.
 
-    The check digit is not asked here: a number that fails it is still compared as a near value.
+    The check digit is not asked here: a number that fails it is still compared as a near value. The nineteen placeholders
+    are the multiples of 1111111111 (one digit ten times) and of 1000000001 (one digit, eight noughts, the digit again).
     """
-    listed = ", ".join(str(int(value)) for value in sorted(placeholders()))
+    text = f"cast({column} as varchar)"
     if kind.endswith("INT"):
-        return f"case when {column} between 100000000 and 9999999999 and {column} not in ({listed}) then cast({column} as bigint) end"
-    plain = f"replace(replace(cast({column} as varchar), ' ', ''), '-', '')"
-    whole = f"try_cast({plain} as bigint)"
-    return f"case when length({plain}) = 10 and {whole} not in ({listed}) then {whole} end"
+        whole = f"case when {column} between 100000000 and 9999999999 then cast({column} as bigint) end"
+    else:  # most numbers are written without spaces, so the slow way is taken for the rest alone
+        plain = f"replace(replace({text}, ' ', ''), '-', '')"
+        spaced = f"when length({plain}) = 10 then try_cast({plain} as bigint)"
+        whole = f"case when length({text}) = 10 then try_cast({text} as bigint) when length({text}) > 10 then case {spaced} end end"
+    return f"nullif(case when ({whole}) % 1111111111 = 0 or ({whole}) % 1000000001 = 0 then -1 else greatest({whole}, -1) end, -1)"
 
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A file in standard form: the view that holds it, the file's own view, and its columns beside rid and id."""
+    """A file in standard form: the view that holds it, the file's own view, and its columns beside rid and id.
+
+    ``counted`` says for fields folded row by row which column they are of and the SQL that folds it as ``raw``, so that
+    values can be counted before they are folded.
+    """
 
     name: str
     raw: str
     fields: tuple[str, ...]
+    counted: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
 
 
 def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
@@ -168,7 +176,17 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
         from {raw} f {joins}
     """  # noqa: S608 - quoted names
     session.view(name, Query(text, (raw, *(f"{name}_{field}" for field in mapped))))
-    return Folded(name, raw, _ordered((*mapped, *plain)))
+    return Folded(name, raw, _ordered((*mapped, *plain)), _counted(side, types, plain))
+
+
+def _counted(side: Side, types: Mapping[str, str], plain: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    of = {"birth": "date_of_birth", "postcode": "postcode", **{one.name: one.name for one in side.further}}
+    found = {}
+    for name in plain:
+        if name in of and of[name] in side.columns:
+            column = side.columns[of[name]]
+            found[name] = (column, plain[name].replace(f"f.{quote(column)}", "raw"))
+    return found
 
 
 def with_parts(relation: str, fields: Iterable[str]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from cld.engine import Query
+from cld.nhs_number import placeholders
 from linkage.comparisons import comparisons_for
 from linkage.fields import Further, Kind
 from linkage.standard import birth_sql, family_sql, given_sql, number_sql, postcode_sql, sex_sql, text_sql
@@ -136,3 +138,10 @@ def test_a_number_is_ten_digits_and_no_placeholder(tmp_path: Path, sent: str, ki
     with a_session(tmp_path) as session:
         session.table("sent", Query("select $v as v", (), {"v": sent}))
         assert session.rows(Query(f"select {number_sql('v', kind)} from sent", ("sent",)))[0][0] == number
+
+
+def test_every_placeholder_is_missing(tmp_path: Path) -> None:
+    with a_session(tmp_path) as session:
+        session.take("sent", pa.table({"v": sorted(placeholders())}))
+        text = f"select count(*), count({number_sql('v', 'VARCHAR')}) from sent"
+        assert session.rows(Query(text, ("sent",)))[0] == (19, 0)
