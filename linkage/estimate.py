@@ -18,7 +18,7 @@ import numpy.typing as npt
 from linkage.comparisons import Comparison
 from linkage.frequencies import Kappa
 
-__all__ = ["Counted", "conditional", "fit_m", "likelihoods", "masks_of", "views_for"]
+__all__ = ["Counted", "Fitted", "conditional", "fit_m", "likelihoods", "masks_of", "views_for"]
 
 Floats = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.int64]
@@ -29,6 +29,10 @@ SMALLEST = 1e-7
 PRIOR_WEIGHT = 2.0
 FEWEST_MATCHES = 50.0
 ENOUGH_SHARING_NUMBER = 1_000.0
+HOUSEHOLD = ("postcode", "birth", "family")
+OWN = ("given", "birth", "number")
+FEWEST_OTHERS = 12.0
+SMALLEST_KAPPA = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +89,44 @@ def views_for(comparisons: Sequence[Comparison]) -> list[tuple[str, ...]]:
     return [("number",), *pairs] if "number" in names else pairs
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """m by comparison and level, the matching pairs it rests on, and kappas where households were left free."""
+
+    m: Mapping[str, tuple[float, ...]]
+    n_matches: float
+    kappas: tuple[Kappa, ...] = ()
+
+
 def fit_m(
     counted: Counted,
     comparisons: Sequence[Comparison],
     u: Mapping[str, Sequence[float]],
     kappas: Sequence[Kappa],
-) -> tuple[dict[str, tuple[float, ...]], float]:
-    """Estimate m of every comparison, and the number of matching pairs that the estimate rests on.
+    *,
+    free_households: bool = False,
+) -> Fitted:
+    """Estimate m of every comparison.
 
     Pairs that share a number are the first view: where it holds a thousand matches, the other fields are learnt from
-    it alone. Else every view adds to a field its expected counts.
+    it alone. Else every view adds to a field its expected counts. With ``free_households`` each view also estimates how
+    often two different people of it agree on postcode, birth date and family name (twins, households), which one
+    file alone cannot count, its own repeats being among its pairs; names and numbers keep their u and tell them apart.
     """
     names = [one.name for one in comparisons]
     chances = likelihoods(counted, comparisons, u, kappas)
     exact = counted.gammas == np.array([one.exact for one in comparisons])
     sums = {one.name: np.zeros(len(one.labels)) for one in comparisons}
-    rests_on, settled = 0.0, set[str]()
+    rests_on, settled, free = 0.0, set[str](), list[Kappa]()
     for view in _fullest(views_for(comparisons), exact, counted.n_pairs, names):
         chosen = np.all(exact[:, [names.index(name) for name in view]], axis=1)
         outside = [place for place, name in enumerate(names) if name not in view]
         part = Counted(counted.gammas[chosen], counted.n_pairs[chosen])
-        expected = _fit_view(part, chances[chosen], [comparisons[place] for place in outside], outside)
+        freed = HOUSEHOLD if free_households and view != ("number",) else ()
+        expected, others = _fit_view(part, chances[chosen], [comparisons[place] for place in outside], outside, freed)
+        free += _freed_kappas(view, others, u)
         n_matches = max((float(each.sum()) for each in expected.values()), default=0.0)
-        if n_matches < FEWEST_MATCHES:
+        if n_matches < FEWEST_MATCHES or not _are_people(expected):
             continue
         rests_on = max(rests_on, n_matches)
         for name, each in expected.items():
@@ -115,7 +134,29 @@ def fit_m(
                 sums[name] += each
         if view == ("number",) and n_matches >= ENOUGH_SHARING_NUMBER:
             settled = {name for name in names if name != "number"}
-    return {one.name: tuple(_normal(sums[one.name], one)) for one in comparisons}, rests_on
+    m = {one.name: tuple(_normal(sums[one.name], one)) for one in comparisons}
+    return Fitted(m, rests_on, tuple(sorted(free, key=lambda one: (one.name, one.given))))
+
+
+def _are_people(expected: Mapping[str, Floats]) -> bool:
+    """Say whether a class may be one person twice: what is a person's own must agree in more than a third of it.
+
+    Where a file holds nobody twice, the pairs most alike are members of one household; their names, birth dates and
+    numbers differ.
+    """
+    own = [expected[name] for name in OWN if name in expected and expected[name].sum() >= FEWEST_OTHERS]
+    return all(counts[-1] > counts.sum() / 3 for counts in own)
+
+
+def _freed_kappas(view: tuple[str, ...], others: Mapping[str, Floats], u: Mapping[str, Sequence[float]]) -> list[Kappa]:
+    """Read kappas off the pairs of a view that are different people; ``others`` holds their expected counts by level."""
+    found = []
+    for name, counts in others.items():
+        if counts.sum() >= FEWEST_OTHERS:
+            share = counts[-1] / counts.sum()
+            kappa = float((share - u[name][-1]) / (1 - u[name][-1]))
+            found += [Kappa(name, view, kappa)] if kappa > SMALLEST_KAPPA else []
+    return found
 
 
 def _fullest(
@@ -132,22 +173,28 @@ def _fullest(
 
 
 def _fit_view(
-    part: Counted, chances: Floats, outside: Sequence[Comparison], places: Sequence[int]
-) -> dict[str, Floats]:
-    """EM with m of the fields outside the view and the share of matches free; returns expected counts by level.
+    part: Counted, chances: Floats, outside: Sequence[Comparison], places: Sequence[int], freed: Sequence[str]
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """EM with m of the fields outside the view and the share of matches free, and u of the freed fields.
+
+    Returns expected counts by level: of matches for every field, and of others for the freed fields.
 
     Patterns stand as one row each of noughts and ones, a column for every level of every field outside the view, so
     that both steps are a product of matrices; a missing value is a row of noughts, which is neutral.
     """
     if not outside:
-        return {}
+        return {}, {}
     edges = np.cumsum([0, *(len(one.labels) for one in outside)])
     shown = np.zeros((len(part.n_pairs), int(edges[-1])))
     for start, place in zip(edges[:-1], places, strict=True):
         levels = part.gammas[:, place]
         known = levels >= 0
         shown[np.nonzero(known)[0], start + levels[known]] = 1.0
-    other = np.prod(chances[:, list(places)], axis=1)
+    held = [place for one, place in zip(outside, places, strict=True) if one.name not in freed]
+    fixed = np.prod(chances[:, held], axis=1)
+    loose = [(one, a, b) for one, a, b in zip(outside, edges[:-1], edges[1:], strict=True) if one.name in freed]
+    q = [np.full(b - a, 1 / (b - a)) for _, a, b in loose]
+    other, rest = np.prod(chances[:, list(places)], axis=1), np.zeros(len(part.n_pairs))
     m = np.concatenate([np.array(_start(one)) for one in outside])
     share, mass = 0.5, np.zeros(int(edges[-1]))
     for _ in range(MAX_ROUNDS):
@@ -156,10 +203,24 @@ def _fit_view(
         mass = belongs @ shown
         fresh = min(max(float(belongs.sum()) / part.total, SMALLEST), 1 - SMALLEST)
         m = np.concatenate([_normal(mass[a:b], one) for a, b, one in zip(edges[:-1], edges[1:], outside, strict=True)])
+        rest = part.n_pairs - belongs
+        for place, (_, a, b) in enumerate(loose):
+            counts = rest @ shown[:, a:b] + SMALLEST
+            q[place] = counts / counts.sum()
+        if loose:
+            other = fixed * np.prod([_at(shown[:, a:b], q[i]) for i, (_, a, b) in enumerate(loose)], axis=0)
         if abs(fresh - share) < TOLERANCE:
             break
         share = fresh
-    return {one.name: mass[a:b] for a, b, one in zip(edges[:-1], edges[1:], outside, strict=True)}
+    return (
+        {one.name: mass[a:b] for a, b, one in zip(edges[:-1], edges[1:], outside, strict=True)},
+        {one.name: rest @ shown[:, a:b] for one, a, b in loose},
+    )
+
+
+def _at(shown: Floats, shares: Floats) -> Floats:
+    """Return the share of each pattern's level; 1 where the value is missing."""
+    return np.where(shown.any(axis=1), shown @ shares, 1.0)
 
 
 def _normal(mass: Floats, one: Comparison) -> Floats:

@@ -108,11 +108,10 @@ def make_sample(session: Session, right: str, fields: Sequence[str], n_right: in
 def count_dependence(session: Session, comparisons: Sequence[Comparison], u: Mapping[str, float]) -> tuple[Kappa, ...]:
     """Count kappa of every field given one or two others, from whole postcodes, whole birth dates or single records.
 
-    Assumes: the index holds a person once. Where more than one record in a hundred is alike in names and birth date it
-    does not, agreement in it says nothing of different people, and no kappa is counted.
+    Repeats of one person in the index would look like twins, so where given names are there, only pairs whose given
+    names differ are counted; given names themselves are conditioned only where the index holds a person once.
     """
-    if _holds_repeats(session, [one.name for one in comparisons]):
-        return ()
+    repeats = _holds_repeats(session, [one.name for one in comparisons], u)
     names = [one.name for one in counted(comparisons)]
     found: list[Kappa] = []
     for anchor in (*(a for a in ANCHORS if a in names), None):
@@ -123,29 +122,34 @@ def count_dependence(session: Session, comparisons: Sequence[Comparison], u: Map
         if not sets:
             continue
         pairs, with_field = _count_pairs(session, anchor, pool, sets)
-        found += _kappas(names, sets, pairs, with_field, u)
+        found += [
+            one
+            for one in _kappas(names, sets, pairs, with_field, u)
+            if not (repeats and "given" in (one.name, *one.given))
+        ]
     return tuple(sorted(found, key=lambda one: (one.name, one.given)))
 
 
-def _holds_repeats(session: Session, names: Sequence[str]) -> bool:
+def _holds_repeats(session: Session, names: Sequence[str], u: Mapping[str, float]) -> bool:
+    """Say whether more records are alike in names and birth date than chance and a hundredth explain."""
     who = [name for name in ("given", "family", "birth") if name in names]
     if len(who) < len(("given", "family", "birth")):
         return False
     whole = " and ".join(f"{name} is not null" for name in who)
-    text = f"select count(*), count(distinct ({', '.join(who)})) from right_sample where {whole}"  # noqa: S608
+    text = f"select count(*), count(distinct ({', '.join(who)})) from right_sample where alone and {whole}"  # noqa: S608
     n_records, n_people = (int(value) for value in session.rows(Query(text, ("right_sample",)))[0])
-    return n_records - n_people > MOST_REPEATS * n_records
+    by_chance = n_records * n_records / 2 * u["given"] * u["family"] * u["birth"]
+    return n_records - n_people > MOST_REPEATS * n_records + 2 * by_chance
 
 
 def _sets(anchor: str | None, pool: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the sets of up to three fields, and each of three with the given name added."""
     start = (anchor,) if anchor else ()
-    most = 3 if anchor else 2
-    return [
-        (*start, *chosen)
-        for size in range(most)
-        for chosen in combinations(pool, size + (0 if anchor else 1))
-        if len(start) + len(chosen) <= 3
+    small = [
+        (*start, *chosen) for size in range(0 if anchor else 1, 4 - len(start)) for chosen in combinations(pool, size)
     ]
+    fours = [(*one, "given") for one in small if len(one) == 3 and "given" in pool and "given" not in one]
+    return [*small, *fours]
 
 
 def _count_pairs(
@@ -183,16 +187,21 @@ def _kappas(
 ) -> list[Kappa]:
     """Kappa is taken for a field that stands after all of the set in the order of comparisons."""
     found = []
+    by_members = {frozenset(one): one for one in sets}
     for larger in sets:
-        if len(larger) < 2:
+        if not 2 <= len(larger) <= 3:
             continue
         ordered = sorted(larger, key=names.index)
         last = ordered[-1]
-        rest = tuple(name for name in larger if name != last)
-        joint, base = pairs.get(larger, 0.0), with_field.get((rest, last), 0.0)
-        if joint < FEWEST_PAIRS or base <= 0 or rest not in pairs:
+        rest = by_members.get(frozenset(larger) - {last})
+        if rest is None:
             continue
-        kappa = (joint / base - u[last]) / (1 - u[last])
-        if kappa > SMALLEST_KAPPA:
-            found.append(Kappa(last, tuple(ordered[:-1]), kappa))
+        joint, base = pairs.get(larger, 0.0), with_field.get((rest, last), 0.0)
+        if "given" not in larger and frozenset((*larger, "given")) in by_members:
+            joint -= pairs.get(by_members[frozenset((*larger, "given"))], 0.0)
+            base -= with_field.get((by_members[frozenset((*rest, "given"))], last), 0.0)
+        if joint >= FEWEST_PAIRS and base > 0:
+            kappa = (joint / base - u[last]) / (1 - u[last])
+            if kappa > SMALLEST_KAPPA:
+                found.append(Kappa(last, tuple(ordered[:-1]), min(kappa, 1.0)))
     return found

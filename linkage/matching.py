@@ -22,6 +22,7 @@ __all__ = ["AUDITED", "Matched", "Stage", "match_alone", "match_two"]
 
 SAMPLE_SIDE = 500
 NUMBER_NEAR = 1e-7
+NUMBER_WRONG = 0.01
 MOST_FOR_LOOSE = 4_000_000_000
 ROUNDS_ALONE = 4
 AUDITED = 20_000
@@ -44,10 +45,19 @@ class Matched:
     blocks: Blocks | None = None
 
 
-def match_two(session: Session, left: Folded, right: Prepared, *, stage: Stage, model: Model | None = None) -> Matched:
+def match_two(
+    session: Session,
+    left: Folded,
+    right: Prepared,
+    *,
+    stage: Stage,
+    model: Model | None = None,
+    keep_present: bool = False,
+) -> Matched:
     """Compare LEFT with a prepared RIGHT and make ``weighed`` x (rid_l, rid_r, bits), ``settled`` x (rid_l, rid_r, step).
 
     Shape:  ``left_people`` and ``right_people`` hold the standard rows of LEFT and of what stands in a pair.
+    ``keep_present`` takes the share of records that are in RIGHT from the model, for a LEFT too small to tell it.
     Memory: RIGHT is read in two passes and never held whole, unless it was prepared in memory.
     """
     shared = tuple(name for name in left.fields if name in right.fields)
@@ -55,7 +65,7 @@ def match_two(session: Session, left: Folded, right: Prepared, *, stage: Stage, 
     n_left = _count(session, left.raw)
     steps, rules = steps_for(shared), rules_for(shared, right.earlier, right.further)
     if n_left * right.n_people > MOST_FOR_LOOSE:
-        rules = tuple(rule for rule in rules if rule.tight)
+        rules = tuple(rule for rule in rules if rule.tight) or rules
     kept = {rule.key for rule in right.rules}
     columns = (*shared, *right.earlier)
     stage("left")
@@ -66,18 +76,16 @@ def match_two(session: Session, left: Folded, right: Prepared, *, stage: Stage, 
     _reach_by_rules(session, columns, rules, kept, right.hashed)
     blocks = make_candidates(session, rules, n_left, alone=False)
     _pair_up(session, columns, exact=bool(steps))
-    pooled = right.n_people < ENOUGH_TO_COUNT
-    if pooled:
+    if right.n_people < ENOUGH_TO_COUNT:
         pool_shares(session, comparisons)
-    n_counted = right.n_people + (n_left if pooled else 0)
     stage("compare")
-    compare_pairs(session, "pairs", "compared", comparisons, "left_people", "right_people", n_counted)
+    compare_pairs(session, "pairs", "compared", comparisons, "left_people", "right_people")
     stage("learn")
     learnt = model or _learn_two(session, comparisons, n_left, right.n_people)
-    learnt.require_fits(comparisons)
+    learnt.require_fits("link", comparisons)
     stage("weigh")
     weigh_pairs(session, "compared", "weighed", comparisons, learnt, right.n_people)
-    if model is None:
+    if not keep_present:
         present = estimate_present(session, "weighed", n_left, right.n_people)
         learnt = replace(learnt, present=present).rounded()
     return Matched(comparisons, learnt, n_left, right.n_people, _count(session, "pairs"), counts, blocks)
@@ -165,7 +173,7 @@ def _lower_levels(session: Session, comparisons: Sequence[Comparison], left: str
         session.table(name, Query(text, (source,)))
     pairs = "select l.rid as rid_l, r.rid as rid_r from some_left l cross join some_right r where l.rid <> r.rid"
     session.table("random_pairs", Query(pairs, ("some_left", "some_right")))
-    compare_pairs(session, "random_pairs", "random_compared", comparisons, "some_left", "some_right", 1)
+    compare_pairs(session, "random_pairs", "random_compared", comparisons, "some_left", "some_right")
     result = {}
     for one in comparisons:
         text = f"select {one.name}, count(*) from random_compared where {one.name} >= 0 group by all"  # noqa: S608
@@ -182,8 +190,12 @@ def _lower_levels(session: Session, comparisons: Sequence[Comparison], left: str
 def _u_of(
     lower: Mapping[str, tuple[float, ...]], exact: Mapping[str, float], n_right: int
 ) -> dict[str, tuple[float, ...]]:
-    """u by level: equal values from the shares of values, lower levels in the shares that random pairs show."""
-    top = {name: min(exact.get(name, 1 / max(n_right, 1)), HIGHEST_U) for name in lower}
+    """u by level: equal values from the shares of values, lower levels in the shares that random pairs show.
+
+    Two different people share a number only if one record bears a wrong one.
+    Assumes: one number in a hundred is wrong, and then anybody's.
+    """
+    top = {name: min(exact.get(name, NUMBER_WRONG / max(n_right, 100)), HIGHEST_U) for name in lower}
     return {name: (*(value * (1 - top[name]) for value in shares), top[name]) for name, shares in lower.items()}
 
 
@@ -192,9 +204,9 @@ def _learn_two(session: Session, comparisons: Sequence[Comparison], n_left: int,
     exact = {name: min(max(rate, 0.5 / max(n_right, 1)), HIGHEST_U) for name, rate in drawn.items()}
     u = _u_of(_lower_levels(session, comparisons, "left_people"), exact, n_right)
     kappas = count_dependence(session, comparisons, exact) + _borrowed_numbers(u)
-    m, n_pairs = fit_m(count_patterns(session, "compared", comparisons), comparisons, u, kappas)
+    fitted = fit_m(count_patterns(session, "compared", comparisons), comparisons, u, kappas)
     levels = {one.name: len(one.labels) for one in comparisons}
-    return Model(levels, m, u, kappas, 0.5, 0.0, {}, int(n_pairs)).rounded()
+    return Model("link", levels, fitted.m, u, kappas, 0.5, 0.0, {}, int(fitted.n_matches)).rounded()
 
 
 def _borrowed_numbers(u: Mapping[str, object]) -> tuple[Kappa, ...]:
@@ -221,7 +233,7 @@ def match_alone(
     comparisons, n = right.comparisons(right.fields), right.n_people
     if rules is None:
         rules = rules_for(right.fields, (), right.further)
-        rules = tuple(rule for rule in rules if rule.tight) if n * n > MOST_FOR_LOOSE else rules
+        rules = (tuple(rule for rule in rules if rule.tight) or rules) if n * n > MOST_FOR_LOOSE else rules
     stage("left")
     whole = Query(f"select * from {with_parts('right_source', right.fields)}", ("right_source",))  # noqa: S608
     session.view("left_folded", whole)
@@ -232,12 +244,13 @@ def match_alone(
         session.view(name, Query("select * from left_people", ("left_people",)))
     blocks = make_candidates(session, rules, n, alone=True)
     stage("compare")
-    compare_pairs(session, "candidates", "compared", comparisons, "left_people", "left_people", n)
+    compare_pairs(session, "candidates", "compared", comparisons, "left_people", "left_people")
     stage("learn")
     learnt = model or _learn_alone(session, comparisons, n)
-    learnt.require_fits(comparisons)
+    learnt.require_fits("dedupe", comparisons)
     stage("weigh")
     weigh_pairs(session, "compared", "weighed", comparisons, learnt, n)
+    learnt = replace(learnt, rate=estimate_rate(session, "weighed", n * (n - 1) / 2)).rounded()
     return Matched(comparisons, learnt, n, n, _count(session, "candidates"), {}, blocks)
 
 
@@ -248,14 +261,22 @@ def _learn_alone(session: Session, comparisons: Sequence[Comparison], n: int) ->
     lower = _lower_levels(session, comparisons, "left_people")
     levels = {one.name: len(one.labels) for one in comparisons}
     n = max(n, 2)
-    learnt = Model(levels, {one.name: (0.1, 0.9) for one in comparisons}, {}, (), 0.0, 1 / max(n, 1), {}, 0)
+    learnt = Model("dedupe", levels, {one.name: (0.1, 0.9) for one in comparisons}, {}, (), 0.0, 1 / n, {}, 0)
+    by_name = _sex_of_names(session, comparisons, drawn)
     for _ in range(ROUNDS_ALONE):
         rate, m = learnt.rate, learnt.m
         exact = {name: max((share - 1 / n - rate * m[name][-1]) / (1 - rate), 0.5 / n) for name, share in drawn.items()}
         u = _u_of(lower, exact, n)
-        m, fitted = fit_m(counted, comparisons, u, ())
-        partners = {name: rate * (n - 1) * m[name][-1] for name in drawn}
-        learnt = Model(levels, m, u, (), 0.0, rate, partners, int(fitted))
+        fitted = fit_m(counted, comparisons, u, by_name, free_households=True)
+        partners = {name: rate * (n - 1) * fitted.m[name][-1] for name in drawn}
+        kappas = (*fitted.kappas, *by_name, *_borrowed_numbers(u))
+        learnt = Model("dedupe", levels, fitted.m, u, kappas, 0.0, rate, partners, int(fitted.n_matches))
         weigh_pairs(session, "compared", "weighed", comparisons, learnt, n)
         learnt = replace(learnt, rate=estimate_rate(session, "weighed", n * (n - 1) / 2))
     return learnt.rounded()
+
+
+def _sex_of_names(session: Session, comparisons: Sequence[Comparison], drawn: Mapping[str, float]) -> tuple[Kappa, ...]:
+    """A given name tells the sex, whoever bears it: the one dependence that repeats in a file hardly change."""
+    found = count_dependence(session, comparisons, {name: min(share, HIGHEST_U) for name, share in drawn.items()})
+    return tuple(one for one in found if one.name == "sex" and one.given == ("given",))

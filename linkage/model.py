@@ -30,6 +30,7 @@ class Model:
     same person share a value, by which shares of values are lowered where one file holds people several times.
     """
 
+    kind: str
     levels: Mapping[str, int]
     m: Mapping[str, tuple[float, ...]]
     u: Mapping[str, tuple[float, ...]]
@@ -47,6 +48,7 @@ class Model:
 
         return {
             "version": VERSION,
+            "kind": self.kind,
             "levels": dict(self.levels),
             "m": shown(self.m),
             "u": shown(self.u),
@@ -75,11 +77,14 @@ class Model:
         """Return the model as it reads back from its file, so that a kept model gives the same weights."""
         return Model.from_json(json.loads(json.dumps(self.as_json())))
 
-    def require_fits(self, comparisons: Sequence[Comparison]) -> None:
-        """Refuse a model that was learnt on other comparisons.
+    def require_fits(self, kind: str, comparisons: Sequence[Comparison]) -> None:
+        """Refuse a model that was learnt for another task or on other comparisons.
 
-        Raises: InputError if names or levels differ.
+        Raises: InputError if the task, names or levels differ.
         """
+        if self.kind != kind:
+            message = f"The model was learnt by {self.kind}, not by {kind}."
+            raise InputError(message, "Leave --model away to learn a new one, or name another file.")
         if {one.name: len(one.labels) for one in comparisons} != dict(self.levels):
             message = "The model was learnt on other columns than these files share."
             raise InputError(message, "Leave --model away to learn a new one, or give the map it was learnt with.")
@@ -96,7 +101,10 @@ def _read(found: Mapping[str, object]) -> Model:
         Kappa(str(one["name"]), tuple(str(name) for name in one["given"]), float(one["value"]))
         for one in list(found["kappas"])  # type: ignore[call-overload]
     )
+    found_levels = {str(name): int(n) for name, n in dict(found["levels"]).items()}  # type: ignore[call-overload]
+    _require_chances(found_levels, values("m"), values("u"), (float(str(found["present"])), float(str(found["rate"]))))
     return Model(
+        str(found["kind"]),
         {str(name): int(n) for name, n in dict(found["levels"]).items()},  # type: ignore[call-overload]
         values("m"),
         values("u"),
@@ -106,6 +114,22 @@ def _read(found: Mapping[str, object]) -> Model:
         {str(name): float(value) for name, value in dict(found["partners"]).items()},  # type: ignore[call-overload]
         int(str(found["n_pairs"])),
     )
+
+
+def _require_chances(
+    levels: Mapping[str, int],
+    m: Mapping[str, Sequence[float]],
+    u: Mapping[str, Sequence[float]],
+    shares: Sequence[float],
+) -> None:
+    """Refuse numbers that are no chances, and levels without their chance."""
+    lengths = (
+        {name: len(each) for name, each in m.items()} == dict(levels) == {name: len(each) for name, each in u.items()}
+    )
+    chances = [value for each in (*m.values(), *u.values(), shares) for value in each]
+    if not lengths or not all(0 <= value <= 1 for value in chances):
+        message = "no chances"
+        raise ValueError(message)
 
 
 def read_model(path: Path) -> Model:

@@ -19,23 +19,24 @@ import numpy as np
 
 
 def compare_pairs(
-    session: Session, pairs: str, name: str, comparisons: Sequence[Comparison], left: str, right: str, n_counted: int
+    session: Session, pairs: str, name: str, comparisons: Sequence[Comparison], left: str, right: str
 ) -> None:
     """Make ``name`` from pairs (rid_l, rid_r): agreement levels, what is equal as bits, and the shares of equal values.
 
-    ``n_counted`` is the number of records that the tables of shares were counted over.
+    A share is of the records that hold a value at all.
 
     Shape:  out x (rid_l, rid_r, a level a comparison, mask, share_FIELD for each comparison whose values repeat).
     """
     require_nicknames(session)
     frequent = [one for one in comparisons if one.frequency]
+    totals = {one.name: _total(session, one.name) for one in frequent}
     names = ", ".join(one.name for one in comparisons)
     values = ", ".join(f"r.{one.name} as value_{one.name}" for one in frequent)
     joins = " ".join(
         f"left join share_{one.name} s_{one.name} on s_{one.name}.value = g.value_{one.name} and g.{one.name} = {one.exact}"
         for one in frequent
     )
-    shares = "".join(f", coalesce(s_{one.name}.n, 0) / {n_counted} as share_{one.name}" for one in frequent)
+    shares = "".join(f", coalesce(s_{one.name}.n, 0) / {totals[one.name]} as share_{one.name}" for one in frequent)
     text = f"""
         with g as (
             select p.rid_l, p.rid_r, {gammas_sql(comparisons)} {", " + values if values else ""}
@@ -44,6 +45,10 @@ def compare_pairs(
         select g.rid_l, g.rid_r, {names}, {mask_sql(comparisons)} as mask {shares} from g {joins}
     """  # noqa: S608
     session.table(name, Query(text, (pairs, left, right, *(f"share_{one.name}" for one in frequent))))
+
+
+def _total(session: Session, name: str) -> int:
+    return session.whole(Query(f"select greatest(coalesce(sum(n), 0), 1) from share_{name}", (f"share_{name}",)))  # noqa: S608
 
 
 def mask_sql(comparisons: Sequence[Comparison]) -> str:

@@ -69,7 +69,7 @@ def time_em(session: Session, n_rounds: int = 5) -> dict[str, object]:
     ours, theirs, m, ecm_m = [], [], {}, {}
     for place in range(n_rounds):
         start = time.perf_counter()
-        m, _ = fit_m(count_patterns(session, "vectors", comparisons), comparisons, u, ())
+        m = dict(fit_m(count_patterns(session, "vectors", comparisons), comparisons, u, ()).m)
         ours.append(time.perf_counter() - start)
         if place < 3:
             start = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,6 @@ from linkage.evaluate import evaluate_links
 from linkage.fields import find_sides
 from linkage.index import prepare
 from linkage.matching import Matched, match_two
-from linkage.model import Model
 from linkage.standard import fold
 from tests.lib.linking import a_session
 
@@ -67,7 +67,7 @@ def test_ecm_agrees_with_our_m_and_a_model_that_it_contradicts_stops_the_run(
         assert all(abs(float(ours) - float(theirs)) <= 0.01 for ours, theirs in both)
         m = {**matched.model.m, "family": (0.5, *([0.1] * (len(matched.model.m["family"]) - 2)), 0.1)}
         model = matched.model
-        wrong = Model(model.levels, m, model.u, model.kappas, model.present, model.rate, model.partners, model.n_pairs)
+        wrong = replace(model, m=m)
         with pytest.raises(InvariantBroken, match="family"):
             require_agreement(session, matched.comparisons, wrong)
 

@@ -28,6 +28,7 @@ INDEX = """
 LEVELS = {"postcode": 5, "birth": 4, "family": 5, "given": 6, "sex": 2, "number": 3}
 # stated probabilities, so that a small table needs no training
 MODEL = Model(
+    kind="link",
     levels=LEVELS,
     m={name: tuple([0.05 / (n - 1)] * (n - 1) + [0.95]) for name, n in LEVELS.items()},
     u={name: tuple([0.99] + [0.01 / (n - 1)] * (n - 1)) if name != "sex" else (0.5, 0.5) for name, n in LEVELS.items()},

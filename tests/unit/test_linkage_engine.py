@@ -53,7 +53,7 @@ def test_em_recovers_planted_m_probabilities() -> None:
         "given": [0.98, 0.01, 0.005, 0.002, 0.001, 0.002],
         "sex": [0.5, 0.5],
     }
-    found, _ = fit_m(_planted(200_000, 0.97, m, u), comparisons, {**u, "number": [0.9, 0.0, 0.1]}, ())
+    found = fit_m(_planted(200_000, 0.97, m, u), comparisons, {**u, "number": [0.9, 0.0, 0.1]}, ()).m
     for name, planted in m.items():
         assert found[name] == pytest.approx(planted, abs=0.003), name
 
@@ -175,6 +175,7 @@ def test_a_map_goes_before_headers_and_is_held_to_the_files() -> None:
 
 def test_a_model_reads_back_as_it_was_written_and_anything_else_is_refused(tmp_path: Path) -> None:
     model = Model(
+        "link",
         {"sex": 2},
         {"sex": (0.1, 0.9)},
         {"sex": (0.5, 0.5)},
@@ -191,7 +192,9 @@ def test_a_model_reads_back_as_it_was_written_and_anything_else_is_refused(tmp_p
         with pytest.raises(InputError):
             read_model(path)
     with pytest.raises(InputError, match="other columns"):
-        model.require_fits(comparisons_for(FIELDS, (), ()))
+        model.require_fits("link", comparisons_for(FIELDS, (), ()))
+    with pytest.raises(InputError, match="not by dedupe"):
+        model.require_fits("dedupe", comparisons_for(FIELDS, (), ()))
 
 
 REAL_M = {
@@ -210,7 +213,7 @@ def test_a_fathers_number_on_his_sons_record_speaks_little_for_the_father(kappa:
     comparisons = comparisons_for(FIELDS, (), ())
     levels = {one.name: len(one.labels) for one in comparisons}
     kappas = (Kappa("number", ("postcode", "family"), kappa),)
-    model = Model(levels, REAL_M, REAL_U, kappas, 0.95, 0.0, {}, 0)
+    model = Model("link", levels, REAL_M, REAL_U, kappas, 0.95, 0.0, {}, 0)
 
     def weight(birth: int, number: int) -> float:
         found = {"postcode": 3, "birth": birth, "family": 4 - 1, "given": 5, "sex": 1, "number": number}
