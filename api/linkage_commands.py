@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import resource
 import sys
 import tempfile
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from linkage.request import Request
 
 __all__ = ["add_linkage_commands"]
+
+MEMORY = re.compile(r"\d+(\.\d+)?\s*[KMGT]B", re.IGNORECASE)
 
 Out = Annotated[Path, typer.Option(help="File to write, CSV, CSV.gz or Parquet.")]
 Map = Annotated[Path | None, typer.Option("--map", help="TOML that says which column is which.")]
@@ -70,6 +74,9 @@ def _request(
     from linkage.decide import parse_threshold  # noqa: PLC0415
     from linkage.request import Request  # noqa: PLC0415
 
+    if out.is_dir():
+        message = "the file to write is a folder"
+        raise typer.BadParameter(message)
     try:
         bits = None if threshold is None else parse_threshold(threshold)
     except ValueError as fault:
@@ -91,6 +98,9 @@ def _hashed(index_key: Path | None) -> KeyHash:
 def _session(threads: int, memory: str) -> Iterator[Session]:
     from cld.engine import scratch_engine  # noqa: PLC0415
 
+    if not MEMORY.fullmatch(memory):
+        message = "memory is a number with KB, MB, GB or TB, such as 4GB"
+        raise typer.BadParameter(message)
     with tempfile.TemporaryDirectory() as scratch, scratch_engine(Path(scratch), threads, memory).session() as session:
         yield session
 
@@ -191,7 +201,7 @@ def explain(
     """Explain why a record is linked, or is not: every field's bits, the prior and the rivals, as words and a picture."""
     from linkage.files import explain_files  # noqa: PLC0415
 
-    asked = _request(Path(), column_map, threshold, None, model, index, report, index_key=index_key)
+    asked = _request(Path(os.devnull), column_map, threshold, None, model, index, report, index_key=index_key)
     with _session(threads, memory) as session:
         found = explain_files(session, left, right, id_l, id_r, asked, lambda _: None)
     sys.stdout.write(json.dumps(found.as_json()) + "\n" if as_json else found.sentence() + "\n")

@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from cld.datasets import Dataset, Identified, Zone
-from cld.errors import InvariantBroken, StorageFull, UnreadableFile
+from cld.errors import InputError, InvariantBroken, StorageFull, UnreadableFile
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
 __all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
@@ -26,6 +26,7 @@ __all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_litera
 Z = TypeVar("Z", bound=Zone)
 FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
 MOST_HEADER_CHARACTERS = 100_000
+PLACE_COLUMN = "file_row_number"
 MOST_LINE_BYTES = 4_000_000
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -129,9 +130,9 @@ def _csv_source(path: Path, shown: str) -> str:
     with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
         start = stream.read(MOST_HEADER_CHARACTERS)
     header = next(csv.reader(io.StringIO(start, newline=""), strict=True), [])
-    if not any(header) or len(set(header)) != len(header):
-        message = f"The header of {shown} is empty, or two columns are named alike."
-        raise UnreadableFile(message, "Name every column once in the first line.")
+    if not any(header) or len({name.lower() for name in header}) != len(header) or PLACE_COLUMN in header:
+        message = f"The header of {shown} is empty, names two columns alike, or one {PLACE_COLUMN}."
+        raise UnreadableFile(message, "Name every column once in the first line, whatever its case.")
     columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
     return (
         f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"', comment='',"
@@ -192,20 +193,19 @@ class Session:
         if path.suffix == ".parquet" and path.is_file():
             plain.symlink_to(path.resolve())
         else:
-            self.read_file(f"{name}_text", path)
-            self._run(f"copy {quote(f'{name}_text')} to {text_literal(str(plain))} (format parquet)", {})
-            self.drop(f"{name}_text")
+            self._rewrite(path, plain)
         source = f"read_parquet({text_literal(str(plain))}, hive_partitioning=false, file_row_number=true)"
         try:
             self._run(f"create view {self._new(name)} as select * from {source}", {})
         except duckdb.Error:
             self._tables.discard(name)
-            message = f"The file {path.name} is not whole Parquet."
+            message = f"The file {path.name} is not whole Parquet, or has a column called {PLACE_COLUMN}."
             raise UnreadableFile(message, "Write it again as Parquet or as CSV in UTF-8.") from None
 
     def keep(self, path: Path, tables: Mapping[str, Query]) -> None:
         """Write the answers of queries into a DuckDB file of their own, by name; it appears when complete."""
         staged = path.with_name(f".{path.name}.part")
+        path.parent.mkdir(parents=True, exist_ok=True)
         staged.unlink(missing_ok=True)
         try:
             self._run(f"attach {text_literal(str(staged))} as kept_file", {})
@@ -218,6 +218,7 @@ class Session:
             with contextlib.suppress(duckdb.Error):
                 self._run("detach kept_file", {})
             staged.unlink(missing_ok=True)
+            staged.with_name(f"{staged.name}.wal").unlink(missing_ok=True)
             raise
 
     def open_kept(self, path: Path, tables: Mapping[str, str], *, place: str = "opened_file") -> None:
@@ -232,8 +233,21 @@ class Session:
         except duckdb.Error:
             for ours in tables:
                 self._tables.discard(ours)
-            message = f"The kept file {path.name} cannot be opened."
-            raise UnreadableFile(message, "Delete it; it is made again from its source.") from None
+            message = f"The file {path.name} is no kept index, or one that breaks off."
+            raise UnreadableFile(message, "Name an index, or a file that is not there yet to have one made.") from None
+
+    def _rewrite(self, path: Path, plain: Path) -> None:
+        """Rewrite a CSV file as Parquet, row by row."""
+        if not path.is_file():
+            message = f"There is no file {path.name}."
+            raise UnreadableFile(message, "Check the name.")
+        try:
+            with _plain_name(path) as named:
+                source = _csv_source(named, path.name)
+                self._run(f"copy (select * from {source}) to {text_literal(str(plain))} (format parquet)", {})
+        except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error):
+            message = f"The file {path.name} breaks off, or a row has more or fewer cells than the header."
+            raise UnreadableFile(message, "Export it again as CSV in UTF-8, or as Parquet.") from None
 
     def table(self, name: str, query: Query) -> None:
         """Run a query and keep its result as a table."""
@@ -336,3 +350,6 @@ class Session:
             if any(words in str(fault) for words in FULL_DISK_WORDS):
                 raise StorageFull from None
             raise
+        except duckdb.OutOfMemoryException:
+            message = "The work does not fit into the memory that was given."
+            raise InputError(message, "Give more with --memory, or fewer rows.") from None

@@ -18,6 +18,8 @@ CROSS_CHECK = "cross_check"
 EXACT_DEMOGRAPHICS = "exact_demographics"
 ALPHANUMERIC = "alphanumeric"
 
+MOST_ALIKE = 200
+"""A key that more people of RIGHT share than this settles nobody: one of so many is not told exactly."""
 NEEDS = {
     CROSS_CHECK: ("number", "birth"),
     EXACT_DEMOGRAPHICS: ("given", "family", "birth", "postcode"),
@@ -53,7 +55,8 @@ def settle_exactly(
     for step in steps:
         reached = " union ".join(
             f"""select l.rid as rid_l, r.rid as rid_r from left_people l join right_exact r on r.{key} = l.{key}
-            where l.rid not in (select rid_l from settled) and {_fits(step, fields)}"""
+            where r.{key} not in (select {key} from right_exact where {key} is not null group by {key} having count(*) > {MOST_ALIKE})
+                and l.rid not in (select rid_l from settled) and {_fits(step, fields)}"""
             for key in cascade_keys((step,), kept)
         )  # noqa: S608 - names of ours
         text = (

@@ -9,7 +9,7 @@ Source: Bayes' rule over the candidates of one record, as Jaro 1989 and Sadinle 
 
 from __future__ import annotations
 
-from math import log2
+from math import isfinite, log2
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from cld.engine import Query, Session
 __all__ = [
     "DEFAULT_BITS",
     "decide_links",
-    "decide_many",
     "decide_pairs",
     "estimate_present",
     "estimate_rate",
@@ -41,6 +40,9 @@ def parse_threshold(text: str | None) -> float:
     """
     if text is None:
         return DEFAULT_BITS
+    if not isfinite(float(text.removeprefix("p"))):
+        message = "a threshold is finite"
+        raise ValueError(message)
     if text.startswith("p"):
         chance = float(text[1:])
         if not 0 < chance < 1:
@@ -92,22 +94,33 @@ def estimate_rate(session: Session, weighed: str, n_pairs: float) -> float:
     return min(rate, 0.5)
 
 
-def decide_links(session: Session, weighed: str, name: str, present: float, n_right: int) -> None:
-    """Weigh each candidate against its rivals.
+def decide_links(
+    session: Session, weighed: str, name: str, present: float, n_right: int, *, pool: bool = False, many: bool = False
+) -> None:
+    """Weigh each candidate against its rivals; a pair that an exact step settled has none, one record alone having fitted.
 
-    Shape:  out ``name`` x (rid_l, rid_r, weight_bits, alone_bits, n_rivals, place): odds net of rivals and as if there were
+    With ``pool``, candidates that are alike in names, birth date and postcode are one person whom RIGHT holds more than
+    once, and not rivals: the best of them stands for all.
+    With ``many`` settled records keep all their candidates.
+    Shape:  out ``copies`` x (rid_l, rid_r), and ``name`` x (rid_l, rid_r, weight_bits, alone_bits, n_rivals, place): odds net of rivals and as if there were
             none, best first, ties by id.
     """
     prior = log2(max(present, 1e-12) / max(n_right, 1))
-    absent = 1 - present
+    absent = max(1 - present, 1e-9)
+    settled = "select 0 as rid_l, 0 as rid_r where false" if many else "select rid_l, rid_r from settled"
+    copies = _copies(session, weighed) if pool else "select 0 as rid_l, 0 as rid_r where false"
+    session.table("copies", Query(copies, (weighed, *(("right_people",) if pool else ()))))
     window = "partition by rid_l order by bits desc, rid_r"
     whole = f"{window} rows between unbounded preceding and unbounded following"
     text = f"""
-        with scaled as (
-            select rid_l, rid_r, bits, pow(2, least(bits, {MOST_BITS}) + {prior:.9f}) as odds from {weighed}
+        with open_pairs as (
+            select rid_l, rid_r, bits from {weighed} where rid_l not in (select rid_l from ({settled}))
+            union all select w.rid_l, w.rid_r, w.bits from {weighed} w join ({settled}) s on s.rid_l = w.rid_l and s.rid_r = w.rid_r
+        ), scaled as (
+            select rid_l, rid_r, bits, pow(2, least(bits, {MOST_BITS}) + {prior:.9f}) as odds from open_pairs
+            where (rid_l, rid_r) not in (select rid_l, rid_r from copies)
         ), summed as (
-            select *, sum(odds) over ({whole}) as total, row_number() over ({window}) as place,
-                count(*) over ({whole}) as n,
+            select *, row_number() over ({window}) as place, count(*) over ({whole}) as n,
                 coalesce(sum(odds) over ({window} rows between unbounded preceding and 1 preceding), 0)
                     + coalesce(sum(odds) over ({window} rows between 1 following and unbounded following), 0) as others
             from scaled
@@ -116,14 +129,26 @@ def decide_links(session: Session, weighed: str, name: str, present: float, n_ri
             round(least(bits, {MOST_BITS}) + {prior:.9f} - log2({absent:.12f}), 4) as alone_bits, n - 1 as n_rivals, place
         from summed
     """  # noqa: S608
-    session.table(name, Query(text, (weighed,)))
+    session.table(name, Query(text, (weighed, "settled", "copies")))
 
 
-def decide_many(session: Session, weighed: str, name: str, present: float, n_right: int) -> None:
-    """Make ``name`` x (rid_l, rid_r, weight_bits): the odds of each candidate by itself, where RIGHT may hold repeats."""
-    prior = log2(max(present, 1e-12) / max(n_right, 1))
-    text = f"select rid_l, rid_r, round(least(bits, {MOST_BITS}) + {prior:.9f}, 4) as weight_bits from {weighed}"  # noqa: S608
-    session.table(name, Query(text, (weighed,)))
+def _copies(session: Session, weighed: str) -> str:
+    """Return SQL for the candidates of a record that repeat a better one: alike in names, birth date and postcode."""
+    who = [one for one in ("given", "family", "birth", "postcode") if one in session.columns("right_people")]
+    none = "select 0 as rid_l, 0 as rid_r where false"
+    if len(who) < len(("given", "family", "birth", "postcode")):
+        return none
+    whole = " and ".join(f"{one} is not null" for one in who)
+    alike = f"select rid, hash({', '.join(who)}) as person from right_people where {whole}"  # noqa: S608
+    held = session.rows(Query(f"select count(*), count(distinct person) from ({alike})", ("right_people",)))[0]  # noqa: S608
+    if held[0] == held[1]:
+        return none
+    return f"""
+        select rid_l, rid_r from (
+            select w.rid_l, w.rid_r, row_number() over (partition by w.rid_l, a.person order by w.bits desc, w.rid_r) as turn
+            from {weighed} w join ({alike}) a on a.rid = w.rid_r
+        ) where turn > 1
+    """  # noqa: S608
 
 
 def decide_pairs(session: Session, weighed: str, name: str, rate: float) -> None:

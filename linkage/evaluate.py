@@ -29,7 +29,7 @@ def _read_truth(session: Session, path: Path, columns: tuple[str, str]) -> None:
 
 def _scores(n_right: int, n_made: int, n_true: int) -> dict[str, float]:
     if n_right == 0:
-        return {"precision": 1.0 if n_made == 0 else 0.0, "recall": 0.0 if n_true else 1.0, "f1": 0.0}
+        return {"precision": 0.0, "recall": 0.0, "f1": 0.0}
     confusion = np.array([[n_right, n_true - n_right], [n_made - n_right, 0]])
     measures = {"precision": recordlinkage.precision, "recall": recordlinkage.recall, "f1": recordlinkage.fscore}
     return {name: float(measure(confusion)) for name, measure in measures.items()}

@@ -121,7 +121,8 @@ def find_sides(
     for name, headers in (("left", left), ("right", right)):
         mapped = {**_section(given, "both"), **_section(given, name)}
         columns = {role: _present(column, headers) for role, column in mapped.items()}
-        known = _recognised(headers, taken=set(columns.values()), settled=set(columns))
+        taken = {*columns.values(), *(columns_of[name] for _, columns_of in asked)}
+        known = _recognised(headers, taken=taken, settled=set(columns))
         sides.append({**known, **columns, **{f.name: _present(s[name], headers) for f, s in asked}})
     further = [
         (*(one for one, _ in asked), *_known_further(columns, headers))
@@ -152,7 +153,7 @@ def _asked_further(given: Mapping[str, Mapping[str, object]]) -> list[tuple[Furt
         if kind not in tuple(Kind):
             message = f"The kind of the further column {name} is not one of {', '.join(Kind)}."
             raise InputError(message)
-        asked.append((Further(name, Kind(kind)), sides))
+        asked.append((Further(f"x_{name}", Kind(kind)), sides))
     return asked
 
 

@@ -10,7 +10,7 @@ from cld.engine import Query, Session
 from cld.errors import InputError
 from cld.shelf import atomic_write
 from linkage.cluster import cluster_pairs
-from linkage.decide import DEFAULT_BITS, decide_links, decide_many, decide_pairs
+from linkage.decide import DEFAULT_BITS, decide_links, decide_pairs
 from linkage.expect import expect_links, expect_pairs
 from linkage.explain import Explanation, explain_record
 from linkage.fields import find_sides, read_map
@@ -23,7 +23,7 @@ from linkage.pictures import page, table, waterfall
 from linkage.report import linkage_page
 from linkage.request import Request
 from linkage.review import draw_queue
-from linkage.standard import Folded, fold
+from linkage.standard import FIELDS, Folded, fold
 
 __all__ = [
     "Request",
@@ -34,10 +34,12 @@ __all__ = [
     "queue_files",
 ]
 
+FEWEST_FILLED = 50
+LEAST_READ = 0.05
 LINKS = """
     select l.id as id_l, r.id as id_r, d.weight_bits, round(1 / (1 + pow(2, -d.weight_bits)), 9) as probability,
         coalesce(s.step, 'probabilistic') as step
-    from {decided} d join left_people l on l.rid = d.rid_l join right_people r on r.rid = d.rid_r
+    from decided d join left_people l on l.rid = d.rid_l join right_people r on r.rid = d.rid_r
     left join settled s on s.rid_l = d.rid_l and s.rid_r = d.rid_r
     where {chosen}
     order by id_l, id_r
@@ -56,32 +58,46 @@ def link_files(session: Session, left: Path, right: Path, asked: Request, stage:
     matched = _match(session, left, right, asked, stage)
     stage("decide")
     threshold = DEFAULT_BITS if asked.threshold_bits is None else asked.threshold_bits
-    if asked.many:
-        decide_many(session, "weighed", "decided_many", matched.model.present, matched.n_right)
-    decided = "decided_many" if asked.many else "decided"
+    if asked.many:  # each candidate by itself, as if it had no rival
+        session.table("decided", Query("select * replace (alone_bits as weight_bits) from decided", ("decided",)))
     chosen = f"d.weight_bits >= {threshold:.6f}" + ("" if asked.many else " and d.place = 1")
-    inputs = (decided, "left_people", "right_people", "settled")
-    session.table("links", Query(LINKS.format(decided=decided, chosen=chosen), inputs))
+    inputs = ("decided", "left_people", "right_people", "settled")
+    session.table("links", Query(LINKS.format(chosen=chosen), inputs))
     reused = _merge(session, asked, matched) if asked.answers is not None else {}
     session.export(Query("select * from links order by id_l, id_r", ("links",)), asked.out)
-    best = "select rid_l, rid_r, weight_bits from decided where place = 1 and weight_bits >= " + f"{threshold:.6f}"
-    session.table("best_links", Query(best, ("decided",)))
     stage("expect")
-    expected = expect_links(
-        session, "weighed", "best_links", matched.model,
-        n_left=matched.n_left, n_right=matched.n_right, threshold_bits=threshold, n_audited=AUDITED,
-    )  # fmt: skip
-    summary = _summary(session, matched, threshold, "links") | {"expected": expected.as_json()} | reused
+    summary = _summary(session, matched, threshold, "links") | {
+        "expected": _expected(session, matched, threshold, asked)
+    }
+    summary |= {"n_contested": _count_contested(session, threshold), **reused}
     _keep_model(asked, matched)
     if asked.truth is not None:
         stage("evaluate")
         from linkage.evaluate import evaluate_links  # noqa: PLC0415 - recordlinkage takes a second to load
 
         place = "true" if asked.many else "d.place = 1"
-        session.table("best", Query(LINKS.format(decided=decided, chosen=place), inputs))
+        session.table("best", Query(LINKS.format(chosen=place), inputs))
         summary |= evaluate_links(session, "best", threshold, asked.truth)
     _write_report(session, asked, summary, matched)
     return summary
+
+
+def _expected(session: Session, matched: Matched, threshold: float, asked: Request) -> dict[str, object] | None:
+    """State the precision of one link a record; nothing is stated of many candidates each."""
+    if asked.many:
+        return None
+    chosen = f"select rid_l, rid_r, weight_bits from decided where place = 1 and weight_bits >= {threshold:.6f}"
+    session.table("best_links", Query(chosen, ("decided",)))
+    return expect_links(
+        session, "weighed", "best_links", matched.model,
+        n_left=matched.n_left, n_right=matched.n_right, threshold_bits=threshold, n_audited=AUDITED,
+    ).as_json()  # fmt: skip
+
+
+def _count_contested(session: Session, threshold: float) -> int:
+    """Count records that would be linked but for their rivals: many of them mean that RIGHT holds people twice."""
+    text = f"select count(*) from decided where place = 1 and weight_bits < {threshold:.6f} and alone_bits >= {threshold:.6f}"
+    return session.whole(Query(text, ("decided",)))
 
 
 def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> dict[str, object]:
@@ -94,6 +110,7 @@ def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> d
     headers = session.columns("right_file")
     side = find_sides(headers, headers, map_alone(asked))[1]
     prepared = prepared_right(session, file, side, asked, stage)
+    _require_dates_read(session)
     matched = match_alone(session, prepared, stage=stage, model=_model(asked))
     _require_ids(session, ("left_people",))
     stage("decide")
@@ -107,8 +124,12 @@ def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> d
     """
     session.table("clusters", Query(text, ("rid_clusters", "left_people")))
     session.export(Query("select * from clusters order by id", ("clusters",)), asked.out)
-    pairs = "select d.* from decided d where d.weight_bits >= " + f"{threshold:.6f}"
-    session.table("links", Query(pairs, ("decided",)))
+    pairs = """
+        select a.rid as rid_l, b.rid as rid_r, d.weight_bits from rid_clusters a
+        join rid_clusters b on b.cluster_rid = a.cluster_rid and a.rid < b.rid
+        left join decided d on d.rid_l = a.rid and d.rid_r = b.rid
+    """
+    session.table("links", Query(pairs, ("rid_clusters", "decided")))
     summary = _summary(session, matched, threshold, "links")
     summary["n_clusters"] = session.whole(
         Query("select count(distinct cluster_rid) from rid_clusters", ("rid_clusters",))
@@ -190,13 +211,31 @@ def _match(session: Session, left: Path, right: Path, asked: Request, stage: Sta
     sides = find_sides(session.columns("left_file"), right_headers(session, right), map_for(right, asked))
     folded = fold(session, "left_file", sides[0], "left_folded")
     prepared = prepared_right(session, right, sides[1], asked, stage)
+    _require_dates_read(session)
     model = _model(asked)
     if asked.answers is not None:
         folded = _plan(session, folded, prepared, asked, model).to_weigh
-    matched = match_two(session, folded, prepared, stage=stage, model=model)
+    keep_present = model is not None and asked.answers is not None
+    matched = match_two(
+        session, folded, prepared, stage=stage, model=model, keep_present=keep_present, reach_all=asked.many
+    )
     _require_ids(session, ("left_people", "right_people"))
-    decide_links(session, "weighed", "decided", matched.model.present, matched.n_right)
+    decide_links(
+        session, "weighed", "decided", matched.model.present, matched.n_right, pool=not asked.many, many=asked.many
+    )
     return matched
+
+
+def _require_dates_read(session: Session) -> None:
+    """Refuse a file whose birth dates are written in a way that is not read: they would silently count as missing."""
+    for side, name in (("LEFT", "left_folded_birth"), ("RIGHT", "right_folded_birth")):
+        if not session.has(name):
+            continue
+        text = f"select sum(n) filter (raw is not null), sum(n) filter (value is not null) from {name}"  # noqa: S608
+        filled, read = (int(value or 0) for value in session.rows(Query(text, (name,)))[0])
+        if filled >= FEWEST_FILLED and read < LEAST_READ * filled:
+            message = f"The dates of birth of {side} are written in a way that is not read."
+            raise InputError(message, "Write them as 1940-03-02 or 02/03/1940, or name another column in the map.")
 
 
 def _plan(session: Session, left: Folded, right: Prepared, asked: Request, model: Model | None) -> Kept:
@@ -252,6 +291,14 @@ def _require_ids(session: Session, tables: tuple[str, ...]) -> None:
             raise InputError(message, "Give every record an id of its own.")
 
 
+def _filled(session: Session, name: str) -> dict[str, float]:
+    """Return the share of records that hold each field, as far as it could be read."""
+    fields = [one for one in session.columns(name) if one in FIELDS or one.startswith("x_")]
+    counts = ", ".join(f"count({one})" for one in fields)
+    total, *each = session.rows(Query(f"select count(*) {',' if counts else ''} {counts} from {name}", (name,)))[0]  # noqa: S608
+    return {one: round(int(n) / max(int(total), 1), 4) for one, n in zip(fields, each, strict=True)}
+
+
 def _summary(session: Session, matched: Matched, threshold: float, links: str) -> dict[str, object]:
     blocks = matched.blocks
     found: dict[str, object] = {
@@ -262,6 +309,7 @@ def _summary(session: Session, matched: Matched, threshold: float, links: str) -
         "threshold_bits": threshold,
         "steps": dict(matched.steps),
         "present": round(matched.model.present, 6),
+        "filled": {"left": _filled(session, "left_people"), "right": _filled(session, "right_sample")},
         "rate": matched.model.rate,
     }
     if blocks is not None:

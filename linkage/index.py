@@ -41,7 +41,6 @@ ROLE_OF = {
 }  # fmt: skip
 MOST_IN_MEMORY = 12_000_000
 VERSION = "1"
-BYTES_LOOKED_AT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +64,11 @@ class Prepared:
 
 
 def fingerprint(path: Path, side: Side) -> str:
-    """Return a digest that changes when a file or the reading of its columns does: size, first and last MiB, columns.
-
-    A Parquet file's last bytes hold the statistics of every row group, so a changed row shows there.
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256(f"{VERSION}|{size}|".encode())
+    """Return a digest of a file's bytes and of how its columns are read."""
     with path.open("rb") as stream:
-        digest.update(stream.read(BYTES_LOOKED_AT))
-        stream.seek(max(size - BYTES_LOOKED_AT, 0))
-        digest.update(stream.read(BYTES_LOOKED_AT))
-    digest.update(json.dumps([dict(side.columns), [(one.name, one.kind) for one in side.further]]).encode())
-    return digest.hexdigest()
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    read = [VERSION, content, dict(side.columns), [(one.name, one.kind) for one in side.further]]
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_keep: bool = False) -> Prepared:

@@ -89,4 +89,9 @@ def map_alone(asked: Request) -> Mapping[str, Mapping[str, object]]:
     """Read the map for a file that stands alone: whichever side it names."""
     given = read_map(asked.column_map)
     columns = {role: column for name in ("right", "left", "both") for role, column in given.get(name, {}).items()}
-    return {"both": columns, **({"further": given["further"]} if "further" in given else {})}
+    further = {}
+    for name, body in given.get("further", {}).items():
+        if isinstance(body, dict):
+            column = body.get("left", body.get("right", body.get("both", name)))
+            further[name] = {**body, "left": column, "right": column}
+    return {"both": columns, "further": further}

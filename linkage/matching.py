@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import log2
 
 from cld.engine import Query, Session
 from linkage.blocking import Blocks, Rule, key_columns, make_candidates, rules_for
@@ -29,6 +30,7 @@ AUDITED = 20_000
 BORROWED = 0.001
 ENOUGH_TO_COUNT = 20_000
 HIGHEST_U = 0.95
+NOBODY_TWICE = 0.01
 Stage = Callable[[str], None]
 
 
@@ -53,10 +55,12 @@ def match_two(
     stage: Stage,
     model: Model | None = None,
     keep_present: bool = False,
+    reach_all: bool = False,
 ) -> Matched:
     """Compare LEFT with a prepared RIGHT and make ``weighed`` x (rid_l, rid_r, bits), ``settled`` x (rid_l, rid_r, step).
 
     Shape:  ``left_people`` and ``right_people`` hold the standard rows of LEFT and of what stands in a pair.
+    ``reach_all`` brings the candidates of settled records as well.
     ``keep_present`` takes the share of records that are in RIGHT from the model, for a LEFT too small to tell it.
     Memory: RIGHT is read in two passes and never held whole, unless it was prepared in memory.
     """
@@ -73,7 +77,7 @@ def match_two(
     stage("exact steps")
     counts = _settle(session, columns, steps, sorted(kept))
     stage("candidates")
-    _reach_by_rules(session, columns, rules, kept, right.hashed)
+    _reach_by_rules(session, columns, rules, kept, right.hashed, n_left if reach_all else AUDITED)
     blocks = make_candidates(session, rules, n_left, alone=False)
     _pair_up(session, columns, exact=bool(steps))
     if right.n_people < ENOUGH_TO_COUNT:
@@ -125,14 +129,14 @@ def _none_settled(session: Session) -> None:
 
 
 def _reach_by_rules(
-    session: Session, fields: Sequence[str], rules: Sequence[Rule], kept: set[str], hashed: KeyHash
+    session: Session, fields: Sequence[str], rules: Sequence[Rule], kept: set[str], hashed: KeyHash, n_audited: int
 ) -> None:
     """Keep the rows of RIGHT that share a blocking key with a record of LEFT that is still open: one pass.
 
     Some settled records are taken along, so that the rivals of records at large are known (see linkage.expect).
     """
     keys = ", ".join(rule.key for rule in rules)
-    audited = f"rid in (select rid from left_people order by hash(rid, 53), rid limit {AUDITED})"
+    audited = f"rid in (select rid from left_people order by hash(rid, 53), rid limit {n_audited})"
     text = f"select rid, {keys} from left_people where rid not in (select rid_l from settled) or {audited}"  # noqa: S608
     session.table("left_keys", Query(text, ("left_people", "settled")))
     where = " or ".join(
@@ -250,7 +254,7 @@ def match_alone(
     learnt.require_fits("dedupe", comparisons)
     stage("weigh")
     weigh_pairs(session, "compared", "weighed", comparisons, learnt, n)
-    learnt = replace(learnt, rate=estimate_rate(session, "weighed", n * (n - 1) / 2)).rounded()
+    learnt = replace(learnt, rate=_rate_of_people(session, comparisons, n)).rounded()
     return Matched(comparisons, learnt, n, n, _count(session, "candidates"), {}, blocks)
 
 
@@ -272,8 +276,28 @@ def _learn_alone(session: Session, comparisons: Sequence[Comparison], n: int) ->
         kappas = (*fitted.kappas, *by_name, *_borrowed_numbers(u))
         learnt = Model("dedupe", levels, fitted.m, u, kappas, 0.0, rate, partners, int(fitted.n_matches))
         weigh_pairs(session, "compared", "weighed", comparisons, learnt, n)
-        learnt = replace(learnt, rate=estimate_rate(session, "weighed", n * (n - 1) / 2))
+        learnt = replace(learnt, rate=_rate_of_people(session, comparisons, n))
     return learnt.rounded()
+
+
+def _rate_of_people(session: Session, comparisons: Sequence[Comparison], n: int) -> float:
+    """Estimate the rate of repeats; where two thirds of what would be repeats differ in the given name, there are none.
+
+    A file that holds nobody twice has twins and siblings for its most alike pairs, and a rate learnt from them alone.
+    """
+    n_pairs = n * (n - 1) / 2
+    rate = estimate_rate(session, "weighed", n_pairs)
+    given = next((one for one in comparisons if one.name == "given"), None)
+    if given is None:
+        return rate
+    alike = [given.labels.index(label) for label in ("initial", "near", "equal")]
+    chance = f"cast(1 / (1 + pow(2, -(w.bits + {log2(rate / (1 - rate)):.9f}))) as decimal(18, 12))"
+    text = f"""
+        select coalesce(sum({chance}) filter (c.given in ({", ".join(map(str, alike))})), 0), coalesce(sum({chance}), 0)
+        from weighed w join compared c on c.rid_l = w.rid_l and c.rid_r = w.rid_r where c.given >= 0
+    """  # noqa: S608
+    named, whole = (float(value) for value in session.rows(Query(text, ("weighed", "compared")))[0])
+    return rate if named * 3 > whole else NOBODY_TWICE / max(n_pairs, 1)
 
 
 def _sex_of_names(session: Session, comparisons: Sequence[Comparison], drawn: Mapping[str, float]) -> tuple[Kappa, ...]:

@@ -14,6 +14,7 @@ from cld.engine import Query, Session, quote
 from linkage.fields import Further, Kind, Side
 
 __all__ = [
+    "FIELDS",
     "Folded",
     "birth_sql",
     "family_sql",
@@ -28,6 +29,8 @@ __all__ = [
 
 BLANK_WORDS = ("NULL", "NONE", "NA", "N A", "UNKNOWN", "NOT KNOWN", "UNK", "NAN")
 DUMMY_BIRTH = 19000101
+MONTHS = "['JAN', 'FEB', 'MAR', 'APR', 'MAY', 'JUN', 'JUL', 'AUG', 'SEP', 'OCT', 'NOV', 'DEC']"
+LATEST_SHORT_YEAR = 26
 PARTS = {
     "given": ("split_part(value, ' ', 1)", 3),
     "family": ("split_part(value, ' ', -1)", 4),
@@ -72,12 +75,14 @@ def text_sql(column: str) -> str:
 
 def identifier_sql(column: str) -> str:
     """Return SQL that folds an identifier: letters and digits alone, in upper case."""
-    return f"nullif(regexp_replace(upper(cast({column} as varchar)), '[^\\p{{L}}\\p{{N}}]', '', 'g'), '')"
+    return _known(f"regexp_replace(upper(cast({column} as varchar)), '[^\\p{{L}}\\p{{N}}]', '', 'g')")
 
 
 def postcode_sql(column: str) -> str:
-    """Return SQL that folds a postcode: upper case, no spaces."""
-    return f"nullif(upper(replace(cast({column} as varchar), ' ', '')), '')"
+    """Return SQL that folds a postcode: upper case, no spaces or hyphens; blank words become null."""
+    plain = f"replace(replace(upper(cast({column} as varchar)), ' ', ''), '-', '')"
+    listed = ", ".join(f"'{word.replace(' ', '')}'" for word in ("", *BLANK_WORDS))
+    return f"case when {plain} not in ({listed}) then {plain} end"
 
 
 def sex_sql(column: str) -> str:
@@ -94,24 +99,30 @@ def sex_sql(column: str) -> str:
 def birth_sql(column: str) -> str:
     """Return SQL that reads a birth date as a whole number, year x 10000 + month x 100 + day, parts not known being 0.
 
-    Reads ISO dates with or without a time, eight digits, day/month/year, day-Mon-year, year-month and a year alone. A
-    date that no calendar has keeps its digits, so that one wrong digit stays one wrong digit. 1 January 1900 is null.
+    Reads ISO dates with or without a time, eight digits, year/month/day, day/month/year, a month in letters, two-digit
+    years (of the last hundred), year-month and a year alone. A date that no calendar has keeps its digits, so that one
+    wrong digit stays one wrong digit. 1 January 1900 is null.
     """
-    text = f"trim(cast({column} as varchar))"
-    year_first = f"""try_cast(split_part({text}, '-', 1) as integer) * 10000
-        + try_cast(split_part({text}, '-', 2) as integer) * 100 + try_cast(left(split_part({text}, '-', 3), 2) as integer)"""
-    slashed = f"regexp_replace({text}, '[/. ]', '-', 'g')"
-    day_first = f"""try_cast(left(split_part({slashed}, '-', 3), 4) as integer) * 10000
-        + try_cast(split_part({slashed}, '-', 2) as integer) * 100 + try_cast(split_part({slashed}, '-', 1) as integer)"""
-    named = f"cast(strftime(try_strptime({slashed}, '%d-%b-%Y'), '%Y%m%d') as integer)"
+    text = f"regexp_replace(trim(cast({column} as varchar)), '\\.0$', '')"
+    dashed = f"regexp_replace({text}, '[/. ,]+', '-', 'g')"
+
+    def part(place: int, length: int) -> str:
+        return f"try_cast(left(split_part({dashed}, '-', {place}), {length}) as integer)"
+
+    year_first = f"{part(1, 4)} * 10000 + {part(2, 2)} * 100 + {part(3, 2)}"
+    day_first = f"{part(3, 4)} * 10000 + {part(2, 2)} * 100 + {part(1, 2)}"
+    month = f"(1 + list_position({MONTHS}, upper(left(split_part({dashed}, '-', 2), 3))) - 1)"
+    century = f"({part(3, 2)} + case when {part(3, 2)} <= {LATEST_SHORT_YEAR} then 2000 else 1900 end)"
+    lettered = f"case when length(split_part({dashed}, '-', 3)) = 2 then {century} else {part(3, 4)} end"
     read = f"""case
-        when regexp_full_match({text}, '\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}([ T].*)?') then {year_first}
         when regexp_full_match({text}, '\\d{{8}}') then try_cast({text} as integer)
-        when regexp_full_match({text}, '\\d{{1,2}}[/. -]\\d{{1,2}}[/. -]\\d{{4}}([ T].*)?') then {day_first}
-        when regexp_full_match({text}, '\\d{{1,2}}[/. -]\\p{{L}}{{3}}[/. -]\\d{{4}}') then {named}
-        when regexp_full_match({text}, '\\d{{4}}[-/]\\d{{1,2}}') then try_cast({text}[1:4] as integer) * 10000
-            + try_cast({text}[6:] as integer) * 100
-        when regexp_full_match({text}, '\\d{{4}}') then try_cast({text} as integer) * 10000
+        when regexp_full_match({dashed}, '\\d{{4}}-\\d{{1,2}}-\\d{{1,2}}([-T].*)?') then {year_first}
+        when regexp_full_match({dashed}, '\\d{{1,2}}-\\d{{1,2}}-\\d{{4}}([-T].*)?') then {day_first}
+        when regexp_full_match({dashed}, '\\d{{1,2}}-\\d{{1,2}}-\\d{{2}}') then {century} * 10000 + {part(2, 2)} * 100 + {part(1, 2)}
+        when regexp_full_match({dashed}, '\\d{{1,2}}-\\p{{L}}{{3,9}}-(\\d{{4}}|\\d{{2}})')
+            then {lettered} * 10000 + {month} * 100 + {part(1, 2)}
+        when regexp_full_match({dashed}, '\\d{{4}}-\\d{{1,2}}') then {part(1, 4)} * 10000 + {part(2, 2)} * 100
+        when regexp_full_match({dashed}, '\\d{{4}}') then {part(1, 4)} * 10000
     end"""
     return f"nullif({read}, {DUMMY_BIRTH})"
 
@@ -123,7 +134,7 @@ def number_sql(column: str, kind: str) -> str:
     are the multiples of 1111111111 (one digit ten times) and of 1000000001 (one digit, eight noughts, the digit again).
     """
     text = f"cast({column} as varchar)"
-    if kind.endswith("INT"):
+    if kind in ("DOUBLE", "FLOAT") or kind.endswith("INT"):  # whole numbers with gaps, as data frames hold them
         whole = f"case when {column} between 100000000 and 9999999999 then cast({column} as bigint) end"
     else:  # most numbers are written without spaces, so the slow way is taken for the rest alone
         plain = f"replace(replace({text}, ' ', ''), '-', '')"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,7 +156,7 @@ def test_all_candidates_come_out_when_many_are_asked_for(tmp_path: Path) -> None
     right.write_text("\n".join([HEADER, *PEOPLE, *twice]) + "\n")
     one = ask("link", left, right, "--out", tmp_path / "one.csv")
     many = ask("link", left, right, "--out", tmp_path / "many.csv", "--many")
-    assert one["n_links"] == 0  # two equal candidates never link
+    assert one["n_links"] == len(PEOPLE)  # one person held twice is no rival of himself
     assert many["n_links"] == 2 * len(PEOPLE)
 
 
@@ -181,6 +182,9 @@ WRONG = {
     "letters in numbers": ("\n".join([HEADER, *_rows("94ABC6591X", 1)]) + "\n", 0),
     "right-to-left names": ("\n".join([HEADER, *_rows("محمد", 2)]) + "\n", 0),
     "binary": (None, 3),
+    "dates that are not read": ("\n".join([HEADER, *_rows("long ago", 4)]) + "\n", 3),
+    "a place column": ("file_row_number," + HEADER + "\n1," + PEOPLE[0] + "\n", 3),
+    "two cases of one header": (HEADER + ",ID\n" + PEOPLE[0] + ",1\n", 3),
 }
 
 
@@ -221,6 +225,42 @@ def test_a_command_that_cannot_link_says_so_and_exits_3(tmp_path: Path) -> None:
     )
     assert found.returncode == 3
     assert json.loads(found.stdout)["error"]
+
+
+def test_a_file_without_repeats_is_left_as_it_is(tmp_path: Path) -> None:
+    """Households and twins, and nobody twice: what is alike is a family."""
+    draw = random.Random(4)
+    names = ["".join(draw.choices("abcdefghiklmnoprstuvwy", k=7)) for _ in range(2_000)]
+    rows = []
+    for home in range(2_000):
+        family, postcode = (
+            draw.choice(names),
+            f"LN{draw.randint(1, 99)} {draw.randint(1, 9)}{''.join(draw.choices('ABDEF', k=2))}",
+        )
+        born = [f"19{draw.randint(30, 89)}-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}" for _ in range(3)]
+        if home % 30 == 0:
+            born[1] = born[0]
+        for member, day in enumerate(born):
+            rows.append(f"p{home}x{member},,{draw.choice(names[:300])},{family},{day},{draw.choice('FM')},{postcode}")
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join([HEADER, *rows]) + "\n")
+    summary = ask("dedupe", path, "--out", tmp_path / "o.csv")
+    assert int(str(summary["n_links"])) <= 6
+
+
+@pytest.mark.parametrize("words", [("--threshold", "nan"), ("--threshold", "p2"), ("--memory", "foo"), ("--out", ".")])
+def test_a_wrong_option_is_wrong_usage(tmp_path: Path, words: tuple[str, str]) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("\n".join([HEADER, *PEOPLE]) + "\n")
+    out = () if words[0] == "--out" else ("--out", str(tmp_path / "o.csv"))
+    assert run("link", str(path), str(path), *out, *words).returncode == 2
+
+
+def test_a_model_of_the_other_task_is_refused(tmp_path: Path) -> None:
+    path, model = tmp_path / "people.csv", tmp_path / "m.json"
+    path.write_text("\n".join([HEADER, *PEOPLE]) + "\n")
+    ask("dedupe", path, "--out", tmp_path / "o.csv", "--model", model)
+    assert run("link", str(path), str(path), "--out", str(tmp_path / "o.csv"), "--model", str(model)).returncode == 3
 
 
 def test_a_right_to_left_name_links_like_any_other(tmp_path: Path) -> None:

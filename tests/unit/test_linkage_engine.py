@@ -94,6 +94,7 @@ def test_a_rival_lowers_a_link_and_two_equals_never_link(tmp_path: Path) -> None
     pairs = pa.table({"rid_l": [1, 2, 2, 3, 3], "rid_r": [10, 20, 21, 30, 31], "bits": [40.0, 40.0, 40.0, 40.0, 34.0]})
     with a_session(tmp_path) as session:
         session.take("weighed", pairs)
+        session.table("settled", Query("select 0 as rid_l, 0 as rid_r where false"))
         decide_links(session, "weighed", "decided", 0.95, 1_000_000)
         text = "select rid_l, weight_bits, alone_bits from decided where place = 1 order by rid_l"
         alone, equals, rival = session.rows(Query(text, ("decided",)))
@@ -163,7 +164,7 @@ def test_a_map_goes_before_headers_and_is_held_to_the_files() -> None:
         "further": {"home": {"left": "address", "right": "address"}},
     }
     left, right = find_sides(headers, headers, given)
-    assert left.columns["home"] == "address"
+    assert left.columns["x_home"] == "address"
     assert right.further[0].kind is Kind.TEXT
     with pytest.raises(UnknownColumn):
         find_sides(headers, headers, {"left": {"id": "none"}})
