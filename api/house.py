@@ -103,7 +103,10 @@ class House:
     def link(self, actor: str = "linkage analyst") -> LinkedDataset:
         """Link the latest submission of every council."""
         space = self.space
-        return link(self.latest_submissions(), self.nhs, engine=space.engine, journal=space.journal, actor=actor)
+        return link(
+            self.latest_submissions(), self.nhs,
+            engine=space.engine, journal=space.journal, actor=actor, today=space.clock.today(),
+        )  # fmt: skip
 
     def linked(self) -> LinkedDataset:
         """Return the latest linked data.

@@ -13,8 +13,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from cld.engine import Query, Session
 
@@ -46,6 +44,10 @@ def cluster_pairs(session: Session, decided: str, name: str, n_records: int, thr
 
 
 def _components(left: Ints, right: Ints, positive: npt.NDArray[np.bool_], n_records: int) -> Ints:
+    # loaded here, since linking two files never needs it and it takes a fifth of a second
+    from scipy.sparse import coo_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     shape = (n_records, n_records)
     graph = coo_array((np.ones(int(positive.sum()), np.int8), (left[positive], right[positive])), shape=shape)
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)

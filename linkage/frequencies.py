@@ -20,11 +20,12 @@ from linkage.standard import Folded
 
 __all__ = ["Kappa", "collision_rates", "count_dependence", "make_frequencies", "make_sample", "pool_shares"]
 
-ROWS_IN_SAMPLE = 60_000
+ROWS_IN_SAMPLE = 40_000
 FEWEST_PAIRS = 12
 SMALLEST_KAPPA = 0.0005
 MOST_REPEATS = 0.01
 ANCHORS = ("postcode", "birth")
+USUAL = frozenset(("postcode", "birth", "family", "given", "sex"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def collision_rates(session: Session, comparisons: Sequence[Comparison]) -> dict
 
 
 def make_sample(session: Session, right: str, fields: Sequence[str], n_right: int) -> None:
-    """Make ``right_sample``: whole postcodes, whole birth dates and single records, each about sixty thousand rows."""
+    """Make ``right_sample``: whole postcodes, whole birth dates and single records, each about forty thousand rows."""
     part = max(1, n_right // ROWS_IN_SAMPLE)
     flags = [f"hash(rid, 17) % {part} = 0 as alone"] + [
         f"coalesce(hash({anchor}, 29) % {part} = 0, false) as whole_{anchor}" for anchor in ANCHORS if anchor in fields
@@ -143,13 +144,14 @@ def _holds_repeats(session: Session, names: Sequence[str], u: Mapping[str, float
 
 
 def _sets(anchor: str | None, pool: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the sets of up to three fields, and each of three with the given name added."""
+    """Return the pairs of fields, the threes of the usual ones, and each of those with the given name added."""
     start = (anchor,) if anchor else ()
     small = [
         (*start, *chosen) for size in range(0 if anchor else 1, 4 - len(start)) for chosen in combinations(pool, size)
     ]
-    fours = [(*one, "given") for one in small if len(one) == 3 and "given" in pool and "given" not in one]
-    return [*small, *fours]
+    larger = {frozenset((*one, "given")): (*one, "given") for one in small if "given" in pool and "given" not in one}
+    held = {frozenset(one) for one in small}
+    return [*small, *(one for members, one in larger.items() if members not in held)]
 
 
 def _count_pairs(

@@ -5,6 +5,7 @@ An untraced person keeps an id of its council's own (``L`` + council + id), so t
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from audit.journal import Event, Journal
@@ -14,6 +15,7 @@ from cld.errors import InvariantBroken
 from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
 from linkage.crosscheck import require_agreement
 from linkage.index import Prepared
+from linkage.joins import DEATHS_BY_PERSON, death_date_sql, rules_on, valid_for_matching_sql
 from linkage.quality import PERSON_GROUPS, link_rates
 from linkage.trace import attach_index, trace_persons
 
@@ -76,9 +78,9 @@ PERSONS_LINKED = """
 
 
 def link(
-    submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engine, journal: Journal, actor: str
+    submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engine, journal: Journal, actor: str, today: date
 ) -> LinkedDataset:
-    """Link the latest accepted submissions to each other and to the NHS data sets of ``nhs``.
+    """Link the latest accepted submissions to each other and to the NHS data sets of ``nhs``, by the join rules of today.
 
     Raises: InvariantBroken if a row would be lost or doubled.
     Source: Direction 1 (may be linked to other data accessible through DARS); 3, bullet 3.
@@ -101,7 +103,8 @@ def link(
         session.table("persons_linked", Query(PERSONS_LINKED, ("persons", "traced", "cld")))
         rates = link_rates(session, "persons_linked", ("number", "sex"), "linked", PERSON_GROUPS)
         for name, key in NHS_KEYS.items():
-            _resolve_nhs(session, index, nhs / f"{name}.parquet", name, key)
+            _resolve_nhs(session, index, nhs / f"{name}.parquet", name, key, rules_on(today, name))
+        _settle_deaths(session, rules_on(today, "cld"))
         session.table("people", Query(PEOPLE, ("cld", *NHS_KEYS)))
         orders = {"cld": "la_code, row_number", "people": "person_id", **NHS_KEYS}
         stored = {
@@ -135,6 +138,17 @@ def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> Non
     session.table("persons", Query(text, tuple(f"persons_{place}" for place in range(len(submissions)))))
 
 
+def _settle_deaths(session: Session, rules: dict[str, str]) -> None:
+    """Let the registered date of death stand for the council's where the rule is in force and the person is linked."""
+    session.table("registered", Query(DEATHS_BY_PERSON, ("deaths",)))
+    text = f"""
+        select c.* replace ({death_date_sql(rules)} as date_of_death)
+        from cld c left join registered d on d.person_id = c.person_id order by c.la_code, c.row_number
+    """  # noqa: S608
+    session.table("cld_settled", Query(text, ("cld", "registered")))
+    session.table("cld", Query("select * from cld_settled order by la_code, row_number", ("cld_settled",)))
+
+
 def _hold_rows(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:
     made = session.whole(Query("select count(*) from cld", ("cld",)))
     if made != sum(submission.rows.n_rows for submission in submissions):
@@ -146,8 +160,12 @@ def _counts(session: Session, text: str) -> dict[str, int]:
     return {str(key): int(count) for key, count in session.rows(Query(text))}
 
 
-def _resolve_nhs(session: Session, index: Prepared, path: Path, name: str, key: str) -> None:
-    """Resolve an NHS data set by the same steps; an unresolved event gets an id of its own provider's patient."""
+def _resolve_nhs(session: Session, index: Prepared, path: Path, name: str, key: str, rules: dict[str, str]) -> None:
+    """Resolve an NHS data set by the same steps; an unresolved event gets an id of its own provider's patient.
+
+    What the join rules call not valid is not matched on; the row keeps it as it was sent.
+    """
+    number, birth, postcode = valid_for_matching_sql(rules)
     session.read_file(f"{name}_file", path)
     named = "first_name, last_name" if name == "deaths" else "null, null"
     local = "registration_id" if name == "deaths" else "provider_local_id"
@@ -157,7 +175,7 @@ def _resolve_nhs(session: Session, index: Prepared, path: Path, name: str, key: 
         Query(
             f"""
             with sent(number, given_name, family_name, date_of_birth, sex, postcode, local_id) as (
-                select nhs_number, {named}, date_of_birth, sex, postcode, {local} from {name}_file
+                select {number}, {named}, {birth}, sex, {postcode}, {local} from {name}_file
             ), each as (select local_id, max(number) as number, max(given_name) as given_name, max(family_name) as family_name,
                 max(date_of_birth) as date_of_birth, max(sex) as sex, max(postcode) as postcode from sent group by local_id)
             select row_number() over (order by local_id) as rid, * from each order by rid

@@ -21,7 +21,7 @@ from linkage.standard import Folded, with_parts
 
 __all__ = ["AUDITED", "Matched", "Stage", "match_alone", "match_two"]
 
-SAMPLE_SIDE = 500
+SAMPLE_SIDE = 350
 NUMBER_NEAR = 1e-7
 NUMBER_WRONG = 0.01
 MOST_FOR_LOOSE = 4_000_000_000

@@ -76,7 +76,7 @@ def open_journey(folder: Path) -> OpenJourney:
         sent.path, council, engine=space.engine, journal=space.journal, today=today, synthetic_allowed=True, actor="officer",
         tracer=lambda session: trace_persons(session, attach_index(session, england.nhs / "person_index.parquet")),
     )  # fmt: skip
-    linked = link((accepted,), england.nhs, engine=space.engine, journal=space.journal, actor="analyst")
+    linked = link((accepted,), england.nhs, engine=space.engine, journal=space.journal, actor="analyst", today=today)
     digest = digest_to_sign(application, plan, decision_on(application, plan, today, checked=True))
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
