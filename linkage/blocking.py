@@ -151,8 +151,8 @@ class Blocks:
     not_run: tuple[str, ...]
 
 
-def make_candidates(session: Session, rules: Sequence[Rule], n_left: int, *, alone: bool) -> Blocks:
-    """Make the table ``candidates`` from ``left_keys`` and ``right_keys``.
+def make_candidates(session: Session, rules: Sequence[Rule], n_left: int, source: str, *, alone: bool) -> Blocks:
+    """Make the table ``candidates`` from ``left_keys`` and the keys of ``source``.
 
     Shape:  in each x (rid, a key a rule); out distinct x (rid_l, rid_r); of one file alone, rid_l < rid_r.
     Bound:  tight rules run whole but for blocks over the cap; loose rules, fewest pairs first, while the pairs of all
@@ -160,7 +160,9 @@ def make_candidates(session: Session, rules: Sequence[Rule], n_left: int, *, alo
     """
     n_pairs, over = {}, {}
     for place, rule in enumerate(rules):
-        session.table(f"block_{place}", _block_sizes(rule.key))
+        text = f"select r.rid, r.{rule.key} as k from {source} r semi join left_keys l on l.{rule.key} = r.{rule.key}"  # noqa: S608
+        session.table(f"reach_{place}", Query(text, (source, "left_keys")))
+        session.table(f"block_{place}", _block_sizes(rule.key, place))
         text = f"""
             select coalesce(sum(n_pairs) filter (n_pairs <= {MOST_PAIRS_IN_BLOCK}), 0), count(*) filter (n_pairs > {MOST_PAIRS_IN_BLOCK})
             from block_{place}
@@ -172,12 +174,13 @@ def make_candidates(session: Session, rules: Sequence[Rule], n_left: int, *, alo
     order = "and l.rid < r.rid" if alone else ""
     unions = " union ".join(
         f"""select l.rid as rid_l, r.rid as rid_r from left_keys l join block_{place} b on b.k = l.{rules[place].key}
-        join right_keys r on r.{rules[place].key} = b.k where b.n_pairs <= {MOST_PAIRS_IN_BLOCK} {order}"""
+        join reach_{place} r on r.k = b.k where b.n_pairs <= {MOST_PAIRS_IN_BLOCK} {order}"""
         for place in chosen
     )  # noqa: S608
-    session.table("candidates", Query(unions, ("left_keys", "right_keys")))
-    for place in range(len(rules)):
-        session.drop(f"block_{place}")
+    tables = tuple(f"{kind}_{place}" for kind in ("reach", "block") for place in range(len(rules)))
+    session.table("candidates", Query(unions, ("left_keys", *tables)))
+    for name in tables:
+        session.drop(name)
     run = {rules[place].name for place in chosen}
     return Blocks(
         {name: n for name, n in n_pairs.items() if name in run},
@@ -186,13 +189,13 @@ def make_candidates(session: Session, rules: Sequence[Rule], n_left: int, *, alo
     )
 
 
-def _block_sizes(column: str) -> Query:
+def _block_sizes(column: str, place: int) -> Query:
     text = f"""
         select l.k, l.n * r.n as n_pairs
         from (select {column} as k, count(*) as n from left_keys where {column} is not null group by all) l
-        join (select {column} as k, count(*) as n from right_keys where {column} is not null group by all) r on r.k = l.k
+        join (select k, count(*) as n from reach_{place} group by all) r on r.k = l.k
     """  # noqa: S608
-    return Query(text, ("left_keys", "right_keys"))
+    return Query(text, ("left_keys", f"reach_{place}"))
 
 
 def _within_budget(rules: Sequence[Rule], n_pairs: Mapping[str, int], n_left: int) -> list[int]:

@@ -44,29 +44,36 @@ def cascade_keys(steps: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
 
 
 def settle_exactly(
-    session: Session, steps: Sequence[str], fields: Sequence[str], kept: Sequence[str]
+    session: Session, steps: Sequence[str], fields: Sequence[str], kept: Sequence[str], source: str
 ) -> dict[str, int]:
-    """Make ``settled`` x (rid_l, rid_r, step) from ``left_people`` and ``right_exact``; returns the number settled by step.
+    """Make ``settled`` x (rid_l, rid_r, step) from ``left_people`` and RIGHT; returns the number settled by step.
 
     A record settles only where exactly one record of RIGHT fits, and never against a number that says otherwise.
     """
     session.table("settled", Query("select 0::bigint as rid_l, 0::bigint as rid_r, '' as step where false"))
+    columns = ", ".join(["rid", *fields])
+    for key in cascade_keys(steps, kept):
+        text = f"select {columns}, {key} from {source} r semi join left_people l on l.{key} = r.{key}"  # noqa: S608
+        session.table(f"exact_{key}", Query(text, (source, "left_people")))
     counts = {}
     for step in steps:
         reached = " union ".join(
-            f"""select l.rid as rid_l, r.rid as rid_r from left_people l join right_exact r on r.{key} = l.{key}
-            where r.{key} not in (select {key} from right_exact where {key} is not null group by {key} having count(*) > {MOST_ALIKE})
+            f"""select l.rid as rid_l, r.rid as rid_r from left_people l join exact_{key} r on r.{key} = l.{key}
+            where r.{key} not in (select {key} from exact_{key} group by {key} having count(*) > {MOST_ALIKE})
                 and l.rid not in (select rid_l from settled) and {_fits(step, fields)}"""
             for key in cascade_keys((step,), kept)
         )  # noqa: S608 - names of ours
         text = (
             f"select rid_l, min(rid_r) as rid_r, '{step}' as step from ({reached}) group by rid_l having count(*) = 1"  # noqa: S608
         )
-        session.table("settled_now", Query(text, ("left_people", "right_exact", "settled")))
+        inputs = ("left_people", "settled", *(f"exact_{key}" for key in cascade_keys((step,), kept)))
+        session.table("settled_now", Query(text, inputs))
         counts[step] = session.whole(Query("select count(*) from settled_now", ("settled_now",)))
         both = "select * from settled union all select * from settled_now order by rid_l"
         session.table("settled_both", Query(both, ("settled", "settled_now")))
         session.table("settled", Query("select * from settled_both order by rid_l", ("settled_both",)))
+    for key in cascade_keys(steps, kept):
+        session.drop(f"exact_{key}")
     return counts
 
 

@@ -45,13 +45,17 @@ VERSION = "1"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """RIGHT as the tables ``right_source`` (rid, id, fields, keys), ``share_FIELD`` and ``right_sample``."""
+    """RIGHT as the tables ``right_source`` (rid, id, fields, keys), ``share_FIELD`` and ``right_sample``.
+
+    ``is_held`` says that right_source is a table, in memory or kept, rather than a view that reads a file at each pass.
+    """
 
     fields: tuple[str, ...]
     n_people: int
     rules: tuple[Rule, ...]
     further: tuple[Further, ...]
     hashed: KeyHash
+    is_held: bool = True
 
     @property
     def earlier(self) -> tuple[str, ...]:
@@ -83,11 +87,12 @@ def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_k
     columns = ", ".join(["rid", "id", *right.fields])
     keys = f", {key_columns(rules, 'right', PLAIN)}" if rules and not to_keep else ""
     source = Query(f"select {columns} {keys} from {right.name}", (right.name,))  # noqa: S608
-    if to_keep or n_people > MOST_IN_MEMORY:
-        session.view("right_source", source)
-    else:
+    is_held = not to_keep and n_people <= MOST_IN_MEMORY
+    if is_held:
         session.table("right_source", source)
-    prepared = Prepared(right.fields, n_people, rules, further, PLAIN)
+    else:
+        session.view("right_source", source)
+    prepared = Prepared(right.fields, n_people, rules, further, PLAIN, is_held)
     make_frequencies(session, right, prepared.comparisons(right.fields))
     make_sample(session, "right_source", right.fields, n_people)
     return prepared

@@ -75,11 +75,12 @@ def match_two(
     stage("left")
     _take_left(session, left, shared, rules, right.hashed)
     stage("exact steps")
-    counts = _settle(session, columns, steps, sorted(kept))
+    counts = _settle(session, columns, steps, sorted(kept), is_held=right.is_held)
     stage("candidates")
-    _reach_by_rules(session, columns, rules, kept, right.hashed, n_left if reach_all else AUDITED)
-    blocks = make_candidates(session, rules, n_left, alone=False)
-    _pair_up(session, columns, exact=bool(steps))
+    _open_left(session, rules, n_left if reach_all else AUDITED)
+    source = _keys_of_right(session, columns, rules, right, kept)
+    blocks = make_candidates(session, rules, n_left, source, alone=False)
+    _pair_up(session, columns, source)
     if right.n_people < ENOUGH_TO_COUNT:
         pool_shares(session, comparisons)
     stage("compare")
@@ -112,58 +113,66 @@ def _take_left(session: Session, left: Folded, fields: Sequence[str], rules: Seq
     session.table("left_people", Query(text, (left.name,), hashed.parameters if rules else {}))
 
 
-def _settle(session: Session, fields: Sequence[str], steps: Sequence[str], kept: Sequence[str]) -> dict[str, int]:
-    """Keep the rows of RIGHT that an exact step can reach (one pass) and settle what exactly one of them fits."""
+def _settle(
+    session: Session, fields: Sequence[str], steps: Sequence[str], kept: Sequence[str], *, is_held: bool
+) -> dict[str, int]:
+    """Settle what exactly one record of RIGHT fits; a RIGHT that is not held is first cut to what the steps can reach."""
     if not steps:
         _none_settled(session)
         return {}
+    if is_held:
+        return settle_exactly(session, steps, fields, kept, "right_source")
     keys = cascade_keys(steps, kept)
     where = " or ".join(f"{key} in (select {key} from left_people where {key} is not null)" for key in keys)
-    text = f"select {', '.join(['rid', 'id', *fields, *keys])} from right_source where {where}"  # noqa: S608
+    text = f"select {', '.join(['rid', *fields, *keys])} from right_source where {where}"  # noqa: S608
     session.table("right_exact", Query(text, ("right_source", "left_people")))
-    return settle_exactly(session, steps, fields, kept)
+    counts = settle_exactly(session, steps, fields, kept, "right_exact")
+    session.drop("right_exact")
+    return counts
 
 
 def _none_settled(session: Session) -> None:
     session.table("settled", Query("select 0::bigint as rid_l, 0::bigint as rid_r, '' as step where false"))
 
 
-def _reach_by_rules(
-    session: Session, fields: Sequence[str], rules: Sequence[Rule], kept: set[str], hashed: KeyHash, n_audited: int
-) -> None:
-    """Keep the rows of RIGHT that share a blocking key with a record of LEFT that is still open: one pass.
-
-    Some settled records are taken along, so that the rivals of records at large are known (see linkage.expect).
-    """
+def _open_left(session: Session, rules: Sequence[Rule], n_audited: int) -> None:
+    """Make ``left_keys`` of the records that are still open, and of some settled ones, to know the rivals of records at large."""
     keys = ", ".join(rule.key for rule in rules)
     audited = f"rid in (select rid from left_people order by hash(rid, 53), rid limit {n_audited})"
     text = f"select rid, {keys} from left_people where rid not in (select rid_l from settled) or {audited}"  # noqa: S608
     session.table("left_keys", Query(text, ("left_people", "settled")))
+
+
+def _keys_of_right(
+    session: Session, fields: Sequence[str], rules: Sequence[Rule], right: Prepared, kept: set[str]
+) -> str:
+    """Return the name of a table with RIGHT's keys for all rules.
+
+    Where RIGHT is held with its keys that is right_source. Else one pass keeps what any key of an open record reaches, and
+    every settled record's person.
+    """
+    made = [rule for rule in rules if rule.key not in kept]
+    if right.is_held and not made:
+        return "right_source"
+    have = [rule.key for rule in rules if rule.key in kept]
+    fresh = [key_columns(made, "right", right.hashed)] if made else []
     where = " or ".join(
         f"{rule.key} in (select {rule.key} from left_keys where {rule.key} is not null)" for rule in rules
     )
-    made = [rule for rule in rules if rule.key not in kept]
-    fresh = [key_columns(made, "right", hashed)] if made else []
-    have = [rule.key for rule in rules if rule.key in kept]
     source = f"select {', '.join(['rid', 'id', *fields, *have, *fresh])} from {with_parts('right_source', fields)}"  # noqa: S608
-    query = Query(
-        f"select * from ({source}) where {where}",  # noqa: S608
-        ("right_source", "left_keys"),
-        hashed.parameters if made else {},
-    )
-    session.table("right_keys", query)
+    text = f"select * from ({source}) where {where} or rid in (select rid_r from settled)"  # noqa: S608
+    parameters = right.hashed.parameters if made else {}
+    session.table("right_keys", Query(text, ("right_source", "left_keys", "settled"), parameters))
+    return "right_keys"
 
 
-def _pair_up(session: Session, fields: Sequence[str], *, exact: bool) -> None:
+def _pair_up(session: Session, fields: Sequence[str], source: str) -> None:
     """Make ``pairs``: candidates and settled pairs; and ``right_people``: every row of RIGHT that stands in one."""
     both = "select rid_l, rid_r from candidates union select rid_l, rid_r from settled"
     session.table("pairs", Query(both, ("candidates", "settled")))
-    columns = ", ".join(["rid", "id", *fields])
-    reached = f"select {columns} from right_keys" + (f" union select {columns} from right_exact" if exact else "")  # noqa: S608
-    text = f"select * from ({reached}) where rid in (select rid_r from pairs)"  # noqa: S608
-    inputs = ("right_keys", "pairs", *(("right_exact",) if exact else ()))
-    session.table("right_people", Query(text, inputs))
-    for name in ("right_keys", "left_keys", "candidates", *(("right_exact",) if exact else ())):
+    text = f"select {', '.join(['rid', 'id', *fields])} from {source} r semi join pairs p on p.rid_r = r.rid"  # noqa: S608
+    session.table("right_people", Query(text, (source, "pairs")))
+    for name in ("left_keys", "candidates", *(("right_keys",) if source == "right_keys" else ())):
         session.drop(name)
 
 
@@ -244,9 +253,8 @@ def match_alone(
     _take_left(session, Folded("left_folded", "left_folded", right.fields), right.fields, rules, right.hashed)
     stage("candidates")
     _none_settled(session)
-    for name in ("left_keys", "right_keys"):
-        session.view(name, Query("select * from left_people", ("left_people",)))
-    blocks = make_candidates(session, rules, n, alone=True)
+    session.view("left_keys", Query("select * from left_people", ("left_people",)))
+    blocks = make_candidates(session, rules, n, "left_people", alone=True)
     stage("compare")
     compare_pairs(session, "candidates", "compared", comparisons, "left_people", "left_people")
     stage("learn")
