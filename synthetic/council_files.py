@@ -17,6 +17,7 @@ from synthetic.draw import chance, uniform, whole
 __all__ = ["SentFile", "write_council_files"]
 
 LOCAL_ITEM = "Local: Frailty Band"
+MOST_ROWS_IN_WORKBOOK = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ def _wrong_person() -> str:
     digit_lost = "substr(p.nhs_number, 1, 8) || ((cast(p.nhs_number[9] as integer) + 1) % 10) || p.nhs_number[10]"
     swapped = "make_date(year(p.date_of_birth), day(p.date_of_birth), month(p.date_of_birth))"
     return f"""
-        select c.*, p.ethnicity, p.gender, p.gp_practice_code, p.date_of_death, p.absent,
+        with sized as (select count(*) as n_people from people),
+        drawn as (select c.*, cast({whole("other person", "n_people", "id")} as bigint) as other_i from clients c cross join sized)
+        select c.* exclude (other_i), p.ethnicity, p.gender, p.gp_practice_code, p.date_of_death, p.absent,
             case when {chance("no number", 0.10, "id")} then null
                 when {chance("placeholder", 0.005, "id")} then '9999999999'
                 when {chance("wrong number", 0.005, "id")} then other.nhs_number
@@ -47,9 +50,9 @@ def _wrong_person() -> str:
                 when {chance("swap", 0.01, "id")} and day(p.date_of_birth) <= 12 then {swapped}
                 else p.date_of_birth end as sent_birth,
             case when {chance("moved", 0.05, "id")} then p.earlier_postcode else p.postcode end as sent_postcode
-        from clients c
+        from drawn c
         join people p on p.i = c.i
-        join people other on other.i = {whole("other person", "(select count(*) from people)", "id")}
+        join people other on other.i = c.other_i
         order by id
     """  # noqa: S608
 
@@ -225,9 +228,13 @@ def write_council_files(session: Session, folder: Path, seed: int) -> tuple[Sent
 
 
 def _write_one(session: Session, council: dict[str, str], folder: Path, seed: int) -> SentFile:
-    path = folder / f"{council['la_code']}.{council['file']}"
     query = _file_query(council, seed)
-    if council["file"] == "xlsx":
+    counted = Query(f"select count(*) from ({query.text})", query.inputs, query.parameters)  # noqa: S608
+    form = council["file"]
+    if form == "xlsx" and session.whole(counted) > MOST_ROWS_IN_WORKBOOK:
+        form = "csv"  # a spreadsheet is held whole in memory, so only a small council sends one
+    path = folder / f"{council['la_code']}.{form}"
+    if form == "xlsx":
         _write_workbook(session, query, path)
     else:
         session.export(query, path)
