@@ -207,6 +207,10 @@ def explain(
     sys.stdout.write(json.dumps(found.as_json()) + "\n" if as_json else found.sentence() + "\n")
 
 
+def _say_people(n_people: int, *, as_json: bool) -> None:
+    sys.stdout.write(json.dumps({"n_people": n_people}) + "\n" if as_json else f"{n_people} people in the index\n")
+
+
 def index_build(
     right: Annotated[Path, typer.Argument(help="The file of people, CSV or Parquet.")],
     out: Annotated[Path, typer.Option(help="Index to write, ending in .duckdb; it can stand for the file in link.")],
@@ -222,7 +226,7 @@ def index_build(
     asked = _request(out, column_map, None, None, None, None, index_key=index_key)
     with _session(threads, memory) as session:
         n_people = build_index(session, right, asked)
-    sys.stdout.write(json.dumps({"n_people": n_people}) + "\n" if as_json else f"{n_people} people in the index\n")
+    _say_people(n_people, as_json=as_json)
 
 
 def index_update(
@@ -241,7 +245,7 @@ def index_update(
     asked = _request(out, column_map, None, None, None, None, index_key=index_key)
     with _session(threads, memory) as session:
         n_people = update_index_file(session, old, delta, asked)
-    sys.stdout.write(json.dumps({"n_people": n_people}) + "\n" if as_json else f"{n_people} people in the index\n")
+    _say_people(n_people, as_json=as_json)
 
 
 def encode(

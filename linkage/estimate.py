@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from linkage.comparisons import Comparison
-from linkage.frequencies import Kappa
+from linkage.frequencies import SMALLEST_KAPPA, Kappa
 
 __all__ = ["Counted", "Fitted", "conditional", "fit_m", "likelihoods", "masks_of", "views_for"]
 
@@ -32,7 +32,6 @@ ENOUGH_SHARING_NUMBER = 1_000.0
 HOUSEHOLD = ("postcode", "birth", "family")
 OWN = ("given", "birth", "number")
 FEWEST_OTHERS = 12.0
-SMALLEST_KAPPA = 0.0005
 
 
 @dataclass(frozen=True, slots=True)

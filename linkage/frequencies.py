@@ -18,7 +18,15 @@ from cld.engine import Query, Session, quote
 from linkage.comparisons import Comparison
 from linkage.standard import Folded
 
-__all__ = ["Kappa", "collision_rates", "count_dependence", "make_frequencies", "make_sample", "pool_shares"]
+__all__ = [
+    "SMALLEST_KAPPA",
+    "Kappa",
+    "collision_rates",
+    "count_dependence",
+    "make_frequencies",
+    "make_sample",
+    "pool_shares",
+]
 
 ROWS_IN_SAMPLE = 40_000
 FEWEST_PAIRS = 12

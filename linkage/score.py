@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log2
 
+import numpy as np
+
 from cld.engine import Query, Session
 from linkage.comparisons import Comparison, gammas_sql, pairs_sql, require_nicknames
 from linkage.estimate import SMALLEST, Counted, conditional
 from linkage.model import Model
 
 __all__ = ["compare_pairs", "count_patterns", "mask_sql", "weigh_pairs"]
-
-import numpy as np
 
 
 def compare_pairs(

@@ -111,7 +111,7 @@ def birth_sql(column: str) -> str:
 
     year_first = f"{part(1, 4)} * 10000 + {part(2, 2)} * 100 + {part(3, 2)}"
     day_first = f"{part(3, 4)} * 10000 + {part(2, 2)} * 100 + {part(1, 2)}"
-    month = f"(1 + list_position({MONTHS}, upper(left(split_part({dashed}, '-', 2), 3))) - 1)"
+    month = f"list_position({MONTHS}, upper(left(split_part({dashed}, '-', 2), 3)))"
     century = f"({part(3, 2)} + case when {part(3, 2)} <= {LATEST_SHORT_YEAR} then 2000 else 1900 end)"
     lettered = f"case when length(split_part({dashed}, '-', 3)) = 2 then {century} else {part(3, 4)} end"
     read = f"""case
