@@ -18,8 +18,9 @@ $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	touch $@
 
-$(VENV)/.test.stamp: $(VENV)/.run.stamp requirements-test.lock
+$(VENV)/.test.stamp: $(VENV)/.run.stamp requirements-test.lock requirements-test-alone.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-test-alone.lock
 	touch $@
 
 demo: $(VENV)/.run.stamp

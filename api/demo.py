@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import shutil
 import tempfile
 import time
@@ -22,6 +21,7 @@ from api.demo_report import index_page, linkage_quality, summary_row
 from api.demo_requests import DemoRequest, demo_requests
 from api.house import House, Stage
 from api.register import write_register
+from api.run import peak_bytes
 from api.wiring import demo_workspace
 from audit.verifier import verify_folder
 from audit.verify import open_package, verify_package
@@ -100,7 +100,7 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
         "rows": run.rows,
         "linkage": linkage,
         "seconds": {**run.seconds, "total": round(time.monotonic() - started, 3)},
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_bytes(),
     }
     atomic_write(out / "summary.json", json.dumps(summary, indent=2).encode())
     atomic_write(out / "index.html", index_page(summary, [sent.la_code for sent in england.received]).encode())

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
-import tempfile
-import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from api.run import Json, Memory, Stopwatch, Threads, finish, peak_bytes, session_of
 from cld.errors import InputError
 
 __all__ = ["add_file_commands"]
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Production = Annotated[bool, typer.Option("--production", help="Refuse NHS numbers of the synthetic range.")]
-Threads = Annotated[int, typer.Option(help="Threads of the engine.", min=1)]
-Memory = Annotated[str, typer.Option(help="Memory of the engine, such as 2GB.")]
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _split_column(text: str) -> tuple[str, str]:
@@ -58,14 +49,13 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Check a council's file against the specification; exit 1 when it has errors."""
-    from cld.engine import scratch_engine  # noqa: PLC0415
     from collection.inspect import inspect_file  # noqa: PLC0415
 
     if release not in ("auto", "V5", "R1", "R2"):
         message = "the release is auto, V5, R1 or R2"
         raise typer.BadParameter(message)
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as scratch, scratch_engine(Path(scratch), threads, memory).session() as session:
+    watch = Stopwatch()
+    with session_of(threads, memory) as session:
         summary = inspect_file(
             session,
             file,
@@ -75,8 +65,8 @@ def check(
             out=out,
             synthetic_allowed=not production,
         )
-    summary["seconds"] = {"total": round(time.monotonic() - started, 3)}
-    summary["peak_bytes"] = _peak_bytes()
+    summary["seconds"] = watch.stop()
+    summary["peak_bytes"] = peak_bytes()
     if as_json:
         sys.stdout.write(json.dumps(summary) + "\n")
     else:
@@ -103,29 +93,23 @@ def pseudonymise(
     as_json: Json = False,
 ) -> None:
     """Replace identifier columns by pseudonyms of one domain; a column NAME_reason says why a value is null."""
-    from cld.engine import Query, scratch_engine  # noqa: PLC0415
+    from cld.engine import Query  # noqa: PLC0415
     from keys.derivation import PseudonymDomain  # noqa: PLC0415
     from keys.files import pseudonymise_columns, read_key_file  # noqa: PLC0415
     from keys.pseudonym import self_test  # noqa: PLC0415
     from keys.selftest import require_both_libraries  # noqa: PLC0415
 
-    started = time.monotonic()
+    watch = Stopwatch()
     columns, secret = dict(_split_column(text) for text in column), read_key_file(key_file)
     require_both_libraries()
     domain = PseudonymDomain(recipient, agreement, family, "", version)
-    with tempfile.TemporaryDirectory() as scratch, scratch_engine(Path(scratch), threads, memory).session() as session:
+    with session_of(threads, memory) as session:
         self_test(session)
         session.read_file("given", file)
         query = pseudonymise_columns(session, "given", columns, secret, domain, synthetic_allowed=not production)
         session.export(query, out)
         n_rows = session.whole(Query("select count(*) from given", ("given",)))
-    summary = {
-        "n_rows": n_rows,
-        "columns": columns,
-        "seconds": {"total": round(time.monotonic() - started, 3)},
-        "peak_bytes": _peak_bytes(),
-    }
-    sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{n_rows} rows written\n")
+    finish({"n_rows": n_rows, "columns": columns}, watch, f"{n_rows} rows written", as_json=as_json)
 
 
 def pseudonym_check(
@@ -141,13 +125,12 @@ def pseudonym_check(
     """Check a column of pseudonyms: form, check character and, with the domain, where they are from; exit 1 when any is bad."""
     from dataclasses import asdict  # noqa: PLC0415
 
-    from cld.engine import scratch_engine  # noqa: PLC0415
     from keys.derivation import PseudonymDomain  # noqa: PLC0415
     from keys.files import check_column  # noqa: PLC0415
 
     whole = recipient is not None and agreement is not None and kind is not None
     domain = PseudonymDomain(str(recipient), str(agreement), family, str(kind), version) if whole else None
-    with tempfile.TemporaryDirectory() as scratch, scratch_engine(Path(scratch)).session() as session:
+    with session_of(2, "2GB") as session:
         session.read_file("given", file)
         found = check_column(session, "given", column, domain)
     if as_json:

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-import resource
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.run import Json, Memory, Out, Report, Stopwatch, Threads, answer, finish, session_of
+
 if TYPE_CHECKING:
-    from cld.engine import Session
     from linkage.keyhash import KeyHash
     from linkage.request import Request
 
 __all__ = ["add_linkage_commands"]
 
-MEMORY = re.compile(r"\d+(\.\d+)?\s*[KMGT]B", re.IGNORECASE)
 
-Out = Annotated[Path, typer.Option(help="File to write, CSV, CSV.gz or Parquet.")]
 Map = Annotated[Path | None, typer.Option("--map", help="TOML that says which column is which.")]
 Threshold = Annotated[str | None, typer.Option(help="Weight in bits, or p and a probability such as p0.99.")]
 Truth = Annotated[Path | None, typer.Option(help="Known answer, read only after the links are made.")]
@@ -37,33 +28,6 @@ IndexKey = Annotated[
     Path | None,
     typer.Option("--index-key", help="64 hexadecimal digits: the linkage-only key of the index's blocking keys."),
 ]
-Report = Annotated[Path | None, typer.Option(help="HTML report to write.")]
-Threads = Annotated[int, typer.Option(help="Threads of the engine.", min=1)]
-Memory = Annotated[str, typer.Option(help="Memory of the engine, such as 4GB.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-
-
-class Stopwatch:
-    """Seconds stage by stage; a terminal is told which stage runs."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        """Start now."""
-        self.seconds: dict[str, float] = {}
-        self._tell, self._started = tell, time.monotonic()
-        self._stage, self._since = "", self._started
-
-    def __call__(self, stage: str) -> None:
-        """Begin a stage."""
-        now = time.monotonic()
-        if self._stage:
-            self.seconds[self._stage] = round(self.seconds.get(self._stage, 0.0) + now - self._since, 3)
-        self._stage, self._since = stage, now
-        self._tell(stage)
-
-    def stop(self) -> dict[str, float]:
-        """End the last stage and return the seconds of all, with their total."""
-        self("")
-        return {**self.seconds, "total": round(time.monotonic() - self._started, 3)}
 
 
 def _request(
@@ -92,23 +56,6 @@ def _hashed(index_key: Path | None) -> KeyHash:
     from linkage.keyhash import PLAIN, keyed  # noqa: PLC0415
 
     return PLAIN if index_key is None else keyed(read_key_file(index_key).reveal())
-
-
-@contextmanager
-def _session(threads: int, memory: str) -> Iterator[Session]:
-    from cld.engine import scratch_engine  # noqa: PLC0415
-
-    if not MEMORY.fullmatch(memory):
-        message = "memory is a number with KB, MB, GB or TB, such as 4GB"
-        raise typer.BadParameter(message)
-    with tempfile.TemporaryDirectory() as scratch, scratch_engine(Path(scratch), threads, memory).session() as session:
-        yield session
-
-
-def _finish(summary: dict[str, object], watch: Stopwatch, words: str, *, as_json: bool) -> None:
-    summary["seconds"] = watch.stop()
-    summary["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{words}\n")
 
 
 def link(
@@ -150,10 +97,10 @@ def link(
         answers=answers,
         previous_index=previous_index,
     )
-    with progress_bar() as bar, _session(threads, memory) as session:
+    with progress_bar() as bar, session_of(threads, memory) as session:
         watch = Stopwatch(bar.step)
         summary = link_files(session, left, right, asked, watch)
-    _finish(summary, watch, f"{summary['n_links']} links of {summary['n_left']} records", as_json=as_json)
+    finish(summary, watch, f"{summary['n_links']} links of {summary['n_left']} records", as_json=as_json)
 
 
 def dedupe(
@@ -175,10 +122,10 @@ def dedupe(
     from linkage.files import dedupe_file  # noqa: PLC0415
 
     asked = _request(out, column_map, threshold, truth, model, index, report, index_key=index_key)
-    with progress_bar() as bar, _session(threads, memory) as session:
+    with progress_bar() as bar, session_of(threads, memory) as session:
         watch = Stopwatch(bar.step)
         summary = dedupe_file(session, file, asked, watch)
-    _finish(summary, watch, f"{summary['n_clusters']} people among {summary['n_left']} records", as_json=as_json)
+    finish(summary, watch, f"{summary['n_clusters']} people among {summary['n_left']} records", as_json=as_json)
 
 
 def explain(
@@ -202,13 +149,13 @@ def explain(
     from linkage.files import explain_files  # noqa: PLC0415
 
     asked = _request(Path(os.devnull), column_map, threshold, None, model, index, report, index_key=index_key)
-    with _session(threads, memory) as session:
+    with session_of(threads, memory) as session:
         found = explain_files(session, left, right, id_l, id_r, asked, lambda _: None)
-    sys.stdout.write(json.dumps(found.as_json()) + "\n" if as_json else found.sentence() + "\n")
+    answer(found.as_json(), found.sentence(), as_json=as_json)
 
 
 def _say_people(n_people: int, *, as_json: bool) -> None:
-    sys.stdout.write(json.dumps({"n_people": n_people}) + "\n" if as_json else f"{n_people} people in the index\n")
+    answer({"n_people": n_people}, f"{n_people} people in the index", as_json=as_json)
 
 
 def index_build(
@@ -224,7 +171,7 @@ def index_build(
     from linkage.index_files import build_index  # noqa: PLC0415
 
     asked = _request(out, column_map, None, None, None, None, index_key=index_key)
-    with _session(threads, memory) as session:
+    with session_of(threads, memory) as session:
         n_people = build_index(session, right, asked)
     _say_people(n_people, as_json=as_json)
 
@@ -243,7 +190,7 @@ def index_update(
     from linkage.index_files import update_index_file  # noqa: PLC0415
 
     asked = _request(out, column_map, None, None, None, None, index_key=index_key)
-    with _session(threads, memory) as session:
+    with session_of(threads, memory) as session:
         n_people = update_index_file(session, old, delta, asked)
     _say_people(n_people, as_json=as_json)
 
@@ -270,13 +217,13 @@ def encode(
     from linkage.files import columns_of  # noqa: PLC0415
 
     scheme = EncodingScheme().salted_by_birth_date() if salt_by_birth_date else EncodingScheme()
-    with _session(threads, memory) as session:
+    with session_of(threads, memory) as session:
         found = columns_of(session, file, column_map)
     known = {field.name for field in scheme.fields} | {"id"}
     columns = {role: column for role, column in found.items() if role in known}
     secret = read_key_file(key_file).reveal()
     summary = encode_file(file, columns, secret, out, scheme, n_threads=threads, memory=memory).as_json()
-    sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{summary['n_rows']} records encoded\n")
+    answer(summary, f"{summary['n_rows']} records encoded", as_json=as_json)
 
 
 def link_encoded_files(
@@ -296,7 +243,7 @@ def link_encoded_files(
     found = link_encoded(left, right, out, threshold_bits=bits, n_threads=threads, memory=memory)
     summary = found.as_json()
     words = f"{summary['n_links']} links of {summary['n_left']} records"
-    sys.stdout.write(json.dumps(summary) + "\n" if as_json else f"{words}\n")
+    answer(summary, f"{words}", as_json=as_json)
 
 
 def review_queue(
@@ -318,10 +265,10 @@ def review_queue(
     from linkage.files import queue_files  # noqa: PLC0415
 
     asked = _request(out, column_map, None, None, model, index, index_key=index_key)
-    with _session(threads, memory) as session:
+    with session_of(threads, memory) as session:
         drawn = {"n_items": items, "twice_percent": twice, "seed": seed}
         n_items = queue_files(session, left, right, asked, lambda _: None, **drawn)
-    sys.stdout.write(json.dumps({"n_items": n_items}) + "\n" if as_json else f"{n_items} pairs to review\n")
+    answer({"n_items": n_items}, f"{n_items} pairs to review", as_json=as_json)
 
 
 def review_settle(
@@ -336,10 +283,10 @@ def review_settle(
     from linkage.review import read_reviews, settle_reviews  # noqa: PLC0415
 
     bits = DEFAULT_BITS if threshold is None else parse_threshold(threshold)
-    with _session(1, "1GB") as session:
+    with session_of(1, "1GB") as session:
         outcome = settle_reviews(read_reviews(session, queue, decisions), bits, cost).as_json()
     words = f"{outcome['n_labelled']} of {outcome['n_items']} settled, kappa {outcome['kappa']}, precision {outcome['precision']}"
-    sys.stdout.write(json.dumps(outcome) + "\n" if as_json else f"{words}\n")
+    answer(outcome, f"{words}", as_json=as_json)
 
 
 def add_linkage_commands(app: typer.Typer) -> None:

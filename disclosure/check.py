@@ -27,8 +27,8 @@ from cld.journey import (
 )
 from cld.plan import ExtractPlan, Registered, Resident, TablePlan, plan_from_json
 from cld.vocabulary import ColumnRole, Form
-from disclosure.rows import best_levels, distinct_l, generalised, row_risk
-from disclosure.tables import Limits, protect
+from disclosure.rows.classes import best_levels, distinct_l, generalised, row_risk
+from disclosure.tables.stars import Limits, protect
 
 __all__ = ["CheckProfile", "check"]
 

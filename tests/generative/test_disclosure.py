@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from cld.engine import scratch_engine
 from cld.errors import DisclosureRefused
 from cld.hierarchies import hierarchy_named
-from disclosure.rows import best_levels, generalised, row_risk
-from disclosure.tables import STAR, Limits, attack, protect, with_totals
+from disclosure.rows.classes import best_levels, generalised, row_risk
+from disclosure.tables.stars import STAR, Limits, attack, protect, with_totals
 
 LIMITS = Limits(4, 1, secondary=False, least_width=0)
 HOUSE = Limits(8, 5, secondary=True, least_width=3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from disclosure.tables import STAR, TOTAL, Limits, attack, protect, with_totals
+from disclosure.tables.stars import STAR, TOTAL, Limits, attack, protect, with_totals
 
 PUBLISHED = Limits(8, 5, secondary=False, least_width=0)
 HOUSE = Limits(8, 5, secondary=True, least_width=3)
