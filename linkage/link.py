@@ -13,11 +13,11 @@ from cld.datasets import Identified
 from cld.engine import Engine, Query, Session
 from cld.errors import InvariantBroken
 from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
-from linkage.crosscheck import require_agreement
-from linkage.index import Prepared
 from linkage.joins import DEATHS_BY_PERSON, death_date_sql, rules_on, valid_for_matching_sql
-from linkage.quality import PERSON_GROUPS, link_rates
+from linkage.prepare.index import Prepared
+from linkage.tell.quality import PERSON_GROUPS, link_rates
 from linkage.trace import attach_index, trace_persons
+from linkage.weigh.crosscheck import require_agreement
 
 __all__ = ["link"]
 

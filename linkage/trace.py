@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cld.engine import Query, Session
-from linkage.decide import DEFAULT_BITS, decide_links
-from linkage.expect import Expected, expect_links
-from linkage.fields import Side
-from linkage.index import Prepared, prepare
-from linkage.matching import AUDITED, match_two
-from linkage.model import Model
-from linkage.standard import fold
+from linkage.prepare.fields import Side
+from linkage.prepare.index import Prepared, prepare
+from linkage.prepare.standard import fold
+from linkage.settle.decide import DEFAULT_BITS, decide_links
+from linkage.settle.expect import Expected, expect_links
+from linkage.settle.matching import AUDITED, match_two
+from linkage.weigh.model import Model
 
 __all__ = ["TRACED_COLUMNS", "Traced", "attach_index", "trace_persons"]
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from cld.engine import Query, Session
-from linkage.model import Model
 from linkage.trace import attach_index, trace_persons
+from linkage.weigh.model import Model
 from tests.lib.linking import a_session
 from tests.lib.tables import rows_of
 

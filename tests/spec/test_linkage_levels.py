@@ -9,9 +9,9 @@ import pytest
 
 from cld.engine import Query
 from cld.nhs_number import placeholders
-from linkage.comparisons import comparisons_for
-from linkage.fields import Further, Kind
-from linkage.standard import birth_sql, family_sql, given_sql, number_sql, postcode_sql, sex_sql, text_sql
+from linkage.prepare.comparisons import comparisons_for
+from linkage.prepare.fields import Further, Kind
+from linkage.prepare.standard import birth_sql, family_sql, given_sql, number_sql, postcode_sql, sex_sql, text_sql
 from tests.lib.linking import a_session, level
 
 FIELDS = ("given", "family", "birth", "sex", "postcode", "number")

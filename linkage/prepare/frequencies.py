@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from cld.engine import Query, Session, quote
-from linkage.comparisons import Comparison
-from linkage.standard import Folded
+from linkage.prepare.comparisons import Comparison
+from linkage.prepare.standard import Folded
 
 __all__ = [
     "SMALLEST_KAPPA",

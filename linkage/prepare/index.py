@@ -14,12 +14,12 @@ from pathlib import Path
 
 from cld.engine import Query, Session, text_literal
 from cld.errors import Conflict, KeyUnavailable
-from linkage.blocking import Rule, key_columns, rules_for
-from linkage.comparisons import Comparison, comparisons_for
-from linkage.fields import Further, Kind, Side
-from linkage.frequencies import counted, make_frequencies, make_sample
-from linkage.keyhash import PLAIN, KeyHash
-from linkage.standard import Folded, with_parts
+from linkage.prepare.blocking import Rule, key_columns, rules_for
+from linkage.prepare.comparisons import Comparison, comparisons_for
+from linkage.prepare.fields import Further, Kind, Side
+from linkage.prepare.frequencies import counted, make_frequencies, make_sample
+from linkage.prepare.keyhash import PLAIN, KeyHash
+from linkage.prepare.standard import Folded, with_parts
 
 __all__ = [
     "EARLIER",

@@ -16,8 +16,8 @@ from math import ceil, floor, log, log2
 from scipy.special import gammaincinv, pdtrik
 
 from cld.engine import Query, Session
-from linkage.decide import MOST_BITS
-from linkage.model import Model
+from linkage.settle.decide import MOST_BITS
+from linkage.weigh.model import Model
 
 __all__ = ["Expected", "expect_links", "expect_pairs"]
 

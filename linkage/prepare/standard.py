@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cld.engine import Query, Session, quote
-from linkage.fields import Further, Kind, Side
+from linkage.prepare.fields import Further, Kind, Side
 
 __all__ = [
     "FIELDS",

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from cld.engine import Query, Session, text_literal
 from cld.errors import InputError
-from linkage.blocking import key_columns
-from linkage.index import Prepared
-from linkage.model import Model
-from linkage.standard import Folded, with_parts
+from linkage.prepare.blocking import key_columns
+from linkage.prepare.index import Prepared
+from linkage.prepare.standard import Folded, with_parts
+from linkage.weigh.model import Model
 
 __all__ = ["Kept", "merge_answers", "model_mark", "plan_all", "plan_reuse"]
 
