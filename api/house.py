@@ -119,6 +119,18 @@ class House:
             raise InvalidTransition(message, "Link first.")
         return LinkedDataset(found[-1])
 
+    def submissions_in(self, linked: LinkedDataset) -> tuple[AcceptedSubmission, ...]:
+        """Return the submissions that linked data rest on, in their order.
+
+        Raises: InvalidTransition if one is gone.
+        """
+        found = [self.space.journal.load(parent) for parent in linked.document.parents]
+        held = tuple(AcceptedSubmission(document) for document in found if document is not None)
+        if len(held) != len(found):
+            message = "A submission that these data rest on is gone."
+            raise InvalidTransition(message, "Restore it from the backup, or link again.")
+        return held
+
     def receive(self, application: Application, plan: ExtractPlan) -> Decision:
         """Take an application in."""
         return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)

@@ -9,11 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from api.review_commands import review_app
+
 __all__ = ["journey_app"]
 
 journey_app = typer.Typer(
     no_args_is_help=True, help="The six verbs on a workspace: accept, link, approve, build, check, release."
 )
+
+journey_app.add_typer(review_app, name="review")
 
 Workspace = Annotated[Path, typer.Option("--workspace", help="A workspace that demo made.")]
 Reference = Annotated[str, typer.Argument(help="Reference of the application.")]

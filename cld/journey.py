@@ -201,6 +201,11 @@ class ReviewDecision:
         """``link``, ``not`` or ``unsure``."""
         return str(self.document.body["answer"])
 
+    @property
+    def reason(self) -> str:
+        """The code of the reason."""
+        return str(self.document.body["reason"])
+
 
 @dataclass(frozen=True, slots=True)
 class SettledReview:

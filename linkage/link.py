@@ -16,7 +16,7 @@ from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDatase
 from linkage.joins import DEATHS_BY_PERSON, death_date_sql, rules_on, valid_for_matching_sql
 from linkage.prepare.index import Prepared
 from linkage.tell.quality import PERSON_GROUPS, link_rates
-from linkage.trace import attach_index, trace_persons
+from linkage.trace import attach_index, gather_persons, index_digest, trace_persons
 from linkage.weigh.crosscheck import require_agreement
 
 __all__ = ["link"]
@@ -86,11 +86,13 @@ def link(
     Source: Direction 1 (may be linked to other data accessible through DARS); 3, bullet 3.
     """
     with engine.session() as session:
-        index = attach_index(session, nhs / "person_index.parquet")
+        index_path = nhs / "person_index.parquet"
+        index = attach_index(session, index_path)
         session.read_file("postcode_file", nhs / "postcodes.parquet")
         text = "select postcode, min(lsoa) as lsoa, min(ccg) as ccg from postcode_file group by all order by postcode"
         session.table("postcodes", Query(text, ("postcode_file",)))
         _union(session, submissions)
+        gather_persons(session, submissions)
         traced = trace_persons(session, index)
         second_estimate = require_agreement(session, index.comparisons(index.fields), traced.model)
         session.table("cld", Query(CLD, ("all_rows", "persons", "traced", "person_index", "postcodes")))
@@ -112,6 +114,7 @@ def link(
             for name, order in orders.items()
         }
     body = {
+        "person_index": index_digest(index_path),
         "model": traced.model.as_json(),
         "expected": {name: str(value) for name, value in traced.expected.as_json().items()},
         "rates": [one.as_json() for one in rates],
@@ -128,14 +131,9 @@ def link(
 def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:
     for place, submission in enumerate(submissions):
         session.attach(f"rows_{place}", submission.rows)
-        session.attach(f"persons_{place}", submission.persons)
     names = [f"rows_{place}" for place in range(len(submissions))]
     union = " union all by name ".join(f"select * from {name}" for name in names)  # noqa: S608
     session.table("all_rows", Query(union, tuple(names)))
-    columns = "la_code, person_ref, la_person_unique_identifier, sent_number, number_fault, number, given_name, family_name, date_of_birth, sex, postcode"
-    people = " union all ".join(f"select {columns} from persons_{place}" for place in range(len(submissions)))  # noqa: S608
-    text = f"select row_number() over (order by la_code, person_ref) as rid, * from ({people})"  # noqa: S608
-    session.table("persons", Query(text, tuple(f"persons_{place}" for place in range(len(submissions)))))
 
 
 def _settle_deaths(session: Session, rules: dict[str, str]) -> None:

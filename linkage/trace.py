@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cld.canonical import digest_of_file
 from cld.engine import Query, Session
+from cld.journey import AcceptedSubmission
 from linkage.prepare.fields import Side
 from linkage.prepare.index import Prepared, prepare
 from linkage.prepare.standard import fold
@@ -14,7 +17,12 @@ from linkage.settle.expect import Expected, expect_links
 from linkage.settle.matching import AUDITED, match_two
 from linkage.weigh.model import Model
 
-__all__ = ["TRACED_COLUMNS", "Traced", "attach_index", "trace_persons"]
+__all__ = ["TRACED_COLUMNS", "Traced", "attach_index", "gather_persons", "index_digest", "trace_persons"]
+
+PERSON_COLUMNS = (
+    "la_code", "person_ref", "la_person_unique_identifier", "sent_number", "number_fault", "number", "given_name",
+    "family_name", "date_of_birth", "sex", "postcode",
+)  # fmt: skip
 
 TRACED_COLUMNS = ("rid", "person_id", "step", "band", "outcome", "weight_millibits", "superseded")
 HIGH_BITS = 15.0
@@ -86,6 +94,25 @@ def attach_index(session: Session, path: Path) -> Prepared:
     session.table("person_index", Query(PERSON_INDEX, ("index_file",)))
     session.view("index_people", Query("select * from index_file where superseded_by is null", ("index_file",)))
     return prepare(session, fold(session, "index_people", INDEX_SIDE, "index_folded"), ())
+
+
+def index_digest(path: Path) -> str:
+    """Return the digest of the person index, by which linked data say what they were linked with."""
+    return digest_of_file(path)
+
+
+def gather_persons(session: Session, submissions: Sequence[AcceptedSubmission]) -> None:
+    """Make ``persons``: the people of all submissions, one row a council and person reference, numbered in that order.
+
+    Shape:  out n rows x (rid, PERSON_COLUMNS).
+    """
+    for place, submission in enumerate(submissions):
+        session.attach(f"persons_{place}", submission.persons)
+    names = tuple(f"persons_{place}" for place in range(len(submissions)))
+    columns = ", ".join(PERSON_COLUMNS)
+    people = " union all ".join(f"select {columns} from {name}" for name in names)  # noqa: S608
+    text = f"select row_number() over (order by la_code, person_ref) as rid, * from ({people})"  # noqa: S608
+    session.table("persons", Query(text, names))
 
 
 def trace_persons(session: Session, index: Prepared, *, model: Model | None = None) -> Traced:

@@ -37,6 +37,11 @@ COMMANDS = (
     "journey",
     "journey accept",
     "journey release",
+    "journey review",
+    "journey review draw",
+    "journey review show",
+    "journey review decide",
+    "journey review settle",
 )
 
 
