@@ -33,7 +33,7 @@ class ReviewDesk:
         draw = Draw(n_items or rules.n_items, rules.twice_percent)
         submissions = house.submissions_in(linked)
         return draw_review(
-            linked, submissions, house.nhs, draw=draw, engine=space.engine, journal=space.journal, actor=actor
+            linked, submissions, house.person_index, draw=draw, engine=space.engine, journal=space.journal, actor=actor
         )
 
     def queues(self) -> tuple[ReviewQueue, ...]:

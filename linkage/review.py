@@ -13,12 +13,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from audit.journal import Event, Journal
 from cld.datasets import Identified
 from cld.engine import Engine, Query, Session
-from cld.errors import Conflict, InputError, InvalidTransition, InvariantBroken, NotSealed, SamePerson
+from cld.errors import Conflict, InputError, InvalidTransition, NotSealed, SamePerson
 from cld.journey import (
     AcceptedSubmission,
     Document,
@@ -28,12 +27,13 @@ from cld.journey import (
     ReviewQueue,
     SettledReview,
 )
+from linkage.prepare.index import index_mark
 from linkage.settle.decide import DEFAULT_BITS
 from linkage.tell.pairs import make_items
 from linkage.tell.queue import STRATUM_BITS, make_queue
 from linkage.tell.review import ANSWERS, Outcome, Reviewed, settle_reviews
 from linkage.tell.standing import DECIDED, DRAWN, SETTLED, review_reasons, reviews_of, standing_of
-from linkage.trace import attach_index, gather_persons, index_digest, trace_persons
+from linkage.trace import PersonIndex, attach_index, gather_persons, weigh_again
 from linkage.weigh.model import Model
 
 __all__ = ["Draw", "decide_item", "draw_review", "settle_review"]
@@ -48,43 +48,45 @@ class Draw:
 
 
 def draw_review(
-    linked: LinkedDataset, submissions: tuple[AcceptedSubmission, ...], nhs: Path, *,
+    linked: LinkedDataset, submissions: tuple[AcceptedSubmission, ...], person_index: PersonIndex, *,
     draw: Draw, engine: Engine, journal: Journal, actor: str,
 ) -> ReviewQueue:  # fmt: skip
     """Draw pairs of linked data for people to decide, evenly over weights.
 
-    The candidates are made again from what the linkage rested on, by its own model, and must settle as they did then.
-    Pairs with a sensitive record are left out: agreement on a postcode would tell where the person lives.
+    The candidates are weighed again by the model of the linkage, and a pair is drawn only where that finds what the
+    linkage found. Pairs with a sensitive record are left out: agreement on a postcode would tell where the person lives.
     Raises: InvalidTransition while another queue of the same data is open, or where there is nothing to review;
             Conflict if the person index is no longer the one that was linked with.
     """
     n_before = _refuse_second(linked, journal)
-    index_path = nhs / "person_index.parquet"
-    if index_digest(index_path) != linked.document.body["person_index"]:
-        message = "The person index is no longer the one that these data were linked with."
-        raise Conflict(message, "Link again and draw from what that gives.")
     with engine.session() as session:
-        index = attach_index(session, index_path)
+        index = attach_index(session, person_index)
+        if index_mark(session) != linked.document.body["index"]["mark"]:
+            message = "The person index is no longer the one that these data were linked with."
+            raise Conflict(message, "Link again and draw from what that gives.")
         gather_persons(session, submissions)
-        traced = trace_persons(session, index, model=Model.from_json(linked.document.body["model"]))
-        _require_same(session, linked)
-        comparisons = index.comparisons(index.fields)
-        n_left_out = _leave_sensitive_out(session)
+        matched = weigh_again(session, index, Model.from_json(linked.document.body["model"]))
+        left_out = _leave_out(session, linked)
         seed = _seed_of(linked, n_before)
         n_drawn = make_queue(
-            session, comparisons, n_items=draw.n_items, twice_percent=draw.twice_percent, seed=seed, source="reviewable"
+            session,
+            matched.comparisons,
+            n_items=draw.n_items,
+            twice_percent=draw.twice_percent,
+            seed=seed,
+            source="reviewable",
         )
         if n_drawn == 0:
             message = "There is no pair to review."
             raise InvalidTransition(message, "Link data that have candidates first.")
-        make_items(session, comparisons, traced.model, index.n_people)
+        make_items(session, matched.comparisons, matched.model, index.n_people)
         body = {
             "drawn": {"n_items": draw.n_items, "twice_percent": draw.twice_percent, "seed": seed},
             "threshold_bits": f"{DEFAULT_BITS:.6f}",
             "n_items": n_drawn,
             "asked_twice": _column(session, "select item from items where reviews_asked = 2 order by item"),
             "strata": _strata(session),
-            "n_sensitive_left_out": n_left_out,
+            **left_out,
             "items": session.store(Query("select * from items order by item", ("items",)), Identified).as_json(),
         }
     document = Document(DocumentKind.REVIEW_QUEUE, (linked.document.digest,), body)
@@ -107,21 +109,24 @@ def _seed_of(linked: LinkedDataset, n_before: int) -> int:
     return int(hashlib.sha256(told.encode()).hexdigest()[:8], 16)
 
 
-def _require_same(session: Session, linked: LinkedDataset) -> None:
-    text = "select step, count(*) from traced group by all order by all"
-    if {str(step): int(n) for step, n in session.rows(Query(text, ("traced",)))} != linked.document.body["steps"]:
-        message = "The candidates do not settle as they did when these data were linked."
-        raise InvariantBroken(message)
+def _leave_out(session: Session, linked: LinkedDataset) -> dict[str, int]:
+    """Make ``reviewable``, the best candidates that may be drawn, and count those that may not, by reason.
 
-
-def _leave_sensitive_out(session: Session) -> int:
-    text = """
-        select d.* from decided d join right_people r on r.rid = d.rid_r
-        where d.place = 1 and r.id not in (select nhs_number from person_index where sensitive)
+    An answer that was kept from an earlier delivery may differ from what is found now; the link that stands is the
+    answer, so such a pair is not drawn.
     """
-    session.table("reviewable", Query(text, ("decided", "right_people", "person_index")))
-    left_out = "select count(*) filter (place = 1) - (select count(*) from reviewable) from decided"
-    return session.whole(Query(left_out, ("decided", "reviewable")))
+    session.attach("linked_answers", linked.answers)
+    text = f"""
+        select d.*, r.id in (select nhs_number from person_index where sensitive) as is_sensitive,
+            case when d.weight_bits >= {DEFAULT_BITS} then r.id end is distinct from a.id_r as is_otherwise
+        from decided d join right_people r on r.rid = d.rid_r join left_digests g on g.rid = d.rid_l
+        join linked_answers a on a.digest = g.digest where d.place = 1
+    """  # noqa: S608
+    session.table("best", Query(text, ("decided", "right_people", "left_digests", "linked_answers", "person_index")))
+    session.table("reviewable", Query("select * from best where not is_sensitive and not is_otherwise", ("best",)))
+    text = "select count(*) filter (is_sensitive), count(*) filter (is_otherwise and not is_sensitive) from best"
+    n_sensitive, n_otherwise = session.rows(Query(text, ("best",)))[0]
+    return {"n_sensitive_left_out": int(n_sensitive), "n_weighed_otherwise": int(n_otherwise)}
 
 
 def _column(session: Session, text: str) -> list[int]:
