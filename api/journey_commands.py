@@ -67,6 +67,15 @@ def link(
 
 
 @journey_app.command()
+def statement(
+    workspace: Workspace, out: Annotated[Path, typer.Option(help="Folder for the statement as JSON and as a page.")]
+) -> None:
+    """Write the quality statement of the latest linked data: how surely people were linked, and for whom less so."""
+    written = _house(workspace).write_statement(out)
+    _say(written=[str(path) for path in written])
+
+
+@journey_app.command()
 def apply(file: Annotated[Path, typer.Argument(help="JSON: application and plan.")], workspace: Workspace) -> None:
     """Take an application in and say what policy makes of it."""
     from cld.errors import UnreadableFile  # noqa: PLC0415

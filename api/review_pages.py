@@ -1,4 +1,4 @@
-"""Clerical review on screen and over the interface: pairs side by side, one decision at a time, no script needed.
+"""The quality of linkage and its clerical review, on screen and over the interface: pairs side by side, one decision at a time, no script needed.
 
 A pair is shown masked; its values are shown on request, and both are logged with who looked. The interface gives levels
 of agreement and weights, never a value, so that nothing of a person can be fetched by a program.
@@ -23,6 +23,7 @@ from cld.errors import InputError
 from cld.vocabulary import StaffRole
 from linkage.tell.pictures import waterfall
 from linkage.tell.standing import Standing, review_reasons
+from linkage.tell.statement_page import statement_parts
 
 __all__ = ["Decision", "add_review_interface", "add_review_pages"]
 
@@ -121,6 +122,10 @@ def add_review_pages(app: FastAPI, desk: ReviewDesk, pages: Pages, kinds: JobKin
 def _add_lists(app: FastAPI, desk: ReviewDesk, pages: Pages, kinds: JobKinds) -> None:
     person_of = Depends(pages.person)
 
+    @app.get("/linkage", response_class=HTMLResponse)
+    def linkage(request: Request, person: SignedIn = person_of) -> HTMLResponse:
+        return pages.draw(request, "linkage", person, parts=statement_parts(desk.house.statement()))
+
     @app.get("/reviews", response_class=HTMLResponse)
     def reviews(request: Request, person: SignedIn = person_of) -> HTMLResponse:
         require_role(person, *MAY_LOOK)
@@ -165,6 +170,11 @@ def _draw_pair(
 def add_review_interface(app: FastAPI, desk: ReviewDesk, who: Callable[..., SignedIn], kinds: JobKinds) -> None:
     """Add the same actions for programs."""
     caller = Depends(who)
+
+    @app.get("/api/linkage")
+    def linkage_statement(person: SignedIn = caller) -> JSONResponse:
+        del person
+        return JSONResponse(desk.house.statement())
 
     @app.get("/api/reviews")
     def list_reviews(person: SignedIn = caller) -> JSONResponse:

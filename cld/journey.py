@@ -134,6 +134,11 @@ class LinkedDataset:
         """One row a distinct record of a person: whom it was linked to, by which step, model and index version."""
         return Dataset.from_json(Identified, self.document.body["answers"])
 
+    @property
+    def links(self) -> Dataset[Identified]:
+        """One row a council and person reference: whom it was linked to, if anybody."""
+        return Dataset.from_json(Identified, self.document.body["links"])
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:

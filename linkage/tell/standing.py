@@ -16,7 +16,17 @@ from typing import Any
 from audit.journal import Journal
 from cld.journey import Document, ReviewQueue, SettledReview
 
-__all__ = ["DECIDED", "DRAWN", "SETTLED", "Made", "Standing", "review_reasons", "reviews_of", "standing_of"]
+__all__ = [
+    "DECIDED",
+    "DRAWN",
+    "SETTLED",
+    "Made",
+    "Standing",
+    "last_review",
+    "review_reasons",
+    "reviews_of",
+    "standing_of",
+]
 
 DRAWN, DECIDED, SETTLED = "review drawn", "review decided", "review settled"
 """The log's words for the three doors of linkage/review."""
@@ -98,6 +108,16 @@ def standing_of(queue: ReviewQueue, journal: Journal) -> Standing:
     )
     settled = [document for details, document in _sealed(journal, SETTLED) if details["queue"] == digest]
     return Standing(queue, decisions, SettledReview(settled[-1]) if settled else None)
+
+
+def last_review(journal: Journal, linked: str | None = None) -> dict[str, Any] | None:
+    """Return what the last settled review of the log, or of these linked data, found; None where there is none."""
+    found = None
+    for details, document in _sealed(journal, SETTLED):
+        queue = journal.load(details["queue"])
+        if queue is not None and linked in (None, queue.parents[0]):
+            found = {"linked": queue.parents[0], "outcome": document.body["outcome"]}
+    return found
 
 
 def _leaves(journal: Journal, action: str) -> list[dict[str, Any]]:
