@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
 from cld.datasets import Identified
 from cld.engine import Engine, Query, Session
@@ -56,8 +57,10 @@ def draw_review(
     The candidates are weighed again by the model of the linkage, and a pair is drawn only where that finds what the
     linkage found. Pairs with a sensitive record are left out: agreement on a postcode would tell where the person lives.
     Raises: InvalidTransition while another queue of the same data is open, or where there is nothing to review;
-            Conflict if the person index is no longer the one that was linked with.
+            Conflict if the person index is no longer the one that was linked with; NotSealed if a document that these
+            data rest on is missing or altered.
     """
+    require_ancestry(linked.document.digest, journal)
     n_before = _refuse_second(linked, journal)
     with engine.session() as session:
         index = attach_index(session, person_index)
@@ -175,8 +178,8 @@ def decide_item(
 
 def _kept(digest: str, journal: Journal) -> Document:
     found = journal.load(digest)
-    if found is None:
-        message = f"A sealed document is missing: {digest[:16]}."
+    if found is None or found.digest != digest:
+        message = f"A sealed document is missing or altered: {digest[:16]}."
         raise NotSealed(message, (digest,), "Restore it from the backup.")
     return found
 
@@ -184,7 +187,8 @@ def _kept(digest: str, journal: Journal) -> Document:
 def settle_review(queue: ReviewQueue, *, cost: float, engine: Engine, journal: Journal, actor: str) -> SettledReview:
     """Seal what the decisions on a queue say; no weight, link or threshold changes by it.
 
-    Raises: InvalidTransition if the queue was settled or decisions are wanting; StaleVersion if one came between.
+    Raises: InvalidTransition if the queue was settled or decisions are wanting; StaleVersion if one came between; NotSealed
+            if a document that it rests on is missing or altered.
     """
     standing = standing_of(queue, journal)
     if standing.settled is not None:
@@ -193,6 +197,7 @@ def settle_review(queue: ReviewQueue, *, cost: float, engine: Engine, journal: J
     if standing.n_to_decide:
         message = f"{standing.n_to_decide} decisions are still to be made."
         raise InvalidTransition(message, "Settle when every item has been decided by as many people as it asks for.")
+    require_ancestry(queue.document.digest, journal)
     made = [ReviewDecision(_kept(one.digest, journal)) for one in standing.decisions]
     outcome = settle_reviews(_reviewed(queue, made, engine), float(queue.document.body["threshold_bits"]), cost)
     body = {

@@ -22,7 +22,7 @@ CHANGES = (
     "new and not linked", "no longer sent",
 )  # fmt: skip
 COMPARED = """
-    with both as (
+    with side_by_side as (
         select coalesce(n.la_code, b.la_code) as la_code, n.la_code is not null as is_now, b.la_code is not null as was_before,
             n.person_id as now_id, coalesce(i.person_id, b.person_id) as before_id
         from links n full join earlier_links b on b.la_code = n.la_code and b.person_ref = n.person_ref
@@ -32,7 +32,7 @@ COMPARED = """
             when not was_before then case when now_id is null then 'new and not linked' else 'new and linked' end
             when now_id is null then case when before_id is null then 'still not linked' else 'no longer linked' end
             when before_id is null then 'newly linked' when before_id = now_id then 'kept' else 'linked to another' end as change
-        from both
+        from side_by_side
     )
     select la_code, change, count(*) from told group by all order by all
 """
