@@ -37,6 +37,7 @@ COMMANDS = (
     "journey",
     "journey accept",
     "journey release",
+    "journey statement",
     "journey review",
     "journey review draw",
     "journey review show",
