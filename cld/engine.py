@@ -21,7 +21,7 @@ from cld.datasets import Dataset, Identified, Zone
 from cld.errors import InputError, InvariantBroken, StorageFull, UnreadableFile
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
-__all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
+__all__ = ["PLACE_COLUMN", "Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
 
 Z = TypeVar("Z", bound=Zone)
 FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
