@@ -21,6 +21,7 @@ __all__ = ["Codes", "Column", "Counts", "Key", "count_keys", "key_of", "read_col
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
 MOST_KEYS = 1 << 62
+NESTED = ("[", "STRUCT", "MAP", "UNION", "INTERVAL")
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -134,7 +135,8 @@ def count_keys(values: Counts, *, in_order: bool = False) -> tuple[Counts, Count
 def read_columns(session: Session, tables: Sequence[str], names: Sequence[str]) -> list[Column]:
     """Read columns of one or several tables, row after row and table after table, under common codes.
 
-    Codes follow the first appearance of a value. A column that the tables hold in different types is read as text.
+    Codes follow the first appearance of a value. A column that the tables hold in different
+    types, or whose values have parts, is read as text.
     Raises: UnknownColumn if a table lacks one.
     """
     types = {table: session.types(table) for table in tables}
@@ -149,7 +151,9 @@ def read_columns(session: Session, tables: Sequence[str], names: Sequence[str]) 
 
 def _read_column(session: Session, types: Mapping[str, Mapping[str, str]], name: str) -> Column:
     """Read one column; the engine keeps the order of the rows of a plain selection."""
-    cell = quote(name) if len({known[name] for known in types.values()}) == 1 else f"cast({quote(name)} as varchar)"
+    kinds = {known[name] for known in types.values()}
+    is_plain = len(kinds) == 1 and not any(mark in next(iter(kinds)) for mark in NESTED)
+    cell = quote(name) if is_plain else f"cast({quote(name)} as varchar)"
     chunks: list[pa.Array] = []
     for table in types:
         read = session.arrow(Query(f"select {cell} as cell from {quote(table)}", (table,)))  # noqa: S608

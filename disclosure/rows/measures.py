@@ -7,13 +7,13 @@ Missing values are a category of their own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from cld.engine import Session
+from cld.engine import Query, Session, quote
 from disclosure.rows.coded import Column, Counts, Key, count_keys, key_of, read_columns, run_starts
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 AS_SMALL = 1e-9
+PAIRS_IN_BLOCK = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,35 @@ def _holders(key: Key, person: Column | None, codes: npt.NDArray[np.int32], n_va
     return distinct, count_keys(held // person.n_values, in_order=True)[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Some classes side by side: for each value that a class holds, its code, persons ``n`` of how many, share, share in all."""
+
+    values: Counts
+    n: Counts
+    of: Counts
+    q: Floats
+    here: Floats
+    starts: Counts
+    lengths: Counts
+    sizes: Counts
+
+
+def _in_blocks(pairs: Counts, n: Counts, n_values: int, p: Floats, classes: Classes) -> Iterator[_Held]:
+    """Cut the pairs of class and value into blocks of whole classes, small enough to stay in the processor's cache."""
+    owners = pairs // n_values
+    starts = run_starts(owners)
+    bounds = np.append(starts, len(pairs))
+    cuts = np.append(run_starts(starts // PAIRS_IN_BLOCK), len(starts))
+    for first, after in zip(cuts[:-1], cuts[1:], strict=True):
+        here = slice(int(bounds[first]), int(bounds[after]))
+        values = pairs[here] - owners[here] * n_values
+        begin = starts[first:after] - here.start
+        lengths = np.diff(bounds[first : after + 1])
+        of = np.repeat(np.add.reduceat(n[here], begin), lengths)
+        yield _Held(values, n[here], of, n[here] / of, p[values], begin, lengths, classes.sizes[first:after])
+
+
 def measure_sensitive(key: Key, person: Column | None, classes: Classes, column: Column) -> SensitiveMeasures:
     """Measure what classes tell about a sensitive column.
 
@@ -141,86 +171,95 @@ def measure_sensitive(key: Key, person: Column | None, classes: Classes, column:
     """
     codes, n_values, is_ordered = column.ordered()
     pairs, n = _holders(key, person, codes, n_values)
-    starts = run_starts(pairs // n_values)
-    values = (pairs % n_values).astype(np.int64, copy=False)
-    lengths = np.diff(starts, append=len(pairs))
-    q = n / np.repeat(np.add.reduceat(n, starts), lengths)
-    p = np.bincount(values, n, n_values) / n.sum()
-    here = p[values]
-    basic_beta = float(((q - here) / here).max())
-    distance = _ordered_distance if is_ordered else _equal_distance
+    p = np.bincount(pairs % n_values, n, n_values) / n.sum()
+    distance = _Ordered(p).distance if is_ordered else _equal_distance
+    worst = [
+        (
+            int(held.lengths.min()),
+            _entropy_l(held),
+            distance(held),
+            float((held.n / np.repeat(held.sizes, held.lengths)).max()),
+            float(((held.q - held.here) / held.here).max()),
+            float(np.abs(np.log(held.q / held.here)).max()),
+        )
+        for held in _in_blocks(pairs, n, n_values, p, classes)
+    ]
+    distinct, entropy, t, alpha, beta, delta = zip(*worst, strict=True)
     return SensitiveMeasures(
-        distinct_l=int(lengths.min()),
-        entropy_l=_entropy_l(n, q, starts, lengths),
-        t=distance(q, p, values, starts, lengths),
-        alpha=float((n / np.repeat(classes.sizes, lengths)).max()),
-        basic_beta=basic_beta,
-        enhanced_beta=min(basic_beta, float(-np.log(p[p > 0].min()))),
-        delta=float(np.abs(np.log(q / here)).max()),
+        distinct_l=min(distinct),
+        entropy_l=min(entropy),
+        t=max(t),
+        alpha=max(alpha),
+        basic_beta=max(beta),
+        enhanced_beta=min(max(beta), float(-np.log(p[p > 0].min()))),
+        delta=max(delta),
         is_ordered=is_ordered,
     )
 
 
-def _entropy_l(n: Counts, q: Floats, starts: Counts, lengths: Counts) -> float:
+def _entropy_l(held: _Held) -> float:
     """Return the exponential of the smallest entropy of a class.
 
     The classes that may be smallest are summed again value by value, so that no rounding of the long sums can push
     the answer over a whole number.
     """
-    entropies = -np.add.reduceat(q * np.log(q), starts)
-    near = np.flatnonzero(entropies <= entropies.min() + AS_SMALL)
-    if lengths[near].min() == 1:
+    if held.lengths.min() == 1:
         return 1.0
+    entropies = -np.add.reduceat(held.q * np.log(held.q), held.starts)
+    near = np.flatnonzero(entropies <= entropies.min() + AS_SMALL)
     exact = []
-    for length in np.unique(lengths[near]):
-        rows = starts[near[lengths[near] == length]]
-        for shares in np.unique(n[rows[:, None] + np.arange(length)], axis=0):
+    for length in np.unique(held.lengths[near]):
+        rows = held.starts[near[held.lengths[near] == length]]
+        for shares in np.unique(held.n[rows[:, None] + np.arange(length)], axis=0):
             parts = shares / shares.sum()
             exact.append(-np.sum(parts * np.log(parts)))
     return float((np.exp(1) ** np.asarray(exact)).min())
 
 
-def _equal_distance(q: Floats, p: Floats, values: Counts, starts: Counts, lengths: Counts) -> float:
+def _equal_distance(held: _Held) -> float:
     """Return the largest earth mover's distance where all values lie equally far apart: half the sum of |q - p|."""
-    del lengths
-    here = p[values]
-    outside = 1 - np.add.reduceat(here, starts)
-    return float(((np.add.reduceat(np.abs(q - here), starts) + np.maximum(outside, 0)) / 2).max())
+    outside = np.maximum(1 - np.add.reduceat(held.here, held.starts), 0)
+    return float(((np.add.reduceat(np.abs(held.q - held.here), held.starts) + outside) / 2).max())
 
 
-def _ordered_distance(q: Floats, p: Floats, values: Counts, starts: Counts, lengths: Counts) -> float:
-    """Return the largest earth mover's distance over ordered values: the mean of |Q - P| over all steps of the order.
+class _Ordered:
+    """Earth mover's distance over ordered values: the mean of |Q - P| over all steps of the order.
 
     Between two values of a class Q stands still and P climbs, so the sum of |Q - P| over such a stretch follows from
     prefix sums of P and the place where P passes Q: the work is in what classes hold, not in classes times values.
     """
-    n_values = len(p)
-    if n_values == 1:
-        return 0.0
-    climb = np.cumsum(p)
-    below = np.concatenate(([0.0], np.cumsum(climb)))
-    total = np.cumsum(q)
-    level = total - np.repeat(total[starts] - q[starts], lengths)
-    ends = np.append(values[1:], n_values)
-    ends[starts[1:] - 1] = n_values
-    passed = np.clip(np.searchsorted(climb, level), values, ends)
-    under = level * (passed - values) - (below[passed] - below[values])
-    over = (below[ends] - below[passed]) - level * (ends - passed)
-    moved = np.add.reduceat(under + over, starts) + below[values[starts]]
-    return float(moved.max() / (n_values - 1))
+
+    def __init__(self, p: Floats) -> None:
+        self._climb = np.cumsum(p)
+        self._below = np.concatenate(([0.0], np.cumsum(self._climb)))
+
+    def distance(self, held: _Held) -> float:
+        """Return the largest distance of a class."""
+        n_values, below, values = len(self._climb), self._below, held.values
+        if n_values == 1:
+            return 0.0
+        climbed = np.cumsum(held.n)
+        level = (climbed - np.repeat(climbed[held.starts] - held.n[held.starts], held.lengths)) / held.of
+        ends = np.append(values[1:], n_values)
+        ends[held.starts[1:] - 1] = n_values
+        passed = np.clip(np.searchsorted(self._climb, level), values, ends)
+        under = level * (passed - values) - (below[passed] - below[values])
+        over = (below[ends] - below[passed]) - level * (ends - passed)
+        moved = np.add.reduceat(under + over, held.starts) + below[values[held.starts]]
+        return float(moved.max() / (n_values - 1))
 
 
 def measure_table(
     session: Session, table: str, quasi_identifiers: Sequence[str], sensitive: Sequence[str] = (), *,
     person: str | None = None,
-) -> tuple[Classes, Mapping[str, Mapping[str, object]]]:  # fmt: skip
-    """Measure a table of a session: its classes, and for each sensitive column its measures by name."""
+) -> tuple[Classes, Mapping[str, SensitiveMeasures]]:  # fmt: skip
+    """Measure a table of a session: its classes, and each sensitive column (none of them where there are no rows)."""
     names = [*quasi_identifiers, *sensitive, *([] if person is None else [person])]
     columns = dict(zip(names, read_columns(session, (table,), names), strict=True))
-    n_rows = len(next(iter(columns.values())).codes) if columns else 0
+    n_rows = session.whole(Query(f"select count(*) from {quote(table)}", (table,)))  # noqa: S608
     key = key_of([columns[name] for name in quasi_identifiers], n_rows)
     key, persons = person_part(key, None if person is None else columns[person])
     classes = classes_of(key, persons)
     if not n_rows:
         return classes, {}
-    return classes, {name: asdict(measure_sensitive(key, persons, classes, columns[name])) for name in sensitive}
+    return classes, {name: measure_sensitive(key, persons, classes, columns[name]) for name in sensitive}
