@@ -65,19 +65,23 @@ class _Points:
 
 
 def unicity(
-    session: Session, table: str, *, person: str, point: Sequence[str], n_known: Sequence[int] = (1, 2, 3, 4)
-) -> list[Unicity]:
+    session: Session, table: str, *, person: str, point: Sequence[str], n_known: Sequence[int] = (1, 2, 3, 4),
+    most_choices: int = MOST_CHOICES, n_sampled: int = N_SAMPLED,
+) -> list[Unicity]:  # fmt: skip
     """Measure unicity of a table of events for each number of known points.
 
     ``point`` names the columns that make a point; the same point twice is one. Exact where all people together have at
-    most 20 million choices of so many points, otherwise from a seeded sample of 10,000 people with one choice each.
+    most ``most_choices`` choices of so many points, otherwise from a seeded sample of people with one choice each.
     Nulls:  a missing value makes a point of its own; rows without a person are left out.
     """
     held = _read_points(session, table, person, point)
     if not held.n_persons:
         return [Unicity(known, 0, 0.0, 0.0, 0.0, 0, True, 0) for known in n_known]
     counted: dict[int, Counts] = {}
-    return [_exact(held, known, counted) if _is_countable(held, known) else _sampled(held, known) for known in n_known]
+    return [
+        _exact(held, known, counted) if _is_countable(held, known, most_choices) else _sampled(held, known, n_sampled)
+        for known in n_known
+    ]
 
 
 def _read_points(session: Session, table: str, person: str, point: Sequence[str]) -> _Points:
@@ -89,9 +93,9 @@ def _read_points(session: Session, table: str, person: str, point: Sequence[str]
     return _Points(pairs % key.n_keys, starts, np.diff(starts, append=len(pairs)), key.n_keys)
 
 
-def _is_countable(held: _Points, known: int) -> bool:
+def _is_countable(held: _Points, known: int, most: int) -> bool:
     """Say whether all choices of at most so many points can be counted, each as one whole number."""
-    return held.n_points**known < 1 << 62 and all(held.n_choices(size) <= MOST_CHOICES for size in range(1, known + 1))
+    return held.n_points**known < 1 << 62 and all(held.n_choices(size) <= most for size in range(1, known + 1))
 
 
 def _exact(held: _Points, known: int, counted: dict[int, Counts]) -> Unicity:
@@ -126,10 +130,10 @@ def _choices_alone(held: _Points, size: int) -> Counts:
     return np.bincount(np.concatenate(owners)[order[single]], minlength=held.n_persons)
 
 
-def _sampled(held: _Points, known: int) -> Unicity:
+def _sampled(held: _Points, known: int, n_sampled: int) -> Unicity:
     """Draw people and, for each, so many of their points; Wilson's interval for the share."""
     drawn = np.random.default_rng([SEED, known])
-    people = drawn.choice(held.n_persons, min(N_SAMPLED, held.n_persons), replace=False)
+    people = drawn.choice(held.n_persons, min(n_sampled, held.n_persons), replace=False)
     holders = _Holders(held)
     n_alone = 0
     for length in np.unique(held.lengths[people]).tolist():
