@@ -16,6 +16,7 @@ import typer
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
+from api.risk_commands import add_risk_commands
 from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]
@@ -124,6 +125,7 @@ def policy_decide(
 
 add_file_commands(app)
 add_linkage_commands(app)
+add_risk_commands(app)
 
 
 def main() -> None:
