@@ -40,13 +40,12 @@ def recoded_locally(rows: Rows, limits: Limits, name: str, found: Found) -> Reco
     utility = utility_named(name, rows.census)
     best = recoded_by_lattice(rows, found, utility)
     whole = [np.full(len(rows.n), ladder.top) for ladder in rows.census.ladders]
-    starts = [_taken_back(rows, limits, name, best), (list(best.levels), best.classes)]
-    starts.append((whole, rows.seen(whole, np.zeros(len(rows.n), np.int64))))
-    for levels, classes in starts:
-        made = _refined(rows, limits, utility, levels, classes)
-        if made is not None and made.score < best.score:
-            best = made
-    return best
+    from_optimum = _refined(rows, limits, utility, *_taken_back(rows, limits, name, best))
+    if from_optimum is None:
+        from_optimum = _refined(rows, limits, utility, list(best.levels), best.classes)
+    from_whole = _refined(rows, limits, utility, whole, np.zeros(len(rows.n), np.int64))
+    found_so_far = [made for made in (best, from_optimum, from_whole) if made is not None]
+    return min(found_so_far, key=lambda made: made.score)
 
 
 def _refined(

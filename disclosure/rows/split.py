@@ -14,7 +14,7 @@ import numpy as np
 from disclosure.rows.cells import GONE, Rows
 from disclosure.rows.ladders import Ints
 from disclosure.rows.safety import Floats
-from disclosure.rows.tallies import Flags
+from disclosure.rows.tallies import Flags, numbered
 from disclosure.rows.utility import CellUtility, ClassUtility
 
 __all__ = ["refine"]
@@ -45,7 +45,7 @@ def refine(
     is_open = classes != GONE
     while is_open.any():
         active = np.flatnonzero(is_open)
-        _, local = np.unique(classes[active], return_inverse=True)
+        _, local = numbered(classes[active], int(classes.max()) + 1)
         moves = [
             _tried(rows, unsafe, utility, place, levels[place][active], active, local) for place in range(len(levels))
         ]
@@ -57,19 +57,20 @@ def refine(
             parts[mine] = move.parts[mine]
             levels[place][active[mine & move.moved]] -= 1
         is_open[active[chosen == len(moves)]] = False
-        classes[active] = _numbered(local, parts, classes.max() + 1)
+        classes[active] = classes.max() + 1 + _numbers(local, parts)
     return levels, _dense(classes)
 
 
-def _numbered(local: Ints, parts: Ints, first: int) -> Ints:
-    """Number classes and their parts afresh, from ``first`` up."""
-    return first + np.unique(local * (parts.max() + 1) + parts, return_inverse=True)[1]
+def _numbers(local: Ints, parts: Ints) -> Ints:
+    """Number the parts of classes afresh."""
+    width = int(parts.max()) + 1
+    return numbered(local * width + parts, (int(local.max()) + 1) * width)[1]
 
 
 def _dense(classes: Ints) -> Ints:
     kept = classes != GONE
     found = np.full(len(classes), GONE)
-    found[kept] = np.unique(classes[kept], return_inverse=True)[1]
+    found[kept] = numbered(classes[kept], int(classes.max()) + 1)[1]
     return found
 
 
@@ -81,7 +82,7 @@ def _tried(
     can = levels > 0
     digits = rows.digits(place, np.maximum(levels - 1, 0), active)
     width = rows.groups[place].shape[1]
-    keys, parts = np.unique(local * width + digits, return_inverse=True)
+    keys, parts = numbered(local * width + digits, n_classes * width)
     owner = keys // width
     n_of_part = np.bincount(parts, rows.n[active], len(keys)).astype(np.int64)
     stays = _of_parts(unsafe, parts, active, len(rows.n))
@@ -149,7 +150,7 @@ def _saving(
             fine = of_level[level - 1][rows.digits(place, level - 1, active[at])]
             saved[at] = n[at] * (fine - of_level[level][rows.digits(place, level, active[at])])
         return _summed(local, saved, n_classes)
-    there, numbers = np.unique(parts, return_inverse=True)
+    there, numbers = numbered(parts, int(parts.max()) + 1)
     owner = np.zeros(len(there), np.int64)
     owner[numbers] = local
     sizes = _summed(numbers, n, len(there))
