@@ -123,7 +123,6 @@ def _parquet_source(path: Path) -> str:
 def _csv_source(path: Path, shown: str) -> str:
     """Say exactly how a CSV file is read, so that nothing is guessed from its rows.
 
-    A header without a comma but with a semicolon is of a file separated by semicolons.
     Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
     Source: RFC 4180.
     """
@@ -131,16 +130,13 @@ def _csv_source(path: Path, shown: str) -> str:
     with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
         start = stream.read(MOST_HEADER_CHARACTERS)
     header = next(csv.reader(io.StringIO(start, newline=""), strict=True), [])
-    separator = ";" if len(header) == 1 and ";" in header[0] else ","
-    if separator == ";":
-        header = next(csv.reader(io.StringIO(start, newline=""), strict=True, delimiter=separator))
     if not any(header) or len({name.lower() for name in header}) != len(header) or PLACE_COLUMN in header:
         message = f"The header of {shown} is empty, names two columns alike, or one {PLACE_COLUMN}."
         raise UnreadableFile(message, "Name every column once in the first line, whatever its case.")
     columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
     return (
-        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim='{separator}', quote='\"', escape='\"',"
-        f" comment='', strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
+        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"', comment='',"
+        f" strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
     )
 
 
