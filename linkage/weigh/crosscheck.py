@@ -16,8 +16,8 @@ import recordlinkage
 
 from cld.engine import Query, Session
 from cld.errors import InvariantBroken
-from linkage.comparisons import Comparison
-from linkage.model import Model
+from linkage.prepare.comparisons import Comparison
+from linkage.weigh.model import Model
 
 __all__ = ["TOLERANCE", "independent_m", "require_agreement"]
 

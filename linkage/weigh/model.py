@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cld.errors import InputError
-from linkage.comparisons import Comparison
-from linkage.frequencies import Kappa
+from linkage.prepare.comparisons import Comparison
+from linkage.prepare.frequencies import Kappa
 
 __all__ = ["Model", "read_model"]
 

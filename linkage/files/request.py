@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from linkage.keyhash import PLAIN, KeyHash
+from linkage.prepare.keyhash import PLAIN, KeyHash
 
 __all__ = ["Request"]
 

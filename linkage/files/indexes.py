@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cld.engine import Session
-from linkage.fields import Side, find_sides, read_map
-from linkage.index import (
+from linkage.files.request import Request
+from linkage.prepare.fields import Side, find_sides, read_map
+from linkage.prepare.index import (
     Prepared,
     fingerprint,
     headers_of,
@@ -17,9 +18,8 @@ from linkage.index import (
     read_manifest,
     update_index,
 )
-from linkage.matching import Stage
-from linkage.request import Request
-from linkage.standard import fold
+from linkage.prepare.standard import fold
+from linkage.settle.matching import Stage
 
 __all__ = ["build_index", "map_alone", "map_for", "prepared_right", "right_headers", "update_index_file"]
 

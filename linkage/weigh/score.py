@@ -11,9 +11,9 @@ from math import log2
 import numpy as np
 
 from cld.engine import Query, Session
-from linkage.comparisons import Comparison, gammas_sql, pairs_sql, require_nicknames
-from linkage.estimate import SMALLEST, Counted, conditional
-from linkage.model import Model
+from linkage.prepare.comparisons import Comparison, gammas_sql, pairs_sql, require_nicknames
+from linkage.weigh.estimate import SMALLEST, Counted, conditional
+from linkage.weigh.model import Model
 
 __all__ = ["compare_pairs", "count_patterns", "mask_sql", "weigh_pairs"]
 

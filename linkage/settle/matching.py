@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, replace
 from math import log2
 
 from cld.engine import Query, Session
-from linkage.blocking import Blocks, Rule, key_columns, make_candidates, rules_for
-from linkage.cascade import cascade_keys, settle_exactly, steps_for
-from linkage.comparisons import Comparison
-from linkage.decide import estimate_present, estimate_rate
-from linkage.estimate import fit_m
-from linkage.frequencies import Kappa, collision_rates, count_dependence, pool_shares
-from linkage.index import Prepared
-from linkage.keyhash import KeyHash
-from linkage.model import Model
-from linkage.score import compare_pairs, count_patterns, weigh_pairs
-from linkage.standard import Folded, with_parts
+from linkage.prepare.blocking import Blocks, Rule, key_columns, make_candidates, rules_for
+from linkage.prepare.comparisons import Comparison
+from linkage.prepare.frequencies import Kappa, collision_rates, count_dependence, pool_shares
+from linkage.prepare.index import Prepared
+from linkage.prepare.keyhash import KeyHash
+from linkage.prepare.standard import Folded, with_parts
+from linkage.settle.cascade import cascade_keys, settle_exactly, steps_for
+from linkage.settle.decide import estimate_present, estimate_rate
+from linkage.weigh.estimate import fit_m
+from linkage.weigh.model import Model
+from linkage.weigh.score import compare_pairs, count_patterns, weigh_pairs
 
 __all__ = ["AUDITED", "Matched", "Stage", "match_alone", "match_two"]
 

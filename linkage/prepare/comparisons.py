@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 
 from cld.engine import Query, Session
-from linkage.fields import Further, Kind
+from linkage.prepare.fields import Further, Kind
 
 __all__ = ["MISSING", "Comparison", "comparisons_for", "gammas_sql", "pairs_sql", "require_nicknames"]
 

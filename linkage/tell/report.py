@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from math import log2
 
 from cld.engine import Query, Session
-from linkage.estimate import SMALLEST
-from linkage.matching import Matched
-from linkage.pictures import bars, page, table
-from linkage.quality import GROUPS, link_rates
+from linkage.settle.matching import Matched
+from linkage.tell.pictures import bars, page, table
+from linkage.tell.quality import GROUPS, link_rates
+from linkage.weigh.estimate import SMALLEST
 
 __all__ = ["linkage_page"]
 

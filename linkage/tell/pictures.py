@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from linkage.explain import Explanation
+from linkage.tell.explain import Explanation
 
 __all__ = ["bars", "page", "table", "waterfall"]
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from math import log2
 
 from cld.engine import Query, Session
-from linkage.comparisons import MISSING, Comparison
-from linkage.decide import MOST_BITS
-from linkage.estimate import SMALLEST, conditional
-from linkage.matching import Matched
-from linkage.model import Model
+from linkage.prepare.comparisons import MISSING, Comparison
+from linkage.settle.decide import MOST_BITS
+from linkage.settle.matching import Matched
+from linkage.weigh.estimate import SMALLEST, conditional
+from linkage.weigh.model import Model
 
 __all__ = ["Explanation", "Part", "contribution", "explain_record"]
 
@@ -95,7 +95,7 @@ def contribution(
 ) -> Part:
     """Return what one comparison of a pair weighs, as score.weigh_pairs does in SQL, and what dependence took away.
 
-    Source: Fellegi and Sunter 1969; kappa as in linkage.frequencies.
+    Source: Fellegi and Sunter 1969; kappa as in linkage.prepare.frequencies.
     """
     one = comparisons[place]
     if level == MISSING:

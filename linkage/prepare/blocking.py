@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cld.engine import Query, Session
-from linkage.fields import Further, Kind
-from linkage.keyhash import KeyHash
+from linkage.prepare.fields import Further, Kind
+from linkage.prepare.keyhash import KeyHash
 
 __all__ = ["Rule", "key_columns", "make_candidates", "rules_for"]
 

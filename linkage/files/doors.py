@@ -9,21 +9,21 @@ from pathlib import Path
 from cld.engine import Query, Session
 from cld.errors import InputError
 from cld.shelf import atomic_write
-from linkage.cluster import cluster_pairs
-from linkage.decide import DEFAULT_BITS, decide_links, decide_pairs
-from linkage.expect import expect_links, expect_pairs
-from linkage.explain import Explanation, explain_record
-from linkage.fields import find_sides, read_map
-from linkage.incremental import Kept, merge_answers, model_mark, plan_all, plan_reuse
-from linkage.index import Prepared, index_mark
-from linkage.index_files import map_alone, map_for, prepared_right, right_headers
-from linkage.matching import AUDITED, Matched, Stage, match_alone, match_two
-from linkage.model import Model, read_model
-from linkage.pictures import page, table, waterfall
-from linkage.report import linkage_page
-from linkage.request import Request
-from linkage.review import draw_queue
-from linkage.standard import FIELDS, Folded, fold
+from linkage.files.indexes import map_alone, map_for, prepared_right, right_headers
+from linkage.files.request import Request
+from linkage.prepare.fields import find_sides, read_map
+from linkage.prepare.index import Prepared, index_mark
+from linkage.prepare.standard import FIELDS, Folded, fold
+from linkage.settle.cluster import cluster_pairs
+from linkage.settle.decide import DEFAULT_BITS, decide_links, decide_pairs
+from linkage.settle.expect import expect_links, expect_pairs
+from linkage.settle.incremental import Kept, merge_answers, model_mark, plan_all, plan_reuse
+from linkage.settle.matching import AUDITED, Matched, Stage, match_alone, match_two
+from linkage.tell.explain import Explanation, explain_record
+from linkage.tell.pictures import page, table, waterfall
+from linkage.tell.report import linkage_page
+from linkage.tell.review import draw_queue
+from linkage.weigh.model import Model, read_model
 
 __all__ = [
     "Request",
@@ -73,7 +73,7 @@ def link_files(session: Session, left: Path, right: Path, asked: Request, stage:
     _keep_model(asked, matched)
     if asked.truth is not None:
         stage("evaluate")
-        from linkage.evaluate import evaluate_links  # noqa: PLC0415 - recordlinkage takes a second to load
+        from linkage.tell.evaluate import evaluate_links  # noqa: PLC0415 - recordlinkage takes a second to load
 
         place = "true" if asked.many else "d.place = 1"
         session.table("best", Query(LINKS.format(chosen=place), inputs))
@@ -138,7 +138,7 @@ def dedupe_file(session: Session, file: Path, asked: Request, stage: Stage) -> d
     _keep_model(asked, matched)
     if asked.truth is not None:
         stage("evaluate")
-        from linkage.evaluate import evaluate_clusters  # noqa: PLC0415 - recordlinkage takes a second to load
+        from linkage.tell.evaluate import evaluate_clusters  # noqa: PLC0415 - recordlinkage takes a second to load
 
         summary |= evaluate_clusters(session, "clusters", asked.truth)
     _write_report(session, asked, summary, matched)
@@ -242,8 +242,9 @@ def _plan(session: Session, left: Folded, right: Prepared, asked: Request, model
     shared = tuple(name for name in left.fields if name in right.fields)
     if model is None or asked.answers is None or not asked.answers.exists():
         return plan_all(session, left, shared)
+    session.read_file("answers_file", asked.answers)
     return plan_reuse(
-        session, left, shared, right, asked.answers,
+        session, left, shared, right, "answers_file",
         model=model_mark(model), index_mark=index_mark(session), previous=asked.previous_index,
     )  # fmt: skip
 

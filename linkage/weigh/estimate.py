@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from linkage.comparisons import Comparison
-from linkage.frequencies import SMALLEST_KAPPA, Kappa
+from linkage.prepare.comparisons import Comparison
+from linkage.prepare.frequencies import SMALLEST_KAPPA, Kappa
 
 __all__ = ["Counted", "Fitted", "conditional", "fit_m", "likelihoods", "masks_of", "views_for"]
 
