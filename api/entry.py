@@ -17,6 +17,7 @@ from api.anonymise_commands import add_anonymise_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
+from api.risk_commands import add_risk_commands
 from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]
@@ -126,6 +127,7 @@ def policy_decide(
 add_anonymise_commands(app)
 add_file_commands(app)
 add_linkage_commands(app)
+add_risk_commands(app)
 
 
 def main() -> None:

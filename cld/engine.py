@@ -21,7 +21,7 @@ from cld.datasets import Dataset, Identified, Zone
 from cld.errors import InputError, InvariantBroken, StorageFull, UnreadableFile
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
-__all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
+__all__ = ["PLACE_COLUMN", "Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
 
 Z = TypeVar("Z", bound=Zone)
 FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
@@ -129,8 +129,22 @@ def _parquet_source(path: Path) -> str:
     return f"read_parquet({text_literal(str(path))}, hive_partitioning=false)"
 
 
-def _csv_source(path: Path, shown: str) -> str:
-    """Say exactly how a CSV file is read, so that nothing is guessed from its rows.
+def _names(start: str, separator: str) -> list[str]:
+    """Return the names of a header line; none if it cannot be parted so."""
+    try:
+        return next(csv.reader(io.StringIO(start, newline=""), delimiter=separator, strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _header(start: str, separators: str) -> tuple[str, list[str]]:
+    """Return the separator that parts the header into most names (the first of equals) and the names."""
+    found = [(separator, _names(start, separator)) for separator in separators]
+    return max(found, key=lambda one: len(one[1]))
+
+
+def _csv_source(path: Path, shown: str, separators: str) -> str:
+    """Say exactly how a CSV file is read, so that nothing is guessed from its rows, and the separator from the header.
 
     Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
     Source: RFC 4180.
@@ -138,14 +152,14 @@ def _csv_source(path: Path, shown: str) -> str:
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
         start = stream.read(MOST_HEADER_CHARACTERS)
-    header = next(csv.reader(io.StringIO(start, newline=""), strict=True), [])
+    separator, header = _header(start, separators)
     if not any(header) or len({name.lower() for name in header}) != len(header) or PLACE_COLUMN in header:
         message = f"The header of {shown} is empty, names two columns alike, or one {PLACE_COLUMN}."
         raise UnreadableFile(message, "Name every column once in the first line, whatever its case.")
     columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
     return (
-        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"', comment='',"
-        f" strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
+        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim={text_literal(separator)}, "
+        f"quote='\"', escape='\"', comment='', strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
     )
 
 
@@ -173,31 +187,36 @@ class Session:
         self._run(f"create table {self._new(name)} as select * from arriving_rows", {})
         self._connection.unregister("arriving_rows")
 
-    def read_file(self, name: str, path: Path) -> None:
+    def read_file(self, name: str, path: Path, separators: str = ",") -> None:
         """Bring a Parquet or CSV file of our own in as a table; every CSV column is text.
+
+        Which of ``separators`` a CSV file uses is read from its header.
 
         Raises: UnreadableFile if DuckDB cannot read it.
         """
         try:
             with _plain_name(path) as plain:
-                source = _parquet_source(plain) if path.suffix == ".parquet" else _csv_source(plain, path.name)
+                source = (
+                    _parquet_source(plain) if path.suffix == ".parquet" else _csv_source(plain, path.name, separators)
+                )
                 self._run(f"create table {self._new(name)} as select * from {source}", {})
         except BROKEN:
             self._tables.discard(name)
             # the engine's own words quote the row it stopped at, so the chain ends here
             raise _unreadable(path) from None
 
-    def scan_file(self, name: str, path: Path) -> None:
+    def scan_file(self, name: str, path: Path, separators: str = ",") -> None:
         """Bring a Parquet or CSV file in as a view with the row's place as ``file_row_number``; memory stays bounded.
 
-        A CSV file is first rewritten as Parquet in the session's spill folder; every CSV column is text.
+        A CSV file is first rewritten as Parquet in the session's spill folder; every CSV column is text. Which of
+        ``separators`` it uses is read from its header.
         Raises: UnreadableFile if DuckDB cannot read it.
         """
         plain = self._folder / f"{name}{'.parquet' if path.suffix == '.parquet' else '.rows.parquet'}"
         if path.suffix == ".parquet" and path.is_file():
             plain.symlink_to(path.resolve())
         else:
-            self._rewrite(path, plain)
+            self._rewrite(path, plain, separators)
         source = f"read_parquet({text_literal(str(plain))}, hive_partitioning=false, file_row_number=true)"
         try:
             self._run(f"create view {self._new(name)} as select * from {source}", {})
@@ -240,11 +259,11 @@ class Session:
             message = f"The file {path.name} is no kept index, or one that breaks off."
             raise UnreadableFile(message, "Name an index, or a file that is not there yet to have one made.") from None
 
-    def _rewrite(self, path: Path, plain: Path) -> None:
+    def _rewrite(self, path: Path, plain: Path, separators: str) -> None:
         """Rewrite a CSV file as Parquet, row by row."""
         try:
             with _plain_name(path) as named:
-                source = _csv_source(named, path.name)
+                source = _csv_source(named, path.name, separators)
                 self._run(f"copy (select * from {source}) to {text_literal(str(plain))} (format parquet)", {})
         except BROKEN:
             raise _unreadable(path) from None

@@ -53,7 +53,7 @@ def anonymise_file(session: Session, file: Path, asked: Anonymising, stage: Call
     Raises: DisclosureRefused if no generalisation passes; InputError for files and columns that cannot be used.
     """
     stage("read")
-    session.scan_file("given", file)
+    session.scan_file("given", file, ",;")
     _require_columns(session, asked)
     ladders = [_ladder(session, column, asked.hierarchies.get(column)) for column in asked.quasi]
     ordered = sorted(ladders, key=lambda ladder: -len(ladder.values))

@@ -12,6 +12,7 @@ from cld.engine import Query, Session, quote
 from cld.hierarchies import Hierarchy
 from disclosure.rows.ladders import Ladder, ladder_of
 from disclosure.rows.lattice import best_node
+from disclosure.rows.measures import measure_table
 from disclosure.rows.recode import code_rows
 from disclosure.rows.safety import Limits
 from disclosure.rows.utility import utility_named
@@ -34,29 +35,23 @@ def row_risk(session: Session, table: str, quasi_identifiers: tuple[str, ...], p
     Nulls:  a missing value is a category of its own.
     Source: prosecutor risk is 1/k (El Emam 2009).
     """
-    listed = ", ".join(quote(name) for name in quasi_identifiers) or "1"
-    text = f"""
-        select count(*), coalesce(min(n), 0), count(*) filter (n = 1)
-        from (select {listed}, count(distinct {quote(person)}) as n from {quote(table)} group by {listed})
-    """  # noqa: S608
-    values = [int(value) for value in session.rows(Query(text, (table,)))[0]]
-    return RowRisk(*values)
+    classes, _ = measure_table(session, table, quasi_identifiers, person=person)
+    return RowRisk(classes.n_classes, classes.k, classes.n_uniques)
 
 
 def distinct_l(
     session: Session, table: str, quasi_identifiers: tuple[str, ...], sensitive: tuple[str, ...]
 ) -> dict[str, int]:
-    """Return, for each sensitive column, the fewest distinct values that any class holds.
+    """Return, for each sensitive column, the fewest distinct values that any class holds; a missing one is Unknown.
 
     Source: Machanavajjhala et al. 2007 (l-diversity).
     """
-    listed = ", ".join(quote(name) for name in quasi_identifiers) or "1"
-    found = {}
-    for name in sensitive:
-        counted = f"count(distinct coalesce(cast({quote(name)} as varchar), 'Unknown'))"
-        text = f"select coalesce(min(n), 0) from (select {counted} as n from {quote(table)} group by {listed})"  # noqa: S608
-        found[name] = session.whole(Query(text, (table,)))
-    return found
+    known = ", ".join(f"coalesce(cast({quote(name)} as varchar), 'Unknown') as {quote(name)}" for name in sensitive)
+    if not known:
+        return {}
+    session.view("sensitive_known", Query(f"select * replace ({known}) from {quote(table)}", (table,)))  # noqa: S608
+    _, measured = measure_table(session, "sensitive_known", quasi_identifiers, sensitive)
+    return {name: measured[name].distinct_l if name in measured else 0 for name in sensitive}
 
 
 def _ladder(session: Session, table: str, column: str, hierarchy: Hierarchy) -> Ladder:

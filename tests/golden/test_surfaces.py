@@ -26,6 +26,7 @@ COMMANDS = (
     "pseudonym check",
     "link",
     "dedupe",
+    "risk",
     "explain",
     "index build",
     "index update",
