@@ -94,6 +94,10 @@ def anonymise(
     from disclosure.rows.safety import Limits  # noqa: PLC0415
     from disclosure.rows.utility import UTILITIES  # noqa: PLC0415
 
+    for path in (out, lattice):
+        if path is not None and path.is_dir():
+            message = "a file to write is a folder"
+            raise typer.BadParameter(message)
     if utility not in UTILITIES:
         message = f"the utility is one of {', '.join(UTILITIES)}"
         raise typer.BadParameter(message)
@@ -111,7 +115,8 @@ def anonymise(
         watch = Stopwatch(bar.step)
         summary = anonymise_file(session, file, asked, watch)
     levels = ", ".join(f"{column} {level}" for column, level in dict(summary["levels"]).items())  # type: ignore[call-overload]
-    words = f"{levels}: {summary['n_classes']} classes, {summary['n_suppressed']} of {summary['n_records']} records left out"
+    proven = "" if summary["optimal"] else "; not proven to be the best: the work allowed ran out"
+    words = f"{levels}: {summary['n_classes']} classes, {summary['n_suppressed']} of {summary['n_records']} records left out{proven}"
     finish(summary, watch, words, as_json=as_json)
 
 

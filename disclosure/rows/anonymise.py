@@ -19,7 +19,7 @@ from disclosure.rows.cells import Recoding, Rows, rows_of
 from disclosure.rows.census import Census
 from disclosure.rows.hierarchy_files import read_hierarchy
 from disclosure.rows.ladders import Ladder
-from disclosure.rows.lattice import FIGURES, Found, best_node, cover
+from disclosure.rows.lattice import FIGURES, MOST_WORK, Found, best_node, cover
 from disclosure.rows.local import recoded_by_lattice, recoded_locally
 from disclosure.rows.recode import code_rows, ladder_for, released_query, value_counts
 from disclosure.rows.safety import Limits
@@ -44,6 +44,7 @@ class Anonymising:
     person: str | None = None
     is_local: bool = False
     lattice: Path | None = None
+    most_work: int = MOST_WORK
 
 
 def anonymise_file(session: Session, file: Path, asked: Anonymising, stage: Callable[[str], None]) -> dict[str, object]:
@@ -120,7 +121,8 @@ def _search(census: Census, limits: Limits, asked: Anonymising) -> Found:
     most = math.floor(asked.most_suppressed * census.n_records)
     places = {ladder.column: place for place, ladder in enumerate(census.ladders)}
     order = [places[column] for column in asked.quasi]
-    return best_node(census, limits, utility_named(asked.utility, census), most, order=order)
+    utility = utility_named(asked.utility, census)
+    return best_node(census, limits, utility, most, order=order, most_work=asked.most_work)
 
 
 def _require_safe(rows: Rows, made: Recoding, limits: Limits) -> None:

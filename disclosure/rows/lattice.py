@@ -20,7 +20,7 @@ from disclosure.rows.safety import Limits, unsafe_classes
 from disclosure.rows.tallies import Flags
 from disclosure.rows.utility import Utility
 
-__all__ = ["FIGURES", "Found", "MOST_NODES_SHOWN", "best_node", "cover"]
+__all__ = ["FIGURES", "MOST_WORK", "Found", "best_node", "cover"]
 
 MOST_NODES_SHOWN = 1_000_000
 MOST_WORK = 20_000_000_000  # rows rolled up, about ten minutes of one processor
