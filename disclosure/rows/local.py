@@ -9,6 +9,7 @@ Source: LeFevre, DeWitt and Ramakrishnan 2006 (local classes); Fung, Wang and Yu
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def _refined(
     kept = rows.kept(classes, tuple(limits.t))
     if not (classes != GONE).any() or rows.unsafe(classes, limits, kept).any():
         return None
-    made = rows.recoding(*refine(rows, lambda of: rows.unsafe(of, limits, kept), utility, levels, classes), utility)
+    unsafe = partial(rows.unsafe, limits=limits, kept=kept)
+    made = rows.recoding(*refine(rows, unsafe, utility, levels, classes), utility)
     return None if rows.unsafe(made.classes, limits, kept).any() else made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from disclosure.rows import tallies
 from disclosure.rows.cells import GONE, Recoding, Rows, rows_of
 from disclosure.rows.lattice import FIGURES, best_node, cover
 from disclosure.rows.local import recoded_by_lattice, recoded_locally
+from disclosure.rows.split import refine
 from disclosure.rows.utility import utility_named
 from tests.lib.lattices import UTILITIES, Case, a_case, best_of, by_trying, cell_costs, census_for, classes_at, is_safe
 
@@ -138,6 +140,30 @@ def test_local_recoding_is_safe_as_a_reader_sees_it_and_never_costs_more(is_long
             n_taken_back += made.n_suppressed < found.n_suppressed
     assert n_cheaper > 0, "some recodings must go beyond the lattice"
     assert n_taken_back > 0, "some suppressed records must come back"
+
+
+def test_splitting_leaves_every_class_safe_by_itself() -> None:
+    """Not only by the last look at what will be written: each class that splitting makes keeps all limits."""
+    n_split = 0
+    for seed in range(80):
+        case = a_case(seed)
+        rows = rows_of(census_for(case))
+        tops = [np.full(len(rows.n), ladder.top) for ladder in rows.census.ladders]
+        start = rows.seen(tops, np.zeros(len(rows.n), np.int64))
+        kept = rows.kept(start, tuple(case.t))
+        if rows.unsafe(start, case.limits, kept).any():
+            continue
+        for name in UTILITIES:
+            _, classes = refine(
+                rows,
+                partial(rows.unsafe, limits=case.limits, kept=kept),
+                utility_named(name, rows.census),
+                tops,
+                start,
+            )
+            assert not rows.unsafe(classes, case.limits, kept).any(), (seed, name)
+            n_split += classes.max() > start.max()
+    assert n_split > 0
 
 
 def test_a_search_that_runs_out_of_work_is_safe_and_says_so() -> None:
