@@ -63,6 +63,9 @@ def anonymise_file(session: Session, file: Path, asked: Anonymising, stage: Call
     census = code_rows(session, "given", ordered, limits.sensitive, row="file_row_number", person=limits.k_of)
     stage("search")
     found = _search(census, limits, asked)
+    if asked.lattice is not None:
+        stage("lattice")
+        _write_lattice(session, census, asked)
     stage("recode")
     rows = rows_of(census)
     utility = utility_named(asked.utility, census)
@@ -75,9 +78,6 @@ def anonymise_file(session: Session, file: Path, asked: Anonymising, stage: Call
     stage("write")
     without = () if asked.person is None else (asked.person,)
     session.export(released_query(session, "given", rows, made, without=without), asked.out)
-    if asked.lattice is not None:
-        stage("lattice")
-        _write_lattice(session, census, asked)
     return _summary(census, found, rows, made, asked)
 
 

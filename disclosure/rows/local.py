@@ -26,7 +26,7 @@ from disclosure.rows.utility import CellUtility, ClassUtility, utility_named
 __all__ = ["recoded_by_lattice", "recoded_locally"]
 
 MOST_ROUNDS = 10
-WORK_OF_A_ROUND = 2_000_000_000
+WORK_OF_A_ROUND = 200_000_000
 
 
 def recoded_by_lattice(rows: Rows, found: Found, utility: ClassUtility | CellUtility) -> Recoding:

@@ -77,7 +77,7 @@ class Held:
 def entropies(sizes: Ints, held: Held) -> Floats:
     """Return the entropy of the values of each class, natural logarithm; its exponential is entropy l.
 
-    Source: Machanavajjhala et al. 2007, definition 4.1.
+    Source: Machanavajjhala et al. 2007.
     """
     weighed = np.add.reduceat(held.n * np.log(held.n), held.starts)
     found: Floats = np.log(sizes) - weighed / sizes
@@ -88,7 +88,7 @@ def closeness(sizes: Ints, held: Held, reference: Sensitive) -> Floats:
     """Return the earth mover's distance of each class from a reference: ordered for numbers, else equal.
 
     Only values that the reference holds count as values; of classes that hold others the figure means nothing.
-    Source: Li, Li and Venkatasubramanian 2007, sections 4.1 and 4.2.
+    Source: Li, Li and Venkatasubramanian 2007.
     """
     present = reference.n > 0
     if present.sum() < 2:

@@ -108,7 +108,7 @@ def _at(ladder: Ladder, level: int, n_of_code: Ints) -> Ints:
 def _loss(ladders: Sequence[Ladder], n_of_code: Sequence[Ints], n_records: int) -> CellUtility:
     """Iyengar's LM: (leaves below - 1) / (leaves - 1), averaged over records, summed over columns; 1 if suppressed.
 
-    Source: Iyengar 2002, section 4.1, categorical columns; a column of one value costs nothing.
+    Source: Iyengar 2002, categorical columns; a column of one value costs nothing.
     """
     costs, further = [], []
     for ladder, n in zip(ladders, n_of_code, strict=True):
@@ -123,7 +123,7 @@ def _loss(ladders: Sequence[Ladder], n_of_code: Sequence[Ints], n_records: int) 
 def _entropy(ladders: Sequence[Ladder], n_of_code: Sequence[Ints], n_records: int) -> CellUtility:
     """Non-uniform entropy in bits: -log2 P(value | group) summed over cells; suppressed, the group is the whole file.
 
-    Source: Gionis and Tassa 2009, definition 3; de Waal and Willenborg 1999.
+    Source: Gionis and Tassa 2009; de Waal and Willenborg 1999.
     """
     costs, further = [], []
     for ladder, n in zip(ladders, n_of_code, strict=True):

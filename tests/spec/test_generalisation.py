@@ -99,7 +99,7 @@ def test_local_recoding_splits_one_class_and_not_another() -> None:
 
 
 def test_closeness_of_the_published_salaries() -> None:
-    """Li, Li and Venkatasubramanian 2007, section 4.2: {3k, 4k, 5k} is 0.375 and {6k, 8k, 11k} 0.167 from 3k to 11k."""
+    """Li, Li and Venkatasubramanian 2007: {3k, 4k, 5k} is 0.375 and {6k, 8k, 11k} 0.167 from 3k to 11k."""
     whole = Sensitive(np.ones(9, np.int64), is_ordered=True)
     held = Held(np.array([0, 3]), np.array([0, 1, 2, 3, 5, 8]), np.ones(6, np.int64))
     found = closeness(np.array([3, 3]), held, whole)
