@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from api.anonymise_commands import add_anonymise_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
@@ -123,6 +124,7 @@ def policy_decide(
         sys.stdout.write(line + "\n")
 
 
+add_anonymise_commands(app)
 add_file_commands(app)
 add_linkage_commands(app)
 add_risk_commands(app)

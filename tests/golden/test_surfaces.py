@@ -34,6 +34,7 @@ COMMANDS = (
     "review settle",
     "encode",
     "link-encoded",
+    "anonymise",
     "policy decide",
     "journey",
     "journey accept",
