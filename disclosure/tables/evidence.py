@@ -147,7 +147,8 @@ def _tighten(outer: NDArray[np.float64], matrix: csr_matrix, least: Vector, most
     rest.eliminate_zeros()
     side = np.repeat(evidence.directions, np.diff(rest.indptr)) * rest.data
     furthest = np.where(side > 0, side * most[rest.indices], side * least[rest.indices])
-    reach = np.bincount(np.repeat(np.arange(n_ends), np.diff(rest.indptr)), furthest, minlength=n_ends)
+    reach: Vector = np.zeros(n_ends)
+    np.add.at(reach, np.repeat(np.arange(n_ends), np.diff(rest.indptr)), furthest)
     reach += evidence.directions * evidence.table[evidence.cells]
     np.minimum.at(outer, ((evidence.directions + 1) // 2, evidence.cells), reach)
 
