@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from cld.engine import Query, Session, quote
+from cld.engine import Session
 from cld.errors import InputError, Refused
 from disclosure.tables.audit import Intervals, intervals
 from disclosure.tables.grid import Grid
 from disclosure.tables.published import Published, ShownRule, read_published
 from disclosure.tables.reading import TableRequest
+from disclosure.tables.writing import write_beside
 
 __all__ = ["attack_files"]
 
-ENDS = ("attack_lower", "attack_upper")
 N_NAMED = 3
 
 
@@ -44,7 +44,10 @@ def attack_files(
         _refuse_contradiction(grid, found.contradicted, whole=whole)
     if out is not None:
         tell("writing")
-        _write(session, published, found, targets, paths, out)
+        shown = ~targets[published.rows.cell]
+        ends = {"attack_lower": found.low[published.rows.cell], "attack_upper": found.high[published.rows.cell]}
+        columns = {name: pa.array(values, pa.float64(), mask=shown) for name, values in ends.items()}
+        write_beside(session, published.rows.file, columns, out)
     return _summary(published, found, targets)
 
 
@@ -97,33 +100,3 @@ def _number(value: float) -> float | int | None:
     if np.isinf(value):
         return None
     return int(value) if value == int(value) else float(value)
-
-
-def _write(
-    session: Session,
-    published: Published,
-    found: Intervals,
-    targets: NDArray[np.bool_],
-    paths: Sequence[Path],
-    out: Path,
-) -> None:
-    """Write the rows as they were given, file after file, with the interval of each target."""
-    rows = published.rows
-    ends = {
-        name: pa.array(values[rows.cell], pa.float64(), mask=~targets[rows.cell])
-        for name, values in zip(ENDS, (found.low, found.high), strict=True)
-    }
-    first = np.concatenate([np.arange(n) for n in np.bincount(rows.file, minlength=len(paths))])
-    session.take("attacked", pa.table({"file": rows.file, "place": first, **ends}))
-    names = list(dict.fromkeys(name for place in range(len(paths)) for name in session.columns(f"cells_{place}")))
-    kept = [name for name in names if name not in (*ENDS, "file_row_number")]
-    union = " union all by name ".join(
-        f"select *, {place} as file_of_row from cells_{place}"  # noqa: S608
-        for place in range(len(paths))
-    )
-    columns = ", ".join([*(f"r.{quote(name)}" for name in kept), *(f"a.{name}" for name in ENDS)])
-    text = (
-        f"select {columns} from ({union}) r join attacked a on a.file = r.file_of_row and a.place = r.file_row_number"  # noqa: S608
-        " order by a.file, a.place"
-    )
-    session.export(Query(text, ("attacked", *(f"cells_{place}" for place in range(len(paths))))), out)

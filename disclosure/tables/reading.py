@@ -16,7 +16,7 @@ from cld.errors import InputError, UnknownColumn
 from disclosure.tables.dimensions import Dimension, flat_dimension, read_dimension, some
 from disclosure.tables.grid import MOST_CELLS, Grid, grid_of
 
-__all__ = ["Rows", "TableRequest", "read_rows"]
+__all__ = ["Rows", "TableRequest", "read_rows", "table_of_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class Rows:
     cell: NDArray[np.int64]
     file: NDArray[np.int32]
     text: Mapping[str, pa.Array]
+
+
+def table_of_file(place: int) -> str:
+    """Return the session's name of one of the files of a table."""
+    return f"cells_{place}"
 
 
 def read_rows(session: Session, paths: Sequence[Path], request: TableRequest) -> Rows:
@@ -84,7 +89,7 @@ def _columns(session: Session, place: int, path: Path, request: TableRequest, *,
 
     Raises: UnknownColumn if it lacks the value, a required column or, where it is not linked, a dimension; InputError.
     """
-    table = f"cells_{place}"
+    table = table_of_file(place)
     session.scan_file(table, path)
     held = session.columns(table)
     wanted = dict.fromkeys((*request.dimensions, request.value, *request.required, *request.optional))
