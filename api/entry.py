@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from api.anonymise_commands import add_anonymise_commands
+from api.attack_commands import add_attack_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
@@ -128,6 +129,7 @@ add_anonymise_commands(app)
 add_file_commands(app)
 add_linkage_commands(app)
 add_risk_commands(app)
+add_attack_commands(app)
 
 
 def main() -> None:
