@@ -33,6 +33,7 @@ COMMANDS = (
     "review settle",
     "encode",
     "link-encoded",
+    "differences",
     "policy decide",
     "journey",
     "journey accept",
