@@ -34,7 +34,8 @@ from extracts.approve import Application, application_from_json, approve, decisi
 from extracts.build import build
 from extracts.release import deliver, release
 from linkage.link import link
-from linkage.trace import attach_index, trace_persons
+from linkage.prepare.keyhash import keyed
+from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.decide import Decision, decide
 from policies.profiles import profile_named
 
@@ -59,9 +60,15 @@ class House:
         """The NHS files that linkage and the opt-out gate read."""
         return self.space.folder / "nhs"
 
+    @property
+    def person_index(self) -> PersonIndex:
+        """The NHS person index with its prepared versions, their blocking keys under the house's linkage-only key."""
+        secret = self.space.keys.linkage_key().reveal()
+        return PersonIndex(self.nhs / "person_index.parquet", self.space.folder / "index", keyed(secret))
+
     def accept(self, path: Path, la_code: str, actor: str = "collection officer") -> AcceptedSubmission:
         """Accept a council's file."""
-        space, index = self.space, self.nhs / "person_index.parquet"
+        space, index = self.space, self.person_index
         return accept(
             path, participation_of(space.folder, la_code), engine=space.engine, journal=space.journal, today=space.clock.today(),
             tracer=lambda session: trace_persons(session, attach_index(session, index)), synthetic_allowed=True, actor=actor,
@@ -100,12 +107,12 @@ class House:
         message = f"No file of council {la_code} was accepted."
         raise InvalidTransition(message, "Accept one first.")
 
-    def link(self, actor: str = "linkage analyst") -> LinkedDataset:
-        """Link the latest submission of every council."""
-        space = self.space
+    def link(self, actor: str = "linkage analyst", *, anew: bool = False) -> LinkedDataset:
+        """Link the latest submission of every council; answers of the last linkage are kept unless all is weighed anew."""
+        space, held = self.space, self._logged(DocumentKind.LINKED_DATASET)
         return link(
-            self.latest_submissions(), self.nhs,
-            engine=space.engine, journal=space.journal, actor=actor, today=space.clock.today(),
+            self.latest_submissions(), self.nhs, self.person_index, engine=space.engine, journal=space.journal, actor=actor,
+            today=space.clock.today(), earlier=LinkedDataset(held[-1]) if held and not anew else None,
         )  # fmt: skip
 
     def linked(self) -> LinkedDataset:

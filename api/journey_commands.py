@@ -52,9 +52,14 @@ def give_back(council: Annotated[str, typer.Option(help="Code of the council.")]
 
 
 @journey_app.command()
-def link(workspace: Workspace) -> None:
-    """Link the latest file of every council to the person index and the NHS data sets."""
-    _sealed(_house(workspace).link())
+def link(
+    workspace: Workspace,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Learn the model again and weigh every record, keeping no answer.")
+    ] = False,
+) -> None:
+    """Link the latest file of every council to the person index and the NHS data sets; earlier answers are kept."""
+    _sealed(_house(workspace).link(anew=anew))
 
 
 @journey_app.command()

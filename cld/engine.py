@@ -26,6 +26,7 @@ __all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_litera
 Z = TypeVar("Z", bound=Zone)
 FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
 MOST_HEADER_CHARACTERS = 100_000
+BROKEN = (duckdb.Error, OSError, UnicodeDecodeError, csv.Error)
 PLACE_COLUMN = "file_row_number"
 MOST_LINE_BYTES = 4_000_000
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -116,6 +117,14 @@ def _plain_name(path: Path) -> Iterator[Path]:
         yield plain
 
 
+def _unreadable(path: Path) -> UnreadableFile:
+    """Say of a file that could not be read whether it is there, without a word of what is in it."""
+    if not path.is_file():
+        return UnreadableFile(f"There is no file {path.name}.", "Check the name.")
+    message = f"The file {path.name} breaks off, or a row has more or fewer cells than the header."
+    return UnreadableFile(message, "Export it again as CSV in UTF-8, or as Parquet.")
+
+
 def _parquet_source(path: Path) -> str:
     return f"read_parquet({text_literal(str(path))}, hive_partitioning=false)"
 
@@ -169,19 +178,14 @@ class Session:
 
         Raises: UnreadableFile if DuckDB cannot read it.
         """
-        if not path.is_file():
-            message = f"There is no file {path.name}."
-            raise UnreadableFile(message, "Check the name.")
         try:
             with _plain_name(path) as plain:
                 source = _parquet_source(plain) if path.suffix == ".parquet" else _csv_source(plain, path.name)
                 self._run(f"create table {self._new(name)} as select * from {source}", {})
-        except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error):
+        except BROKEN:
             self._tables.discard(name)
-            message = f"The file {path.name} breaks off, or a row has more or fewer cells than the header."
-            remedy = "Export it again as CSV in UTF-8, or as Parquet."
             # the engine's own words quote the row it stopped at, so the chain ends here
-            raise UnreadableFile(message, remedy) from None
+            raise _unreadable(path) from None
 
     def scan_file(self, name: str, path: Path) -> None:
         """Bring a Parquet or CSV file in as a view with the row's place as ``file_row_number``; memory stays bounded.
@@ -238,16 +242,12 @@ class Session:
 
     def _rewrite(self, path: Path, plain: Path) -> None:
         """Rewrite a CSV file as Parquet, row by row."""
-        if not path.is_file():
-            message = f"There is no file {path.name}."
-            raise UnreadableFile(message, "Check the name.")
         try:
             with _plain_name(path) as named:
                 source = _csv_source(named, path.name)
                 self._run(f"copy (select * from {source}) to {text_literal(str(plain))} (format parquet)", {})
-        except (duckdb.Error, OSError, UnicodeDecodeError, csv.Error):
-            message = f"The file {path.name} breaks off, or a row has more or fewer cells than the header."
-            raise UnreadableFile(message, "Export it again as CSV in UTF-8, or as Parquet.") from None
+        except BROKEN:
+            raise _unreadable(path) from None
 
     def table(self, name: str, query: Query) -> None:
         """Run a query and keep its result as a table."""

@@ -117,6 +117,11 @@ class LinkedDataset:
         """Return one linked data set by name (cld, apc, attendances, deaths, people)."""
         return Dataset.from_json(Identified, self.document.body["data_sets"][name])
 
+    @property
+    def answers(self) -> Dataset[Identified]:
+        """One row a distinct record of a person: whom it was linked to, by which step, model and index version."""
+        return Dataset.from_json(Identified, self.document.body["answers"])
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:

@@ -14,10 +14,12 @@ from cld.engine import Engine, Query, Session
 from cld.errors import InvariantBroken
 from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
 from linkage.joins import DEATHS_BY_PERSON, death_date_sql, rules_on, valid_for_matching_sql
-from linkage.prepare.index import Prepared
+from linkage.prepare.index import Prepared, index_mark
+from linkage.settle.expect import Expected
 from linkage.tell.quality import PERSON_GROUPS, link_rates
-from linkage.trace import attach_index, trace_persons
+from linkage.trace import Answers, PersonIndex, attach_index, trace_persons
 from linkage.weigh.crosscheck import require_agreement
+from linkage.weigh.model import Model
 
 __all__ = ["link"]
 
@@ -78,23 +80,28 @@ PERSONS_LINKED = """
 
 
 def link(
-    submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engine, journal: Journal, actor: str, today: date
-) -> LinkedDataset:
+    submissions: tuple[AcceptedSubmission, ...], nhs: Path, person_index: PersonIndex, *, engine: Engine, journal: Journal,
+    actor: str, today: date, earlier: LinkedDataset | None = None,
+) -> LinkedDataset:  # fmt: skip
     """Link the latest accepted submissions to each other and to the NHS data sets of ``nhs``, by the join rules of today.
 
+    With an ``earlier`` linkage its model stays and its answers are kept: only records that are new, or whose candidates
+    a new version of the index changed, are weighed again. Without, the model is learnt anew and everybody is weighed.
     Raises: InvariantBroken if a row would be lost or doubled.
     Source: Direction 1 (may be linked to other data accessible through DARS); 3, bullet 3.
     """
     with engine.session() as session:
-        index = attach_index(session, nhs / "person_index.parquet")
+        index = attach_index(session, person_index)
         session.read_file("postcode_file", nhs / "postcodes.parquet")
         text = "select postcode, min(lsoa) as lsoa, min(ccg) as ccg from postcode_file group by all order by postcode"
         session.table("postcodes", Query(text, ("postcode_file",)))
         _union(session, submissions)
-        traced = trace_persons(session, index)
-        second_estimate = require_agreement(session, index.comparisons(index.fields), traced.model)
+        traced = trace_persons(session, index, answers=_answers(session, earlier), index=person_index)
+        second_estimate = _second_estimate(session, index, traced.model, earlier)
+        answers = session.store(Query("select * from answers order by digest", ("answers",)), Identified)
         session.table("cld", Query(CLD, ("all_rows", "persons", "traced", "person_index", "postcodes")))
         _hold_rows(session, submissions)
+        mark = index_mark(session)
         steps = _counts(session, "select step, count(*) from traced group by all order by all")
         by_council = _counts(
             session,
@@ -116,6 +123,10 @@ def link(
         "expected": {name: str(value) for name, value in traced.expected.as_json().items()},
         "rates": [one.as_json() for one in rates],
         "second_estimate": second_estimate,
+        "index": {"mark": mark, "n_people": index.n_people},
+        "answers": answers.as_json(),
+        "weighed": dict(traced.weighed),
+        "n_kept": traced.n_reused,
         "steps": steps,
         "bands_by_council": by_council,
         "data_sets": stored,
@@ -123,6 +134,24 @@ def link(
     document = Document(DocumentKind.LINKED_DATASET, tuple(s.document.digest for s in submissions), body)
     journal.seal(document, Event("link", actor, "operator", {"n_submissions": len(submissions), "steps": steps}))
     return LinkedDataset(document)
+
+
+def _answers(session: Session, earlier: LinkedDataset | None) -> Answers | None:
+    """Bring the answers of an earlier linkage in."""
+    if earlier is None:
+        return None
+    session.attach("earlier_answers", earlier.answers)
+    body = earlier.document.body
+    return Answers("earlier_answers", Model.from_json(body["model"]), Expected.from_json(body["expected"]))
+
+
+def _second_estimate(
+    session: Session, index: Prepared, model: Model, earlier: LinkedDataset | None
+) -> dict[str, object]:
+    """Hold a model that was learnt now against the second estimate; one that was kept was held when it was learnt."""
+    if earlier is not None:
+        return dict(earlier.document.body["second_estimate"])
+    return require_agreement(session, index.comparisons(index.fields), model)
 
 
 def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:

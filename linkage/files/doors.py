@@ -242,8 +242,9 @@ def _plan(session: Session, left: Folded, right: Prepared, asked: Request, model
     shared = tuple(name for name in left.fields if name in right.fields)
     if model is None or asked.answers is None or not asked.answers.exists():
         return plan_all(session, left, shared)
+    session.read_file("answers_file", asked.answers)
     return plan_reuse(
-        session, left, shared, right, asked.answers,
+        session, left, shared, right, "answers_file",
         model=model_mark(model), index_mark=index_mark(session), previous=asked.previous_index,
     )  # fmt: skip
 

@@ -51,18 +51,18 @@ def counted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 
 def make_frequencies(
-    session: Session, folded: Folded, comparisons: Sequence[Comparison], source: str = "right_source"
+    session: Session, folded: Folded, comparisons: Sequence[Comparison], source: str = "right_source", *, is_held: bool
 ) -> None:
     """Make a table ``share_FIELD`` x (value, n) for each comparison whose values repeat, exact over the whole file.
 
-    A value is counted as it is written and folded afterwards, once; what cannot be counted so is counted in ``source``.
+    A value is counted in ``source`` where that is held; else as it is written, to be folded once for each.
     """
     for one in counted(comparisons):
         name, mapped = one.name, f"{folded.name}_{one.name}"
         if session.has(mapped):
             text = f"select value, cast(sum(n) as bigint) as n from {mapped} where value is not null group by all"  # noqa: S608
             query = Query(text, (mapped,))
-        elif name in folded.counted:
+        elif name in folded.counted and not is_held:
             column, sql = folded.counted[name]
             text = f"""
                 select value, cast(sum(n) as bigint) as n from (

@@ -93,7 +93,7 @@ def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_k
     else:
         session.view("right_source", source)
     prepared = Prepared(right.fields, n_people, rules, further, PLAIN, is_held)
-    make_frequencies(session, right, prepared.comparisons(right.fields))
+    make_frequencies(session, right, prepared.comparisons(right.fields), is_held=is_held)
     make_sample(session, "right_source", right.fields, n_people)
     return prepared
 
@@ -198,7 +198,7 @@ def update_index(session: Session, old: Prepared, delta: Folded, mark: str) -> t
     for name in ("right_source", "right_sample", *(f"share_{one.name}" for one in counted(comparisons))):
         session.drop(name)
     session.view("right_source", Query("select * from updated", ("updated",)))
-    make_frequencies(session, Folded("updated", "updated", old.fields), comparisons)
+    make_frequencies(session, Folded("updated", "updated", old.fields), comparisons, is_held=False)
     make_sample(session, "right_source", old.fields, n_people)
     old_mark = index_mark(session)
     return prepared, hashlib.sha256(f"{old_mark}|{mark}".encode()).hexdigest()

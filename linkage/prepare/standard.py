@@ -17,9 +17,8 @@ __all__ = [
     "FIELDS",
     "Folded",
     "birth_sql",
-    "family_sql",
     "fold",
-    "given_sql",
+    "name_sql",
     "number_sql",
     "postcode_sql",
     "sex_sql",
@@ -57,13 +56,8 @@ def _known(folded: str) -> str:
     return f"case when {folded} not in ({listed}) then {folded} end"
 
 
-def given_sql(column: str) -> str:
-    """Return SQL that folds a given name: letters in upper case, parts by single spaces; blank words become null."""
-    return _known(_words(column))
-
-
-def family_sql(column: str) -> str:
-    """Return SQL that folds a family name as given_sql does."""
+def name_sql(column: str) -> str:
+    """Return SQL that folds a name: letters in upper case, parts by single spaces; blank words become null."""
     return _known(_words(column))
 
 
@@ -233,9 +227,9 @@ def _mapped(side: Side, types: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         found["given"] = (column, _known(f"split_part({words}, ' ', 1)"))
         found["family"] = (column, _known(f"case when {words} like '% %' then split_part({words}, ' ', -1) end"))
     for field, role, folded in (
-        ("given", "given_name", given_sql("raw")),
-        ("family", "family_name", family_sql("raw")),
-        ("other_family", "previous_family_name", family_sql("raw")),
+        ("given", "given_name", name_sql("raw")),
+        ("family", "family_name", name_sql("raw")),
+        ("other_family", "previous_family_name", name_sql("raw")),
         ("sex", "sex", sex_sql("raw")),
     ):
         if side.has(role):

@@ -10,6 +10,7 @@ Source: decoys as in target-decoy estimation of false discoveries (Elias and Gyg
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor, log, log2
 
@@ -19,7 +20,7 @@ from cld.engine import Query, Session
 from linkage.settle.decide import MOST_BITS
 from linkage.weigh.model import Model
 
-__all__ = ["Expected", "expect_links", "expect_pairs"]
+__all__ = ["Expected", "expect_links", "expect_pairs", "expect_together"]
 
 LEVEL = 0.01
 SURE_BITS = 10.0
@@ -36,6 +37,14 @@ class Expected:
     high: float
     n_decoys: int
     n_decoys_linked: int
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, object]) -> Expected:
+        """Read figures back, as numbers or as the text of numbers."""
+        precision = found["precision"]
+        known = None if precision in (None, "None") else float(str(precision))
+        low, high = float(str(found["low"])), float(str(found["high"]))
+        return cls(known, low, high, int(str(found["n_decoys"])), int(str(found["n_decoys_linked"])))
 
     def as_json(self) -> dict[str, object]:
         """Return the figures for a summary."""
@@ -108,6 +117,23 @@ def expect_links(
     least, most = _falling_between(by_model / 2 + share * low, by_model + share * high)
     return Expected(
         max(0.0, 1 - false / n_links), max(0.0, 1 - most / n_links), min(1.0, 1 - least / n_links), n_decoys, n_linked
+    )
+
+
+def expect_together(*parts: tuple[Expected, int]) -> Expected:
+    """Expect of several sets of links together what is expected of each, weighted by its number of links.
+
+    The interval is no narrower than its parts: their ends are averaged as if all erred the same way.
+    """
+    held = [(one, n) for one, n in parts if n and one.precision is not None]
+    total = sum(n for _, n in held)
+    if not total:
+        return Expected(None, 0.0, 1.0, 0, 0)
+    precision, low, high = (
+        sum(getattr(one, name) * n for one, n in held) / total for name in ("precision", "low", "high")
+    )
+    return Expected(
+        precision, low, high, sum(one.n_decoys for one, _ in held), sum(one.n_decoys_linked for one, _ in held)
     )
 
 

@@ -20,7 +20,7 @@ from linkage.prepare.index import Prepared
 from linkage.prepare.standard import Folded, with_parts
 from linkage.weigh.model import Model
 
-__all__ = ["Kept", "merge_answers", "model_mark", "plan_all", "plan_reuse"]
+__all__ = ["ANSWER_COLUMNS", "Kept", "merge_answers", "model_mark", "plan_all", "plan_reuse"]
 
 ANSWER_COLUMNS = ("digest", "id_l", "id_r", "weight_bits", "step", "model", "index_mark", "reason")
 NEW, ADDED, CHANGED, GONE, MODEL = (
@@ -56,7 +56,7 @@ def plan_reuse(
     left: Folded,
     fields: Sequence[str],
     right: Prepared,
-    answers: Path,
+    answers: str,
     *,
     model: str,
     index_mark: str,
@@ -64,13 +64,13 @@ def plan_reuse(
 ) -> Kept:
     """Make ``left_digests`` (rid, id, digest), ``kept_answers`` and ``to_weigh`` (rid, reason), and the view to weigh.
 
-    ``fields`` are those that both sides share; ``right_source`` is the index in force, ``previous`` the kept index that
-    gave the answers, needed where it is another one.
+    ``fields`` are those that both sides share; ``answers`` x ANSWER_COLUMNS is what earlier runs found, ``right_source``
+    the index in force, ``previous`` the kept index that gave the answers, needed where it is another one.
     Raises: InputError if the answers are not a file of answers, or were given by an index that is not at hand.
     """
     text = f"select rid, id, {_digest_sql(fields)} as digest from {left.name} order by rid"  # noqa: S608
     session.table("left_digests", Query(text, (left.name,)))
-    _read_answers(session, answers)
+    _take_answers(session, answers)
     text = f"""
         select d.rid, case when a.digest is null then '{NEW}' when a.model <> {text_literal(model)} then '{MODEL}' end as reason
         from left_digests d left join (select digest, min(model) as model from kept_answers group by digest) a using (digest)
@@ -107,15 +107,12 @@ def plan_all(session: Session, left: Folded, fields: Sequence[str]) -> Kept:
     return Kept(left, 0, {NEW: n_left})
 
 
-def _read_answers(session: Session, answers: Path) -> None:
-    session.read_file("answers_file", answers)
-    if not set(ANSWER_COLUMNS) <= set(session.columns("answers_file")):
+def _take_answers(session: Session, answers: str) -> None:
+    if not set(ANSWER_COLUMNS) <= set(session.columns(answers)):
         message = "The file of answers is not one that Caregate wrote."
         raise InputError(message, "Give another name, to have it written anew.")
-    session.table(
-        "kept_answers",
-        Query("select distinct on (digest) * from answers_file order by digest, id_l", ("answers_file",)),
-    )
+    text = f"select distinct on (digest) * from {answers} order by digest, id_l"  # noqa: S608
+    session.table("kept_answers", Query(text, (answers,)))
 
 
 def _plan_changed(
