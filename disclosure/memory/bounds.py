@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cld.errors import InputError
-from disclosure.memory.history import History, Release
+from disclosure.memory.history import Fact, History, Release
 from disclosure.memory.probes import Work, ends_in
 from disclosure.memory.reduce import Contradiction, Pieces, components, merged, pieces_of, propagated
 
-__all__ = ["Bound", "CoalitionBounds", "coalition_bounds", "differences"]
+__all__ = ["Bound", "CoalitionBounds", "bounds_of", "coalition_bounds", "differences"]
 
 NEAR = 1e-7
 
@@ -66,17 +66,26 @@ def coalition_bounds(
     """
     held = history.held_by(recipients)
     facts = [fact for release in held for fact in release.facts]
-    upper = np.floor(history.upper_bound) if integer else history.upper_bound
     try:
-        rows = merged(facts, history.n_fine, integer=integer)
-        pieces = propagated(pieces_of(rows, history.targets, history.n_fine, upper))
-        low, high, proven = _sums(pieces, work or Work(), integer=integer)
+        return bounds_of(facts, history.n_fine, history.upper_bound, history.targets, integer=integer, work=work)
     except Contradiction as found:
         raise _contradiction(recipients, held, found, integer=integer) from None
+
+
+def bounds_of(
+    facts: Sequence[Fact], n_fine: int, upper_bound: float, targets: Sequence[tuple[int, ...]], *, integer: bool,
+    work: Work | None = None,
+) -> tuple[Bound, ...]:  # fmt: skip
+    """Return the bounds of targets under facts, each fine cell at most ``upper_bound``.
+
+    Raises: Contradiction if no counts fit the facts.
+    """
+    upper = float(np.floor(upper_bound)) if integer else upper_bound
+    pieces = propagated(pieces_of(merged(facts, n_fine, integer=integer), targets, n_fine, upper))
+    low, high, proven = _sums(pieces, work or Work(), integer=integer)
     kind = int if integer else _plain
     return tuple(
-        Bound(cells, kind(low[place]), kind(high[place]), bool(proven[place]))
-        for place, cells in enumerate(history.targets)
+        Bound(cells, kind(low[place]), kind(high[place]), bool(proven[place])) for place, cells in enumerate(targets)
     )
 
 

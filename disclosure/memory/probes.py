@@ -16,10 +16,10 @@ import numpy as np
 from highspy import _core
 from numpy.typing import NDArray
 
-from disclosure.memory.reduce import Component, Contradiction, membership
+from disclosure.memory.reduce import Component, Contradiction, Pieces, membership
 from disclosure.solver import new_solver
 
-__all__ = ["Ends", "Work", "ends_in"]
+__all__ = ["Ends", "Work", "ends_in", "prices"]
 
 NEAR = 1e-6
 TRIES = 6  # corners asked for before an integer programme is; nearly all are found at the first
@@ -73,6 +73,20 @@ def ends_in(component: Component, sums: Sequence[Sequence[int]], work: Work, *, 
         np.array([value for value, _ in highs]),
         np.array([has_witness and a[1] and b[1] for a, b in zip(lows, highs, strict=True)], dtype=np.bool_),
     )
+
+
+def prices(pieces: Pieces, chosen: Sequence[int]) -> NDArray[np.bool_]:
+    """Mark the rows that have a price where the sum of some pieces is least or most: those that prove its bounds."""
+    n_pieces, columns = len(pieces.lower), np.array(chosen, dtype=np.int32)
+    whole = Component(
+        np.arange(n_pieces), (), pieces.matrix, pieces.low, pieces.high, pieces.lower, pieces.upper
+    )  # fmt: skip
+    solver, found = _model(whole), np.zeros(len(pieces.low), dtype=np.bool_)
+    for sign in (-1.0, 1.0):
+        solver.changeColsCost(len(columns), columns, np.full(len(columns), sign))
+        solver.run()
+        found |= np.abs(np.array(solver.getSolution().row_dual)) > NEAR
+    return found
 
 
 class _Probing:

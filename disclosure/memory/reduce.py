@@ -20,7 +20,19 @@ from scipy.sparse.csgraph import connected_components
 
 from disclosure.memory.history import Fact
 
-__all__ = ["Component", "Contradiction", "Pieces", "Rows", "Target", "components", "merged", "pieces_of", "propagated"]
+__all__ = [
+    "Component",
+    "Contradiction",
+    "Pieces",
+    "Rows",
+    "Target",
+    "components",
+    "joined",
+    "membership",
+    "merged",
+    "pieces_of",
+    "propagated",
+]
 
 SLACK = 1e-9
 MOST_ROUNDS = 200
@@ -157,6 +169,12 @@ def pieces_of(rows: Rows, targets: Sequence[Sequence[int]], n_fine: int, upper: 
         found.append(Target(tuple(pieces.tolist()), (int(size[pieces].sum()) - len(cells)) * upper, len(cells) * upper))
     matrix = csr_matrix(rows.matrix[:, first])
     return Pieces(matrix, rows.low, rows.high, rows.facts, np.zeros(len(size)), size * np.float64(upper), tuple(found))
+
+
+def joined(matrix: csr_matrix) -> tuple[csr_matrix, NDArray[np.int64]]:
+    """Join the columns that no row tells apart; return the rows over what is left and how many columns each stands for."""
+    label, first = _labels(_turned(matrix))
+    return csr_matrix(matrix[:, first]), np.bincount(label, minlength=len(first))
 
 
 def _turned(matrix: csr_matrix) -> csr_matrix:
