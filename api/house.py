@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.database import ApplicationRow, SignOffRow
+from api.memory import SqlMemory
 from api.register import participation_of, read_register
 from api.wiring import Workspace
 from audit.journal import Event
@@ -164,17 +165,18 @@ class House:
         return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
 
     def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey) -> SignOff:
-        """Cast one person's signature at a stage; another's is not shown, and nobody signs twice.
+        """Cast one person's signature at a stage; another's is not shown, and nobody signs the same thing twice.
 
-        Raises: NotPermitted if the person signed already.
+        Raises: NotPermitted if the person signed this already; what was checked again is signed again.
         """
         digest = self._to_sign(reference, stage)
         made = sign_off(person, key, digest)
         with Session(self.space.database) as session, session.begin():
-            if session.get(SignOffRow, (reference, stage, person)) is not None:
+            before = session.get(SignOffRow, (reference, stage, person))
+            if before is not None and before.digest == digest:
                 message = f"{person} has signed already."
                 raise NotPermitted(message, "Another person signs next.")
-            session.add(
+            session.merge(
                 SignOffRow(
                     reference=reference,
                     stage=stage,
@@ -235,13 +237,13 @@ class House:
         )  # fmt: skip
 
     def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
-        """Check a candidate against the profile of its approved plan."""
+        """Check a candidate against the profile of its approved plan and against all that its recipient holds."""
         candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)
         space, name = self.space, str(candidate.body["plan"]["profile"])
         regions = {code: found.council.region for code, found in read_register(space.folder).items()}
         return check(
             CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
-            journal=space.journal, actor=actor, application=reference,
+            memory=SqlMemory(space.database, space.journal), journal=space.journal, actor=actor, application=reference,
         )  # fmt: skip
 
     def release(self, reference: str) -> tuple[SignedRelease, Path]:
