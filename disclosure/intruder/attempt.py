@@ -18,6 +18,8 @@ from disclosure.rows.measures import measure_table
 
 __all__ = ["Attempt", "Intruder", "Known", "Promise", "Released", "attempt", "know", "promised"]
 
+AS_SMALL = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -62,12 +64,13 @@ class Promise:
     """The risk of the released rows to one who knows these columns of a person known to be in them.
 
     ``highest`` is 1 / the smallest class, ``average`` the mean of 1 / size over persons, which is also the marketer's
-    share of persons rightly named; ``n_alone`` persons are alone.
+    share of persons rightly named; ``n_alone`` persons are alone; of all together ``n_named`` are expected to be named.
     """
 
     highest: float
     average: float
     n_alone: int
+    n_named: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +101,13 @@ class Attempt:
 
     @property
     def keeps_promise(self) -> bool:
-        """Say that nothing shows success above the highest risk, or, over many targets, above the average."""
-        return self.success_rate <= self.promise.highest and self.interval[0] <= self.promise.average
+        """Say that success is nowhere above what the risk promised: by rate, in number, and in persons found alone.
+
+        Where every released person is a target once at most, these are exact bounds, not estimates.
+        """
+        within = self.success_rate <= self.promise.highest + AS_SMALL
+        within = within and self.n_expected <= self.promise.n_named + AS_SMALL * self.n_targets
+        return within and self.n_correct_claims <= self.promise.n_alone
 
 
 def _label(hierarchies: Mapping[str, Hierarchy], column: str, level: int) -> str:
@@ -123,7 +131,7 @@ def know(
 def promised(session: Session, released: Released, columns: Sequence[str]) -> Promise:
     """Measure released rows on the columns that an intruder knows, at the released levels."""
     classes, _ = measure_table(session, released.table, columns, person=released.person)
-    return Promise(classes.highest_risk, classes.average_risk, classes.n_uniques)
+    return Promise(classes.highest_risk, classes.average_risk, classes.n_uniques, classes.n_classes)
 
 
 def attempt(session: Session, targets: str, released: Released, intruder: Intruder, *, truth: str) -> Attempt:
