@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session as DatabaseSession
 
@@ -45,7 +46,7 @@ class Tried:
     columns: tuple[str, ...]
     hierarchies: dict[str, Hierarchy]
     levels: dict[str, int]
-    measures: dict[str, object]
+    measures: dict[str, Any]
 
     def released(self) -> Released:
         """Return the rows as they left."""
