@@ -9,58 +9,49 @@ import pandas as pd
 import pytest
 import recordlinkage
 
+from api.demo_intruders import LOOKED_FOR, Tried, anonymised_extract, try_all
+from api.house import House
+from api.wiring import open_demo_workspace
 from cld.engine import Query
-from disclosure.intruder.attempt import Attempt, Intruder, Released
+from disclosure.intruder.attempt import Intruder, Released
 from disclosure.intruder.stated import stated_for
-from tests.lib.intruders import Tried, anonymised_extract
 
-# whom each looks for: a death notice is of the dead, a hospital date of those admitted, an extract of its own people
-LOOKED_FOR = {
-    "a neighbour": ("true_people", "true"),
-    "a colleague": ("true_people", "age_years between 18 and 67"),
-    "a journalist with a death notice": ("true_people", "died_in_period = 'yes'"),
-    "someone with a hospital date": ("true_people", "n_admissions_band <> '0'"),
-    "another recipient with its own extract": ("recorded_people", "registered_ccg in ('10Q', '14Y')"),
-}
 HOLDS_ALL = "another recipient with its own extract"
 
 
 @pytest.fixture(scope="module")
 def tried(demo_folder: Path) -> Iterator[Tried]:
-    with anonymised_extract(demo_folder, "CG-0004") as opened:
-        for place, (people, which) in enumerate(LOOKED_FOR.values()):
-            opened.choose(f"looked_for_{place}", people, which)
+    space = open_demo_workspace(demo_folder)
+    with anonymised_extract(House(space)) as opened:
         yield opened
-
-
-def tries(tried: Tried, released: Released) -> dict[str, Attempt]:
-    made = {one.name: one for one in stated_for(tried.columns)}
-    return {name: tried.attempt(made[name], released, f"looked_for_{place}") for place, name in enumerate(LOOKED_FOR)}
+    space.journal.close()
 
 
 def test_no_intruder_succeeds_more_often_than_the_reported_risk_says(tried: Tried) -> None:
-    k = tried.measures["k"]
-    assert isinstance(k, int)
-    for name, found in tries(tried, tried.released()).items():
+    reported = {line["name"]: line for line in tried.report["intruders"]}
+    highest = float(tried.report["after"]["highest_prosecutor_risk"])
+    for name, found in try_all(tried, tried.released()).items():
         assert found.n_targets > 50, name
         assert found.keeps_promise, name
+        assert found.success_rate <= float(reported[name]["highest"]) + 1e-4, name
         if set(found.intruder.columns()) <= set(tried.hierarchies):
-            assert found.success_rate <= 1 / k, name
+            assert found.success_rate <= highest, name
             assert found.n_correct_claims == 0, name
 
 
 def test_the_same_intruders_win_against_the_same_rows_not_generalised(tried: Tried) -> None:
     """The weakened house: nothing generalised. Risk measured on the rows as they left no longer bounds what is won."""
-    for name, found in tries(tried, tried.as_they_were()).items():
+    for name, found in try_all(tried, tried.as_they_were()).items():
         assert found.n_correct_claims > 0, name
-        assert found.success_rate > 1 / int(str(tried.measures["k"])), name
+        assert found.success_rate > float(tried.report["after"]["highest_prosecutor_risk"]), name
 
 
 def test_one_who_holds_the_columns_outside_k_is_reported_as_the_danger_it_is(tried: Tried) -> None:
     """Those columns are left as they are, so who knows them all finds people alone; the promise must say so beforehand."""
-    found = tries(tried, tried.released())[HOLDS_ALL]
-    assert set(found.intruder.columns()) & set(tried.measures["columns_outside_k"])  # type: ignore[call-overload]
-    assert found.promise.n_alone > 0
+    found = try_all(tried, tried.released())[HOLDS_ALL]
+    reported = next(line for line in tried.report["intruders"] if line["name"] == HOLDS_ALL)
+    assert reported["outside_k"]
+    assert reported["n_alone"] == found.promise.n_alone > 0
     assert found.n_correct_claims <= found.promise.n_alone
 
 
@@ -81,14 +72,14 @@ def claims_by_recordlinkage(
 @pytest.mark.parametrize("name", ["a colleague", HOLDS_ALL])
 def test_recordlinkage_claims_and_wins_the_same(tried: Tried, name: str) -> None:
     """Second judge, on a sample of people looked for and rows not generalised."""
-    place = list(LOOKED_FOR).index(name)
-    tried.choose(f"sample_{place}", f"looked_for_{place}", "hash(person) % 5 = 0")
+    people, which = LOOKED_FOR[name]
+    sample = tried.choose(f"sample_{people}", people, f"({which}) and hash(person) % 5 = 0")
     exact = Intruder(
         name, tuple(one for one in next(i for i in stated_for(tried.columns) if i.name == name).knows if one.level == 0)
     )
     released = tried.as_they_were()
-    found = tried.attempt(exact, released, f"sample_{place}")
-    known = tried.session.arrow(Query(f"select * from sample_{place}", (f"sample_{place}",))).to_pandas()
+    found = tried.attempt(exact, released, sample)
+    known = tried.session.arrow(Query(f"select * from {sample}", (sample,))).to_pandas()
     assert found.n_claims > 10
     assert (found.n_claims, found.n_correct_claims) == claims_by_recordlinkage(
         tried, known, released, list(exact.columns())
