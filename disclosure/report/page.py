@@ -56,7 +56,7 @@ def _limits(body: Body) -> str:
         )
         for line in body["limits_held"]
     ]  # fmt: skip
-    parameters = [(name.replace("_", " "), value) for name, value in body["limits"].items()]
+    parameters = [(name.replace("_", " "), value) for name, value in sorted(body["limits"].items())]
     return (
         "<h2>Limits</h2>"
         + table("Limits in force and what was found", heads, rows)
@@ -108,8 +108,8 @@ def _lost(found: Body) -> str:
     if "utility_lost" not in found:
         return ""
     lost = found["utility_lost"]
-    of_columns = [(name, one["level"], one["loss"]) for name, one in lost.items() if isinstance(one, Mapping)]
-    rows = of_columns or [(name, "", one) for name, one in lost.items()]
+    of_columns = [(name, one["level"], one["loss"]) for name, one in sorted(lost.items()) if isinstance(one, Mapping)]
+    rows = of_columns or [(name, "", one) for name, one in sorted(lost.items())]
     drawn = bars("Detail lost, 0 none to 1 all", [(name, float(loss)) for name, _, loss in rows])
     words = f"<p>{found['n_suppressed']} persons were left out.</p>" if "n_suppressed" in found else ""
     return "<h3>Detail lost</h3>" + drawn + table("Detail lost", ("what", "level", "loss"), rows) + words

@@ -61,14 +61,14 @@ def _table(body: Body, name: str) -> dict[str, Any]:
 def disclosure_statement_page(statement: Body) -> str:
     """Return the statement as one page that fetches nothing."""
     rules = [(line["measure"].replace("_", " "), f"{line['bound']} {line['limit']}", line["set_by"], line["answers"]) for line in statement["rules"]]  # fmt: skip
-    parameters = [(name.replace("_", " "), value) for name, value in statement["limits"].items()]
+    parameters = [(name.replace("_", " "), value) for name, value in sorted(statement["limits"].items())]
     parts = [
         _list("What to mind", statement["mind"]),
         table(f"Parameters of the profile {statement['profile']}", ("parameter", "value"), parameters),
     ]
     if rules:
         parts.append(table("Rules in force", ("measure", "limit", "set by", "answers"), rules))
-    for name, told in statement["tables"].items():
+    for name, told in sorted(statement["tables"].items()):
         if told.get("levels"):
             lost = told.get("detail_lost", {})
             rows = [(column, level, lost.get(column, "")) for column, level in sorted(told["levels"].items())]
