@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cld.datasets import Dataset, Identified, Zone
 from cld.errors import InputError, InvariantBroken, StorageFull, UnreadableFile
@@ -172,6 +173,7 @@ class Session:
         self._shelf = shelf
         self._folder = folder
         self._tables: set[str] = set()
+        self._scanned: dict[str, Path] = {}
 
     def attach(self, name: str, dataset: Dataset[Any]) -> None:
         """Bring a dataset in under a name. Encrypted rows are decrypted into the session's own memory."""
@@ -220,6 +222,7 @@ class Session:
         source = f"read_parquet({text_literal(str(plain))}, hive_partitioning=false, file_row_number=true)"
         try:
             self._run(f"create view {self._new(name)} as select * from {source}", {})
+            self._scanned[name] = plain
         except duckdb.Error:
             self._tables.discard(name)
             message = f"The file {path.name} is not whole Parquet, or has a column called {PLACE_COLUMN}."
@@ -288,6 +291,18 @@ class Session:
         """Run a query whose answer is small and return it as an Arrow table."""
         return self.stream(query).read_all()
 
+    def coded(self, name: str, column: str) -> pa.ChunkedArray:
+        """Return a column of a table as codes with the values they stand for, row after row; a missing cell has none.
+
+        Text of a scanned file keeps the dictionary that its Parquet holds, so that no cell is decoded.
+        """
+        scanned = self._scanned.get(name)
+        if scanned is not None and self.types(name)[column] == "VARCHAR" and NAME.fullmatch(column):
+            read = pq.ParquetFile(scanned, read_dictionary=[column]).read(columns=[column], use_threads=False)[column]
+        else:
+            read = self.arrow(Query(f"select {quote(column)} as cell from {quote(name)}", (name,)))["cell"]  # noqa: S608
+        return read if pa.types.is_dictionary(read.type) else read.dictionary_encode()
+
     def stream(self, query: Query) -> pa.RecordBatchReader:
         """Run a query and return its rows as a stream; read it to the end before the next query."""
         self._check_inputs(query)
@@ -319,6 +334,7 @@ class Session:
         kind = "view" if name in self._views() else "table"
         self._run(f"drop {kind} if exists {quote(name)}", {})
         self._tables.discard(name)
+        self._scanned.pop(name, None)
 
     def view(self, name: str, query: Query) -> None:
         """Name a query without running it; it takes no parameters."""

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from cld.engine import PLACE_COLUMN, Query, Session, quote
 from cld.errors import UnknownColumn
 
-__all__ = ["Codes", "Column", "Counts", "Key", "count_keys", "key_of", "read_columns", "run_starts"]
+__all__ = ["Codes", "Column", "Counts", "Key", "count_keys", "key_of", "read_columns", "run_lengths", "run_starts"]
 
 Codes = npt.NDArray[np.int32]
 Counts = npt.NDArray[np.int64]
@@ -39,12 +39,16 @@ class Column:
         return len(self.values)
 
     def first(self, n_rows: int) -> Column:
-        """Return the first rows alone; values that only later rows have keep their codes."""
-        return Column(self.name, self.codes[:n_rows], self.values)
+        """Return the first rows alone, with the values that they have."""
+        return Column(self.name, self.codes[:n_rows], self.values).in_use()
 
-    def after(self, n_rows: int) -> Column:
-        """Return the rows after the first ``n_rows``, with the same codes."""
-        return Column(self.name, self.codes[n_rows:], self.values)
+    def in_use(self) -> Column:
+        """Return the column with the values alone that some row has."""
+        used = np.bincount(self.codes, minlength=self.n_values) > 0
+        if used.all():
+            return self
+        codes = (np.cumsum(used) - 1).astype(np.int32)[self.codes]
+        return Column(self.name, codes, self.values.filter(pa.array(used)))
 
     def is_missing(self) -> bool:
         """Say whether no row has a value."""
@@ -114,29 +118,41 @@ def key_of(columns: Sequence[Column], n_rows: int) -> Key:
     """Return the key of each row over some columns; without columns all rows are one class."""
     key = Key(np.zeros(n_rows, np.int64), 1)
     for column in columns:
-        key = key.with_part(column.codes, column.n_values)
+        n_values = max(column.n_values, 1)
+        key = key if key.fits(n_values) else key.dense()
+        # in place: fresh memory for every part would cost more than the arithmetic
+        np.multiply(key.values, n_values, out=key.values)
+        np.add(key.values, column.codes, out=key.values)
+        key = Key(key.values, key.n_keys * n_values)
     return key
 
 
 def run_starts(ordered: npt.NDArray[np.integer]) -> Counts:
     """Return where each run of equal values begins in values that are in order."""
-    if not len(ordered):
-        return np.zeros(0, np.int64)
-    return np.concatenate(([0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1))
+    begins = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
+
+
+def run_lengths(starts: Counts, n: int) -> Counts:
+    """Return how long each run is, the last one up to ``n``."""
+    lengths = np.empty(len(starts), np.int64)
+    np.subtract(starts[1:], starts[:-1], out=lengths[:-1])
+    lengths[-1:] = n - starts[-1:]
+    return lengths
 
 
 def count_keys(values: Counts, *, in_order: bool = False) -> tuple[Counts, Counts]:
     """Return the different keys in order and how often each occurs."""
     ordered = values if in_order else np.sort(values)
     starts = run_starts(ordered)
-    return ordered[starts], np.diff(starts, append=len(ordered))
+    return ordered[starts], run_lengths(starts, len(ordered))
 
 
 def read_columns(session: Session, tables: Sequence[str], names: Sequence[str]) -> list[Column]:
     """Read columns of one or several tables, row after row and table after table, under common codes.
 
-    Codes follow the first appearance of a value. A column that the tables hold in different
-    types, or whose values have parts, is read as text.
+    A column that the tables hold in different types, or whose values have parts, is read as text.
     Raises: UnknownColumn if a table lacks one.
     """
     types = {table: session.types(table) for table in tables}
@@ -152,14 +168,20 @@ def read_columns(session: Session, tables: Sequence[str], names: Sequence[str]) 
 def _read_column(session: Session, types: Mapping[str, Mapping[str, str]], name: str) -> Column:
     """Read one column; the engine keeps the order of the rows of a plain selection."""
     kinds = {known[name] for known in types.values()}
-    is_plain = len(kinds) == 1 and not any(mark in next(iter(kinds)) for mark in NESTED)
-    cell = quote(name) if is_plain else f"cast({quote(name)} as varchar)"
-    chunks: list[pa.Array] = []
-    for table in types:
-        read = session.arrow(Query(f"select {cell} as cell from {quote(table)}", (table,)))  # noqa: S608
-        chunks += read["cell"].chunks
-        kind = read.schema.field("cell").type
-    encoded = pa.chunked_array(chunks, type=kind).dictionary_encode(null_encoding="encode").combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], kind).dictionary_encode()
-    return Column(name, encoded.indices.to_numpy().astype(np.int32, copy=False), encoded.dictionary)
+    if len(kinds) == 1 and not any(mark in next(iter(kinds)) for mark in NESTED):
+        parts = [session.coded(table, name) for table in types]
+    else:
+        parts = [_as_text(session, table, name) for table in types]
+    if len({part.type for part in parts}) > 1 or pa.types.is_large_string(parts[0].type.value_type):
+        parts = [part.cast(pa.dictionary(pa.int32(), pa.string())) for part in parts]
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    encoded = pa.chunked_array(chunks, type=parts[0].type).unify_dictionaries().combine_chunks()
+    codes, values = encoded.indices, encoded.dictionary
+    if codes.null_count:
+        codes, values = codes.fill_null(len(values)), pa.concat_arrays([values, pa.nulls(1, values.type)])
+    return Column(name, codes.to_numpy().astype(np.int32, copy=False), values).in_use()
+
+
+def _as_text(session: Session, table: str, name: str) -> pa.ChunkedArray:
+    text = f"select cast({quote(name)} as varchar) as cell from {quote(table)}"  # noqa: S608
+    return session.arrow(Query(text, (table,)))["cell"].dictionary_encode()

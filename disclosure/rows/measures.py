@@ -20,7 +20,7 @@ __all__ = [
     "Classes",
     "SensitiveMeasures",
     "classes_of",
-    "measure_sensitive",
+    "measure_classes",
     "measure_table",
     "person_part",
 ]
@@ -122,6 +122,27 @@ def classes_of(key: Key, person: Column | None) -> Classes:
     return Classes(*count_keys(members // person.n_values, in_order=True))
 
 
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Pairs of class and sensitive value in order, as one number each, and the persons that hold each."""
+
+    keys: Counts
+    n: Counts
+    n_values: int
+    is_ordered: bool
+
+    def classes(self) -> Classes:
+        """Return the classes, where each person holds one value."""
+        owners = self.keys // self.n_values
+        starts = run_starts(owners)
+        return Classes(owners[starts], np.add.reduceat(self.n, starts))
+
+
+def _pairs_of(key: Key, person: Column | None, column: Column) -> _Pairs:
+    codes, n_values, is_ordered = column.ordered()
+    return _Pairs(*_holders(key, person, codes, n_values), n_values, is_ordered)
+
+
 def _holders(key: Key, person: Column | None, codes: npt.NDArray[np.int32], n_values: int) -> tuple[Counts, Counts]:
     """Return the pairs of class and value in order, as one number each, and the persons that hold each."""
     pairs = key.with_part(codes, n_values)
@@ -133,6 +154,24 @@ def _holders(key: Key, person: Column | None, codes: npt.NDArray[np.int32], n_va
     distinct, ranks = np.unique(pairs.values, return_inverse=True)
     held, _ = count_keys(ranks * np.int64(person.n_values) + person.codes)
     return distinct, count_keys(held // person.n_values, in_order=True)[1]
+
+
+def measure_classes(
+    key: Key, person: Column | None, sensitive: Sequence[Column]
+) -> tuple[Classes, dict[str, SensitiveMeasures]]:
+    """Count the classes and measure what they tell about each sensitive column; pass what ``person_part`` returned.
+
+    Nulls:  a missing value is a value of its own; a column with one is measured at equal distance.
+    """
+    classes, found = None, {}
+    for column in sensitive:
+        pairs = _pairs_of(key, person, column)
+        if classes is None:
+            # one sort for both, where the pairs hold the keys as they are
+            sorted_already = person is None and key.fits(pairs.n_values)
+            classes = pairs.classes() if sorted_already else classes_of(key, person)
+        found[column.name] = _measure_pairs(pairs, classes)
+    return classes or classes_of(key, person), found
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,30 +188,25 @@ class _Held:
     sizes: Counts
 
 
-def _in_blocks(pairs: Counts, n: Counts, n_values: int, p: Floats, classes: Classes) -> Iterator[_Held]:
-    """Cut the pairs of class and value into blocks of whole classes, small enough to stay in the processor's cache."""
-    owners = pairs // n_values
+def _in_blocks(pairs: _Pairs, p: Floats, classes: Classes) -> Iterator[_Held]:
+    """Cut the pairs into blocks of whole classes, small enough to stay in the processor's cache."""
+    owners = pairs.keys // pairs.n_values
     starts = run_starts(owners)
-    bounds = np.append(starts, len(pairs))
+    bounds = np.append(starts, len(owners))
     cuts = np.append(run_starts(starts // PAIRS_IN_BLOCK), len(starts))
     for first, after in zip(cuts[:-1], cuts[1:], strict=True):
         here = slice(int(bounds[first]), int(bounds[after]))
-        values = pairs[here] - owners[here] * n_values
+        n, values = pairs.n[here], pairs.keys[here] - owners[here] * pairs.n_values
         begin = starts[first:after] - here.start
         lengths = np.diff(bounds[first : after + 1])
-        of = np.repeat(np.add.reduceat(n[here], begin), lengths)
-        yield _Held(values, n[here], of, n[here] / of, p[values], begin, lengths, classes.sizes[first:after])
+        of = np.repeat(np.add.reduceat(n, begin), lengths)
+        yield _Held(values, n, of, n / of, p[values], begin, lengths, classes.sizes[first:after])
 
 
-def measure_sensitive(key: Key, person: Column | None, classes: Classes, column: Column) -> SensitiveMeasures:
-    """Measure what classes tell about a sensitive column.
-
-    Nulls:  a missing value is a value of its own; a column with one is measured at equal distance.
-    """
-    codes, n_values, is_ordered = column.ordered()
-    pairs, n = _holders(key, person, codes, n_values)
-    p = np.bincount(pairs % n_values, n, n_values) / n.sum()
-    distance = _Ordered(p).distance if is_ordered else _equal_distance
+def _measure_pairs(pairs: _Pairs, classes: Classes) -> SensitiveMeasures:
+    """Take each measure at its worst class."""
+    p = np.bincount(pairs.keys % pairs.n_values, pairs.n, pairs.n_values) / pairs.n.sum()
+    distance = _Ordered(p).distance if pairs.is_ordered else _equal_distance
     worst = [
         (
             int(held.lengths.min()),
@@ -182,7 +216,7 @@ def measure_sensitive(key: Key, person: Column | None, classes: Classes, column:
             float(((held.q - held.here) / held.here).max()),
             float(np.abs(np.log(held.q / held.here)).max()),
         )
-        for held in _in_blocks(pairs, n, n_values, p, classes)
+        for held in _in_blocks(pairs, p, classes)
     ]
     distinct, entropy, t, alpha, beta, delta = zip(*worst, strict=True)
     return SensitiveMeasures(
@@ -193,7 +227,7 @@ def measure_sensitive(key: Key, person: Column | None, classes: Classes, column:
         basic_beta=max(beta),
         enhanced_beta=min(max(beta), float(-np.log(p[p > 0].min()))),
         delta=max(delta),
-        is_ordered=is_ordered,
+        is_ordered=pairs.is_ordered,
     )
 
 
@@ -259,7 +293,6 @@ def measure_table(
     n_rows = session.whole(Query(f"select count(*) from {quote(table)}", (table,)))  # noqa: S608
     key = key_of([columns[name] for name in quasi_identifiers], n_rows)
     key, persons = person_part(key, None if person is None else columns[person])
-    classes = classes_of(key, persons)
     if not n_rows:
-        return classes, {}
-    return classes, {name: measure_sensitive(key, persons, classes, columns[name]) for name in sensitive}
+        return classes_of(key, persons), {}
+    return measure_classes(key, persons, [columns[name] for name in sensitive])

@@ -14,7 +14,7 @@ from cld.engine import Query, Session, quote
 from cld.errors import InputError
 from disclosure.rows.coded import Column, Counts, Key, key_of, read_columns
 from disclosure.rows.individual import individual_risk
-from disclosure.rows.measures import Classes, SensitiveMeasures, classes_of, measure_sensitive, person_part
+from disclosure.rows.measures import Classes, SensitiveMeasures, classes_of, measure_classes, person_part
 from disclosure.rows.population import KnownPopulation, know_population
 from disclosure.rows.suda import SpecialUniques, special_uniques
 from disclosure.rows.uniqueness import PopulationUniqueness, estimate_uniqueness
@@ -102,10 +102,8 @@ def measure_file(session: Session, asked: RiskRequest, stage: Stage) -> FileRisk
     stage("count")
     key, person = person_part(key_of(quasi, len(quasi[0].codes)), who)
     key, sample_key = _room_for_population(session, asked, key, n_records)
-    classes = classes_of(sample_key, person)
     held = read_columns(session, (FILE,), asked.sensitive)
-    stage("sensitive")
-    sensitive = {column.name: measure_sensitive(sample_key, person, classes, column) for column in held}
+    classes, sensitive = measure_classes(sample_key, person, held)
     stage("population")
     population = _population(session, asked, key, n_records, classes)
     fraction = classes.n_members / population.n_persons if population else asked.sampling_fraction

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cld.engine import Session
-from disclosure.rows.coded import Counts, count_keys, key_of, read_columns, run_starts
+from disclosure.rows.coded import Counts, count_keys, key_of, read_columns, run_lengths, run_starts
 
 __all__ = ["Unicity", "unicity"]
 
@@ -90,7 +90,7 @@ def _read_points(session: Session, table: str, person: str, point: Sequence[str]
     known = np.flatnonzero(~who.values.is_null().to_numpy(zero_copy_only=False)[who.codes])
     pairs, _ = count_keys(who.codes[known] * np.int64(key.n_keys) + key.values[known])
     starts = run_starts(pairs // key.n_keys)
-    return _Points(pairs % key.n_keys, starts, np.diff(starts, append=len(pairs)), key.n_keys)
+    return _Points(pairs % key.n_keys, starts, run_lengths(starts, len(pairs)), key.n_keys)
 
 
 def _is_countable(held: _Points, known: int, most: int) -> bool:
@@ -126,7 +126,7 @@ def _choices_alone(held: _Points, size: int) -> Counts:
     every = np.concatenate(keys)
     order = np.argsort(every)
     starts = run_starts(every[order])
-    single = starts[np.diff(starts, append=len(every)) == 1]
+    single = starts[run_lengths(starts, len(every)) == 1]
     return np.bincount(np.concatenate(owners)[order[single]], minlength=held.n_persons)
 
 

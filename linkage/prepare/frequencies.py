@@ -26,6 +26,7 @@ __all__ = [
     "make_frequencies",
     "make_sample",
     "pool_shares",
+    "sample_flags",
 ]
 
 ROWS_IN_SAMPLE = 40_000
@@ -51,25 +52,27 @@ def counted(comparisons: Sequence[Comparison]) -> tuple[Comparison, ...]:
 
 
 def make_frequencies(
-    session: Session, folded: Folded, comparisons: Sequence[Comparison], source: str = "right_source", *, is_held: bool
+    session: Session, folded: Folded, comparisons: Sequence[Comparison], source: str = "right_source"
 ) -> None:
     """Make a table ``share_FIELD`` x (value, n) for each comparison whose values repeat, exact over the whole file.
 
-    A value is counted in ``source`` where that is held; else as it is written, to be folded once for each.
+    A value is counted as it is written and folded afterwards, once; what cannot be counted so is counted in ``source``.
     """
     for one in counted(comparisons):
         name, mapped = one.name, f"{folded.name}_{one.name}"
         if session.has(mapped):
             text = f"select value, cast(sum(n) as bigint) as n from {mapped} where value is not null group by all"  # noqa: S608
             query = Query(text, (mapped,))
-        elif name in folded.counted and not is_held:
+        elif name in folded.counted:
             column, sql = folded.counted[name]
+            # a table of its own, or the planner folds the value of every row to leave out the nulls
+            text = f"select {quote(column)} as raw, count(*) as n from {folded.raw} group by all"  # noqa: S608 - quoted
+            session.table("written_values", Query(text, (folded.raw,)))
             text = f"""
-                select value, cast(sum(n) as bigint) as n from (
-                    select {sql} as value, n from (select {quote(column)} as raw, count(*) as n from {folded.raw} group by all)
-                ) where value is not null group by value
-            """  # noqa: S608 - quoted names
-            query = Query(text, (folded.raw,))
+                select value, cast(sum(n) as bigint) as n from (select {sql} as value, n from written_values)
+                where value is not null group by value
+            """  # noqa: S608
+            query = Query(text, ("written_values",))
         else:
             text = f"select {name} as value, count(*) as n from {source} where {name} is not null group by all"  # noqa: S608
             query = Query(text, (source,))
@@ -101,15 +104,19 @@ def collision_rates(session: Session, comparisons: Sequence[Comparison]) -> dict
     return rates
 
 
-def make_sample(session: Session, right: str, fields: Sequence[str], n_right: int) -> None:
-    """Make ``right_sample``: whole postcodes, whole birth dates and single records, each about forty thousand rows."""
+def sample_flags(fields: Sequence[str], n_right: int) -> dict[str, str]:
+    """Return SQL that chooses a sample of RIGHT: whole postcodes, whole birth dates, single records, by name of the flag."""
     part = max(1, n_right // ROWS_IN_SAMPLE)
-    flags = [f"hash(rid, 17) % {part} = 0 as alone"] + [
-        f"coalesce(hash({anchor}, 29) % {part} = 0, false) as whole_{anchor}" for anchor in ANCHORS if anchor in fields
-    ]
-    names = ["alone"] + [f"whole_{anchor}" for anchor in ANCHORS if anchor in fields]
+    whole = {f"whole_{a}": f"coalesce(hash({a}, 29) % {part} = 0, false)" for a in ANCHORS if a in fields}
+    return {"alone": f"hash(cast(rid as bigint), 17) % {part} = 0", **whole}
+
+
+def make_sample(session: Session, right: str, fields: Sequence[str], n_right: int) -> None:
+    """Make ``right_sample`` from RIGHT, or from rows that hold all that are chosen: each flag about forty thousand rows."""
+    flags = sample_flags(fields, n_right)
+    shown = ", ".join(f"{sql} as {name}" for name, sql in flags.items())
     text = f"""
-        select * from (select rid, {", ".join(fields)}, {", ".join(flags)} from {right}) where {" or ".join(names)} order by rid
+        select * from (select rid, {", ".join(fields)}, {shown} from {right}) where {" or ".join(flags)} order by rid
     """  # noqa: S608
     session.table("right_sample", Query(text, (right,)))
 

@@ -1,7 +1,7 @@
 """The prepared index: RIGHT in standard form with its blocking keys, exact shares of values and a sample to learn from.
 
-Made once for each version of a file and kept as one DuckDB file with a manifest; without a kept file the same tables
-are made in the session, or read through in passes where the file is large.
+Made once for each version of a file and kept as one DuckDB file with a manifest. A file that is not kept is read through
+in passes instead, so that no linkage holds more of it than it reaches.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ ROLE_OF = {
     "number": "nhs_number", "given": "given_name", "family": "family_name", "other_family": "previous_family_name",
     "birth": "date_of_birth", "sex": "sex", "postcode": "postcode", "other_postcode": "previous_postcode",
 }  # fmt: skip
-MOST_IN_MEMORY = 12_000_000
 VERSION = "1"
 
 
@@ -47,7 +46,8 @@ VERSION = "1"
 class Prepared:
     """RIGHT as the tables ``right_source`` (rid, id, fields, keys), ``share_FIELD`` and ``right_sample``.
 
-    ``is_held`` says that right_source is a table, in memory or kept, rather than a view that reads a file at each pass.
+    ``folded`` is there for a file that is read anew: right_source is then a view over it, which keys and sample are not
+    part of; a kept index holds all of them.
     """
 
     fields: tuple[str, ...]
@@ -55,7 +55,7 @@ class Prepared:
     rules: tuple[Rule, ...]
     further: tuple[Further, ...]
     hashed: KeyHash
-    is_held: bool = True
+    folded: Folded | None = None
 
     @property
     def earlier(self) -> tuple[str, ...]:
@@ -76,25 +76,19 @@ def fingerprint(path: Path, side: Side) -> str:
 
 
 def prepare(session: Session, right: Folded, further: Sequence[Further], *, to_keep: bool = False) -> Prepared:
-    """Make RIGHT's tables in the session; a large file stays a view that later passes read through.
+    """Prepare a file: its shares of values now, its rows when a linkage knows which of them it reaches.
 
-    Memory: at most twelve million people are held in the session; ``to_keep`` leaves the view bare, its keys to be
-    hashed when it is written.
+    ``to_keep`` makes what ``keep_index`` writes: a view of all people, and the sample.
     """
     further = tuple(one for one in further if one.name in right.fields)
-    rules = _tight(right.fields, further)
     n_people = session.whole(Query(f"select count(*) from {right.raw}", (right.raw,)))  # noqa: S608
     columns = ", ".join(["rid", "id", *right.fields])
-    keys = f", {key_columns(rules, 'right', PLAIN)}" if rules and not to_keep else ""
-    source = Query(f"select {columns} {keys} from {right.name}", (right.name,))  # noqa: S608
-    is_held = not to_keep and n_people <= MOST_IN_MEMORY
-    if is_held:
-        session.table("right_source", source)
-    else:
-        session.view("right_source", source)
-    prepared = Prepared(right.fields, n_people, rules, further, PLAIN, is_held)
-    make_frequencies(session, right, prepared.comparisons(right.fields), is_held=is_held)
-    make_sample(session, "right_source", right.fields, n_people)
+    session.view("right_source", Query(f"select {columns} from {right.name}", (right.name,)))  # noqa: S608
+    rules = _tight(right.fields, further)
+    prepared = Prepared(right.fields, n_people, rules, further, PLAIN, None if to_keep else right)
+    make_frequencies(session, right, prepared.comparisons(right.fields))
+    if to_keep:
+        make_sample(session, "right_source", right.fields, n_people)
     return prepared
 
 
@@ -198,7 +192,7 @@ def update_index(session: Session, old: Prepared, delta: Folded, mark: str) -> t
     for name in ("right_source", "right_sample", *(f"share_{one.name}" for one in counted(comparisons))):
         session.drop(name)
     session.view("right_source", Query("select * from updated", ("updated",)))
-    make_frequencies(session, Folded("updated", "updated", old.fields), comparisons, is_held=False)
+    make_frequencies(session, Folded("updated", "updated", old.fields), comparisons)
     make_sample(session, "right_source", old.fields, n_people)
     old_mark = index_mark(session)
     return prepared, hashlib.sha256(f"{old_mark}|{mark}".encode()).hexdigest()

@@ -7,7 +7,7 @@ pass over sixty million people short. The tables of distinct values are the exac
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cld.engine import Query, Session, quote
@@ -142,13 +142,21 @@ class Folded:
     """A file in standard form: the view that holds it, the file's own view, and its columns beside rid and id.
 
     ``counted`` says for fields folded row by row which column they are of and the SQL that folds it as ``raw``, so that
-    values can be counted before they are folded.
+    values can be counted before they are folded. ``columns`` and ``joins`` are the view's SQL, field by field.
     """
 
     name: str
     raw: str
     fields: tuple[str, ...]
     counted: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    columns: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    joins: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def sql(self, fields: Sequence[str], rows: str = "") -> str:
+        """Return SQL for some fields of the file, or of ``rows`` of it, with rid, id and the blocking parts of its names."""
+        shown = [one for field in ("id", *fields) for one in self.columns[field]]
+        joins = " ".join(self.joins[field] for field in fields if field in self.joins)
+        return f"(select f.file_row_number as rid, {', '.join(shown)} from {rows or self.raw} f {joins})"  # noqa: S608
 
 
 def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
@@ -168,20 +176,19 @@ def fold(session: Session, raw: str, side: Side, name: str) -> Folded:
             order by n desc, raw
         """  # noqa: S608 - quoted names
         session.table(f"{name}_{field}", Query(text, (raw,)))
-    joins = " ".join(
-        f"left join {name}_{field} m_{field} on m_{field}.raw = f.{quote(column)}"
+    columns = {"id": [f"cast(f.{quote(side.columns['id'])} as varchar) as id"]}
+    columns |= {field: [f"{sql} as {field}"] for field, sql in plain.items()}
+    for field in mapped:
+        parts = ("part", "start") if field in PARTS else ()
+        columns[field] = [f"m_{field}.value as {field}", *(f"m_{field}.{one} as {field}_{one}" for one in parts)]
+    joins = {
+        field: f"left join {name}_{field} m_{field} on m_{field}.raw = f.{quote(column)}"
         for field, (column, _) in mapped.items()
-    )
-    columns = [f"m_{field}.value as {field}" for field in mapped] + [
-        f"{sql} as {field}" for field, sql in plain.items()
-    ]
-    columns += [f"m_{field}.{one} as {field}_{one}" for field in mapped if field in PARTS for one in ("part", "start")]
-    text = f"""
-        select f.file_row_number as rid, cast(f.{quote(side.columns["id"])} as varchar) as id, {", ".join(columns)}
-        from {raw} f {joins}
-    """  # noqa: S608 - quoted names
-    session.view(name, Query(text, (raw, *(f"{name}_{field}" for field in mapped))))
-    return Folded(name, raw, _ordered((*mapped, *plain)), _counted(side, types, plain))
+    }
+    fields = _ordered((*mapped, *plain))
+    made = Folded(name, raw, fields, _counted(side, types, plain), columns, joins)
+    session.view(name, Query(f"select * from {made.sql(fields)}", (raw, *(f"{name}_{field}" for field in mapped))))  # noqa: S608
+    return made
 
 
 def _counted(side: Side, types: Mapping[str, str], plain: Mapping[str, str]) -> dict[str, tuple[str, str]]:

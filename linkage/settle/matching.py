@@ -9,12 +9,13 @@ from math import log2
 from cld.engine import Query, Session
 from linkage.prepare.blocking import Blocks, Rule, key_columns, make_candidates, rules_for
 from linkage.prepare.comparisons import Comparison
-from linkage.prepare.frequencies import Kappa, collision_rates, count_dependence, pool_shares
+from linkage.prepare.frequencies import Kappa, collision_rates, count_dependence, make_sample, pool_shares
 from linkage.prepare.index import Prepared
 from linkage.prepare.keyhash import KeyHash
 from linkage.prepare.standard import Folded, with_parts
-from linkage.settle.cascade import cascade_keys, settle_exactly, steps_for
+from linkage.settle.cascade import settle_exactly, steps_for
 from linkage.settle.decide import estimate_present, estimate_rate
+from linkage.settle.reach import reach_of
 from linkage.weigh.estimate import fit_m
 from linkage.weigh.model import Model
 from linkage.weigh.score import compare_pairs, count_patterns, weigh_pairs
@@ -62,7 +63,7 @@ def match_two(
     Shape:  ``left_people`` and ``right_people`` hold the standard rows of LEFT and of what stands in a pair.
     ``reach_all`` brings the candidates of settled records as well.
     ``keep_present`` takes the share of records that are in RIGHT from the model, for a LEFT too small to tell it.
-    Memory: RIGHT is read in two passes and never held whole, unless it was prepared in memory.
+    Memory: RIGHT is never held whole, only its keys are, of 32 bits each.
     """
     shared = tuple(name for name in left.fields if name in right.fields)
     comparisons = right.comparisons(shared)
@@ -70,17 +71,24 @@ def match_two(
     steps, rules = steps_for(shared), rules_for(shared, right.earlier, right.further)
     if n_left * right.n_people > MOST_FOR_LOOSE:
         rules = tuple(rule for rule in rules if rule.tight) or rules
-    kept = {rule.key for rule in right.rules}
     columns = (*shared, *right.earlier)
     stage("left")
     _take_left(session, left, shared, rules, right.hashed)
     stage("exact steps")
-    counts = _settle(session, columns, steps, sorted(kept), is_held=right.is_held)
+    reach = reach_of(right, columns)
+    source = reach.open(session, rules, steps)
+    kept = sorted(rule.key for rule in right.rules)
+    counts = settle_exactly(session, steps, columns, kept, source) if steps else _none_settled(session)
     stage("candidates")
     _open_left(session, rules, n_left if reach_all else AUDITED)
-    source = _keys_of_right(session, columns, rules, right, kept)
-    blocks = make_candidates(session, rules, n_left, source, alone=False)
-    _pair_up(session, columns, source)
+    blocks = make_candidates(session, rules, n_left, reach.keys(session, rules), alone=False)
+    session.table(
+        "pairs",
+        Query("select rid_l, rid_r from candidates union select rid_l, rid_r from settled", ("candidates", "settled")),
+    )
+    reach.take_people(session)
+    for name in ("left_keys", "candidates"):
+        session.drop(name)
     if right.n_people < ENOUGH_TO_COUNT:
         pool_shares(session, comparisons)
     stage("compare")
@@ -113,26 +121,9 @@ def _take_left(session: Session, left: Folded, fields: Sequence[str], rules: Seq
     session.table("left_people", Query(text, (left.name,), hashed.parameters if rules else {}))
 
 
-def _settle(
-    session: Session, fields: Sequence[str], steps: Sequence[str], kept: Sequence[str], *, is_held: bool
-) -> dict[str, int]:
-    """Settle what exactly one record of RIGHT fits; a RIGHT that is not held is first cut to what the steps can reach."""
-    if not steps:
-        _none_settled(session)
-        return {}
-    if is_held:
-        return settle_exactly(session, steps, fields, kept, "right_source")
-    keys = cascade_keys(steps, kept)
-    where = " or ".join(f"{key} in (select {key} from left_people where {key} is not null)" for key in keys)
-    text = f"select {', '.join(['rid', *fields, *keys])} from right_source where {where}"  # noqa: S608
-    session.table("right_exact", Query(text, ("right_source", "left_people")))
-    counts = settle_exactly(session, steps, fields, kept, "right_exact")
-    session.drop("right_exact")
-    return counts
-
-
-def _none_settled(session: Session) -> None:
+def _none_settled(session: Session) -> dict[str, int]:
     session.table("settled", Query("select 0::bigint as rid_l, 0::bigint as rid_r, '' as step where false"))
+    return {}
 
 
 def _open_left(session: Session, rules: Sequence[Rule], n_audited: int) -> None:
@@ -141,39 +132,6 @@ def _open_left(session: Session, rules: Sequence[Rule], n_audited: int) -> None:
     audited = f"rid in (select rid from left_people order by hash(rid, 53), rid limit {n_audited})"
     text = f"select rid, {keys} from left_people where rid not in (select rid_l from settled) or {audited}"  # noqa: S608
     session.table("left_keys", Query(text, ("left_people", "settled")))
-
-
-def _keys_of_right(
-    session: Session, fields: Sequence[str], rules: Sequence[Rule], right: Prepared, kept: set[str]
-) -> str:
-    """Return the name of a table with RIGHT's keys for all rules.
-
-    Where RIGHT is held with its keys that is right_source. Else one pass keeps what any key of an open record reaches, and
-    every settled record's person.
-    """
-    made = [rule for rule in rules if rule.key not in kept]
-    if right.is_held and not made:
-        return "right_source"
-    have = [rule.key for rule in rules if rule.key in kept]
-    fresh = [key_columns(made, "right", right.hashed)] if made else []
-    where = " or ".join(
-        f"{rule.key} in (select {rule.key} from left_keys where {rule.key} is not null)" for rule in rules
-    )
-    source = f"select {', '.join(['rid', 'id', *fields, *have, *fresh])} from {with_parts('right_source', fields)}"  # noqa: S608
-    text = f"select * from ({source}) where {where} or rid in (select rid_r from settled)"  # noqa: S608
-    parameters = right.hashed.parameters if made else {}
-    session.table("right_keys", Query(text, ("right_source", "left_keys", "settled"), parameters))
-    return "right_keys"
-
-
-def _pair_up(session: Session, fields: Sequence[str], source: str) -> None:
-    """Make ``pairs``: candidates and settled pairs; and ``right_people``: every row of RIGHT that stands in one."""
-    both = "select rid_l, rid_r from candidates union select rid_l, rid_r from settled"
-    session.table("pairs", Query(both, ("candidates", "settled")))
-    text = f"select {', '.join(['rid', 'id', *fields])} from {source} r semi join pairs p on p.rid_r = r.rid"  # noqa: S608
-    session.table("right_people", Query(text, (source, "pairs")))
-    for name in ("left_keys", "candidates", *(("right_keys",) if source == "right_keys" else ())):
-        session.drop(name)
 
 
 def _lower_levels(session: Session, comparisons: Sequence[Comparison], left: str) -> dict[str, tuple[float, ...]]:
@@ -251,6 +209,8 @@ def match_alone(
     whole = Query(f"select * from {with_parts('right_source', right.fields)}", ("right_source",))  # noqa: S608
     session.view("left_folded", whole)
     _take_left(session, Folded("left_folded", "left_folded", right.fields), right.fields, rules, right.hashed)
+    if right.folded is not None:
+        make_sample(session, "left_people", right.fields, n)
     stage("candidates")
     _none_settled(session)
     session.view("left_keys", Query("select * from left_people", ("left_people",)))

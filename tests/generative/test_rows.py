@@ -18,7 +18,7 @@ from pycanon import anonymity
 from cld.engine import scratch_engine
 from disclosure.rows.coded import Key, key_of
 from disclosure.rows.individual import individual_risk
-from disclosure.rows.measures import SensitiveMeasures, classes_of, measure_sensitive, person_part
+from disclosure.rows.measures import SensitiveMeasures, measure_classes, person_part
 from disclosure.rows.measures import _holders as holders
 from disclosure.rows.suda import special_uniques
 from disclosure.rows.unicity import unicity
@@ -60,12 +60,11 @@ def test_measures_are_what_their_definitions_give(table: dict[str, list[object]]
     columns = dict(zip(table, columns_of(table), strict=True))
     n, who = len(table["q"]), "who" if by_person else None
     key, person = person_part(key_of([columns["q"], columns["r"]], n), columns["who"] if by_person else None)
-    classes = classes_of(key, person)
+    classes, measured = measure_classes(key, person, [columns["word"], columns["number"]])
     assert sorted(classes.sizes.tolist()) == sorted(plain_classes(table, ["q", "r"], who).values())
     for name in ("word", "number"):
-        found = measure_sensitive(key, person, classes, columns[name])
         expected = plain_measures(table, ["q", "r"], name, who)
-        assert {one: getattr(found, one) for one in MEASURES} == pytest.approx(expected, abs=1e-12)
+        assert {one: getattr(measured[name], one) for one in MEASURES} == pytest.approx(expected, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -77,10 +76,10 @@ def test_keys_too_long_for_one_number_give_the_same_measures(table: dict[str, li
     wide = Key(plain.values * (1 << 55), plain.n_keys << 55)
     answers = []
     for key in (plain, wide):
-        roomy, person = person_part(key, columns["who"])
-        classes = classes_of(roomy, person)
-        answers.append((classes.sizes.tolist(), measure_sensitive(roomy, person, classes, columns["word"])))
-    assert answers[0] == answers[1]
+        for who in (None, columns["who"]):
+            classes, measured = measure_classes(*person_part(key, who), [columns["word"], columns["number"]])
+            answers.append((classes.sizes.tolist(), measured))
+    assert answers[:2] == answers[2:]
 
 
 def test_pairs_too_long_for_persons_below_them_are_counted_alike() -> None:
