@@ -90,6 +90,7 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
     _accept_all(run)
     with run.stage("link", "Linking people to the person index and the NHS data sets"):
         house.link()
+    house.write_statement(out)
     linkage = linkage_quality(house, house.latest_submissions(), england.truth / "clients.csv")
     with run.stage("requests", "Deciding applications"):
         for request in demo_requests():

@@ -146,7 +146,8 @@ def index_page(summary: dict[str, Any], councils: list[str]) -> str:
     found = summary["linkage"]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Caregate demo</title><style>{STYLE}</style></head><body>'
-        f"<h1>Caregate demo</h1><p>Linkage against the known truth: precision {found.get('precision')}, recall {found.get('recall')}.</p>"
+        f"<h1>Caregate demo</h1><p>Linkage against the known truth: precision {found.get('precision')}, recall {found.get('recall')}."
+        ' <a href="linkage-statement.html">The statement of its quality</a> that travels with each extract.</p>'
         f"<table><caption>Requests and what became of them</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         f"{_verification(summary['rows'])}"
         f"{_quality_table('by council', found['by_council'])}{_quality_table('by naming tradition', found['by_tradition'])}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
@@ -26,6 +27,7 @@ from cld.journey import (
     SignedRelease,
 )
 from cld.plan import ExtractPlan, plan_from_json
+from cld.shelf import atomic_write
 from cld.signing import SignOff, sign_off
 from collection.accept import accept
 from collection.give_back import give_back
@@ -35,6 +37,9 @@ from extracts.build import build
 from extracts.release import deliver, release
 from linkage.link import link
 from linkage.prepare.keyhash import keyed
+from linkage.tell.standing import last_review
+from linkage.tell.statement import quality_statement
+from linkage.tell.statement_page import statement_page
 from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.decide import Decision, decide
 from policies.profiles import profile_named
@@ -125,6 +130,34 @@ class House:
             message = "Nothing was linked yet."
             raise InvalidTransition(message, "Link first.")
         return LinkedDataset(found[-1])
+
+    def statement(self) -> dict[str, Any]:
+        """Return the quality statement of the latest linked data, with a review of them if one was settled.
+
+        Raises: InvalidTransition if nothing was linked.
+        """
+        document = self.linked().document
+        return quality_statement(document.body, last_review(self.space.journal, document.digest))
+
+    def write_statement(self, folder: Path) -> tuple[Path, Path]:
+        """Write the statement as JSON and as a page into a folder; returns both files."""
+        statement = self.statement()
+        paths = folder / "linkage-statement.json", folder / "linkage-statement.html"
+        atomic_write(paths[0], json.dumps(statement, indent=2, sort_keys=True).encode() + b"\n")
+        atomic_write(paths[1], statement_page(statement).encode())
+        return paths
+
+    def submissions_in(self, linked: LinkedDataset) -> tuple[AcceptedSubmission, ...]:
+        """Return the submissions that linked data rest on, in their order.
+
+        Raises: InvalidTransition if one is gone.
+        """
+        found = [self.space.journal.load(parent) for parent in linked.document.parents]
+        held = tuple(AcceptedSubmission(document) for document in found if document is not None)
+        if len(held) != len(found):
+            message = "A submission that these data rest on is gone."
+            raise InvalidTransition(message, "Restore it from the backup, or link again.")
+        return held
 
     def receive(self, application: Application, plan: ExtractPlan) -> Decision:
         """Take an application in."""

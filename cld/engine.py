@@ -381,7 +381,7 @@ class Session:
     def _run(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(text, dict(parameters)) if parameters else self._connection.execute(text)
-        except duckdb.IOException as fault:
+        except (duckdb.IOException, duckdb.TransactionException) as fault:  # the latter where a commit is what fails
             if any(words in str(fault) for words in FULL_DISK_WORDS):
                 raise StorageFull from None
             raise

@@ -22,8 +22,8 @@ from linkage.settle.incremental import Kept, merge_answers, model_mark, plan_all
 from linkage.settle.matching import AUDITED, Matched, Stage, match_alone, match_two
 from linkage.tell.explain import Explanation, explain_record
 from linkage.tell.pictures import waterfall
+from linkage.tell.queue import draw_queue
 from linkage.tell.report import linkage_page
-from linkage.tell.review import draw_queue
 from linkage.weigh.model import Model, read_model
 
 __all__ = [

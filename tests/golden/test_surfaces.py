@@ -39,6 +39,12 @@ COMMANDS = (
     "journey",
     "journey accept",
     "journey release",
+    "journey statement",
+    "journey review",
+    "journey review draw",
+    "journey review show",
+    "journey review decide",
+    "journey review settle",
 )
 
 
