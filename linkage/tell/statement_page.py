@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from linkage.tell.pictures import page, table
+from cld.pictures import page, table
 
 __all__ = ["statement_page", "statement_parts"]
 
