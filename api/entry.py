@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from api.attack_commands import add_attack_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
@@ -124,6 +125,7 @@ def policy_decide(
 
 add_file_commands(app)
 add_linkage_commands(app)
+add_attack_commands(app)
 
 
 def main() -> None:

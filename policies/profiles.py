@@ -21,6 +21,7 @@ class Profile:
     smallest_shown: int
     round_to: int
     secondary: bool
+    national_exact: bool
     least_width: int
     smallest_overlap: int
 
