@@ -16,11 +16,13 @@ N_SLOW = 4
 
 
 def tighten(
-    master: Master, pool: Pool, separators: Sequence[Separator], *, most_rounds: int, is_over: Callable[[], bool]
-) -> Relaxed | None:
+    master: Master, sources: Sequence[tuple[Pool, Sequence[Separator]]], *, most_rounds: int,
+    is_over: Callable[[], bool],
+) -> Relaxed | None:  # fmt: skip
     """Cut fractional patterns until the separators find nothing, gain stops or rounds are used up.
 
-    Returns the best fractional pattern; None if the cells that are fixed leave none.
+    ``sources`` are pools with the separators whose cuts they take. Returns the best fractional pattern; None if the
+    cells that are fixed leave none.
     """
     relaxed = master.solve()
     n_slow = 0
@@ -28,7 +30,9 @@ def tighten(
         if relaxed is None or is_over():
             break
         pattern = relaxed.pattern
-        fresh = pool.add(cut for separator in separators for cut in separator.cuts(pattern))
+        for pool, separators in sources:
+            pool.add(cut for separator in separators for cut in separator.cuts(pattern))
+        fresh = [cut for pool, _ in sources for cut in pool.fresh()]
         if not fresh:
             break
         master.add(fresh)

@@ -68,17 +68,20 @@ class Pool:
         self.n_cells = n_cells
         self.cuts: list[Cut] = []
         self._seen: set[bytes] = set()
+        self._n_taken = 0
 
-    def add(self, cuts: Iterable[Cut]) -> list[Cut]:
-        """Keep those that are new and return them."""
-        fresh = []
+    def add(self, cuts: Iterable[Cut]) -> None:
+        """Keep those that are new."""
         for cut in cuts:
             key = cut.cells.tobytes() + np.round(cut.shares, 6).tobytes()
             if key not in self._seen:
                 self._seen.add(key)
-                fresh.append(cut)
-        self.cuts += fresh
-        return fresh
+                self.cuts.append(cut)
+
+    def fresh(self) -> list[Cut]:
+        """Return the cuts that were kept since this was last asked."""
+        first, self._n_taken = self._n_taken, len(self.cuts)
+        return self.cuts[first:]
 
     def rows(self) -> csr_matrix:
         """Return the cuts as rows, each >= 1."""

@@ -35,9 +35,12 @@ HIDDEN_PRICE = 1e-4
 class Grower:
     """Adds cells to patterns of one part until they are safe; every cut that it finds goes into the pool."""
 
-    def __init__(self, part: Part, pool: Pool, auditor: Auditor) -> None:
-        """Take the part, the pool to add to and the auditor; ``separators`` of slices, where given, are asked first."""
-        self.part, self.pool, self.auditor = part, pool, auditor
+    def __init__(self, part: Part, pool: Pool, auditor: Auditor, closed: Flags) -> None:
+        """Take the part, the pool to add to, the auditor and the cells that are never hidden.
+
+        ``separators`` of slices, where given, are asked first.
+        """
+        self.part, self.pool, self.auditor, self.closed = part, pool, auditor, closed
         self.separators: list[Separator] = []
         self._whole = Separator(part)
         self._plain = Attacker(part.matrix)
@@ -74,7 +77,7 @@ class Grower:
             unmet = self.auditor.unmet(pattern > 0, needs=unmet)
         for need in unmet:
             if self.auditor.unmet(pattern > 0, needs=[need]):
-                self._flow = self._flow or _Flow(self.part)
+                self._flow = self._flow or _Flow(self.part, self.closed)
                 pattern[self._flow.cells(pattern, need)] = 1.0
         return pattern
 
@@ -98,7 +101,8 @@ class Grower:
         own = Pool(self.part.n_cells)
         own.add(cuts)
         rows = own.rows()
-        high = np.maximum(pattern, (np.asarray(rows.sum(axis=0)).ravel() > 0).astype(np.float64))
+        asked_of = (np.asarray(rows.sum(axis=0)).ravel() > 0) & ~self.closed
+        high = np.maximum(pattern, asked_of.astype(np.float64))
         found = least_whole(self.part.weight, rows, pattern, high, WholeLimits(gap=0.01, n_checks=200))
         return found.patterns[0] if found.patterns else high
 
@@ -106,18 +110,19 @@ class Grower:
 class _Flow:
     """The cheapest deviation that meets one need, cells not yet hidden being dear: its cells are what to hide."""
 
-    def __init__(self, part: Part) -> None:
+    def __init__(self, part: Part, closed: Flags) -> None:
         self._part = part
+        self._open = np.flatnonzero(~closed)
         n = part.n_cells
         both = hstack([part.matrix, -part.matrix], format="csr")
         self._low = np.zeros(2 * n)
-        self._high = np.concatenate([part.up, part.down])
+        self._high = np.where(np.tile(closed, 2), 0.0, np.concatenate([part.up, part.down]))
         rest = np.zeros(part.matrix.shape[0])
         self._model = loaded(new_solver(simplex_strategy=1, presolve=True), both, rest, self._low, self._high)
         self._places = np.arange(2 * n, dtype=np.int32)
 
     def cells(self, pattern: Vector, need: Need) -> NDArray[np.int64]:
-        """Return the cells that move; every cell of the part where no deviation is found."""
+        """Return the cells that move; every cell that may where no deviation is found."""
         part, n = self._part, self._part.n_cells
         size = np.maximum(np.minimum(np.minimum(part.down, part.up), need.distance), FLOW)
         price = np.where(pattern > 0, HIDDEN_PRICE, part.weight / size + HIDDEN_PRICE)
@@ -128,7 +133,7 @@ class _Flow:
         self._model.changeColsCost(2 * n, self._places, np.concatenate([price, price]))
         self._model.run()
         if self._model.getModelStatus() != Status.kOptimal:
-            return np.arange(n)
+            return self._open
         values = np.array(self._model.getSolution().col_value)
         return np.flatnonzero(values[:n] + values[n:] > FLOW)
 
