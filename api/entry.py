@@ -17,6 +17,7 @@ from api.attack_commands import add_attack_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
+from api.protect_commands import add_protect_commands
 from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]
@@ -125,6 +126,7 @@ def policy_decide(
 
 add_file_commands(app)
 add_linkage_commands(app)
+add_protect_commands(app)
 add_attack_commands(app)
 
 

@@ -23,7 +23,9 @@ __all__ = ["SHAPES", "Shape", "england_counts", "england_parents", "england_tabl
 N_COUNCILS = 150
 AGES = np.array([0.22, 0.12, 0.20, 0.28, 0.18])
 SEXES = np.array([0.58, 0.42])
-REASONS_BY_AGE = np.array([[0.30, 0.50, 0.20], [0.52, 0.28, 0.20], [0.70, 0.08, 0.22], [0.75, 0.05, 0.20], [0.80, 0.01, 0.19]])
+REASONS_BY_AGE = np.array(
+    [[0.30, 0.50, 0.20], [0.52, 0.28, 0.20], [0.70, 0.08, 0.22], [0.75, 0.05, 0.20], [0.80, 0.01, 0.19]]
+)
 SERVICES = np.array([0.27, 0.19, 0.14, 0.11, 0.09, 0.07, 0.05, 0.04, 0.02, 0.02])
 Counts = NDArray[np.int64]
 
@@ -55,7 +57,9 @@ def england_parents() -> tuple[list[str], NDArray[np.int32]]:
     """Return the codes of England, its regions and 150 councils (the smallest left out), and each one's parent."""
     text = files("cld").joinpath("reference/cassr-councils.csv").read_text("utf-8")
     rows = [row for row in csv.DictReader(text.splitlines()) if row["cassr_at_2020_12_07"] == "yes"]
-    rows = sorted(row for row in ((row["region"], row["la_register_code"]) for row in rows) if row[1] != "IOS")[:N_COUNCILS]
+    rows = sorted(row for row in ((row["region"], row["la_register_code"]) for row in rows) if row[1] != "IOS")[
+        :N_COUNCILS
+    ]
     regions = sorted({region for region, _ in rows})
     names, parents = ["England", *regions], [-1, *(0 for _ in regions)]
     for region, council in rows:
@@ -110,7 +114,9 @@ def system_of(values: NDArray[np.float64], parents: tuple[NDArray[np.int32], ...
             columns += [moved[parts].ravel(), moved[code]]
             signs += [np.ones(width * len(parts)), -np.ones(width)]
             n += width
-    matrix = csr_matrix((np.concatenate(signs), (np.concatenate(rows), np.concatenate(columns))), shape=(n, values.size))
+    matrix = csr_matrix(
+        (np.concatenate(signs), (np.concatenate(rows), np.concatenate(columns))), shape=(n, values.size)
+    )
     a = values.ravel()
     state = np.full(a.size, CellState.CANDIDATE, dtype=np.int8)
     state[(a >= 1) & (a <= 4)] = CellState.PRIMARY

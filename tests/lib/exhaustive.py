@@ -44,7 +44,11 @@ class PlainTable:
         found = []
         for cell in self.cells:
             for place, parent in enumerate(self.parents):
-                parts = [(*cell[:place], code, *cell[place + 1 :]) for code in range(len(parent)) if parent[code] == cell[place]]
+                parts = [
+                    (*cell[:place], code, *cell[place + 1 :])
+                    for code in range(len(parent))
+                    if parent[code] == cell[place]
+                ]
                 parts = [part for part in parts if part in self.values]
                 if parts:
                     found.append((cell, parts))
@@ -160,7 +164,10 @@ def cheapest(table: PlainTable) -> tuple[float, set[Codes]] | set[Codes]:
     lost = attack.unprotectable()
     if lost:
         return lost
-    costs = [(sum(table.weights[cell] for bit, cell in enumerate(order) if mask >> bit & 1), mask) for mask in range(1 << len(order))]
+    costs = [
+        (sum(table.weights[cell] for bit, cell in enumerate(order) if mask >> bit & 1), mask)
+        for mask in range(1 << len(order))
+    ]
     for cost, mask in sorted(costs):
         if attack.safe(mask):
             return cost, {cell for bit, cell in enumerate(order) if mask >> bit & 1}
@@ -178,7 +185,10 @@ SHAPES = {
     "three levels": ([-1, 0, 0, 1, 1, 3, 3, 2, 2], [-1, 0, 0]),
     "two hierarchies": ([-1, 0, 0, 1, 1], [-1, 0, 0, 2, 2]),
 }
-LINKED = {"linked 2x2 and 2x3": ([-1, 0, 0], [-1, 0, 0], [-1, 0, 0, 0]), "linked 3x2 twice": ([-1, 0, 0, 0], [-1, 0, 0], [-1, 0, 0])}
+LINKED = {
+    "linked 2x2 and 2x3": ([-1, 0, 0], [-1, 0, 0], [-1, 0, 0, 0]),
+    "linked 3x2 twice": ([-1, 0, 0, 0], [-1, 0, 0], [-1, 0, 0]),
+}
 
 
 def with_totals(leaves: dict[Codes, int], parents: tuple[list[int], ...]) -> dict[Codes, int]:
@@ -211,7 +221,8 @@ def _drawn(draw: np.random.Generator, name: str) -> PlainTable:
     zeros = float(draw.choice([0.05, 0.15, 0.35]))
     chances = [zeros, *([(1.0 - zeros) / 9.0] * 9)]
     leaves = {
-        codes: int(draw.choice([0, 1, 2, 3, 5, 6, 8, 12, 20, 30], p=chances)) for codes in itertools.product(*leaf_codes)
+        codes: int(draw.choice([0, 1, 2, 3, 5, 6, 8, 12, 20, 30], p=chances))
+        for codes in itertools.product(*leaf_codes)
     }
     values = with_totals(leaves, parents)
     if name in LINKED:  # two tables that share the first dimension; no cell is broken down by both others

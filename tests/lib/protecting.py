@@ -13,13 +13,21 @@ from tests.lib.exhaustive import Codes, PlainTable
 def system_of_plain(table: PlainTable) -> System:
     """Return the system of a plain table; its cells are in the table's order."""
     dimensions = tuple(
-        Dimension(f"d{place}", tuple(f"c{code}" for code in range(len(parent))), np.array(parent, dtype=np.int32), _depths(parent))
+        Dimension(
+            f"d{place}",
+            tuple(f"c{code}" for code in range(len(parent))),
+            np.array(parent, dtype=np.int32),
+            _depths(parent),
+        )
         for place, parent in enumerate(table.parents)
     )
     cells = table.cells
     grid = grid_of(dimensions, np.array(cells, dtype=np.int32))
     assert grid.n_cells == len(cells), "a plain table has all its totals"
-    state = [CellState.PRIMARY if c in table.primary else CellState.KEEP if c in table.keep else CellState.CANDIDATE for c in cells]
+    state = [
+        CellState.PRIMARY if c in table.primary else CellState.KEEP if c in table.keep else CellState.CANDIDATE
+        for c in cells
+    ]
     needs = np.array([table.primary.get(cell, (0.0, 0.0)) for cell in cells])
     known = np.array([table.known[cell] for cell in cells])
     weight = np.array([0.0 if cell in table.primary else table.weights[cell] for cell in cells])

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from disclosure.tables.suppress.cuts import Cut
+from disclosure.tables.suppress.effort import Effort
 from disclosure.tables.suppress.part import Need, Part
 from disclosure.tables.suppress.safety import Auditor
-from disclosure.tables.suppress.search import Effort, Search
+from disclosure.tables.suppress.search import Search
 
 __all__ = ["BlockState", "begin_block", "improve_block"]
 

@@ -64,9 +64,7 @@ def rounded_up(bound: float, grain: float) -> float:
     return float(np.ceil(bound / grain - STEP) * grain) if grain else bound
 
 
-def least_whole(
-    weight: Vector, rows: csr_matrix, low: Vector, high: Vector, limits: WholeLimits
-) -> Found:
+def least_whole(weight: Vector, rows: csr_matrix, low: Vector, high: Vector, limits: WholeLimits) -> Found:
     """Search the whole pattern of least cost with every row >= 1 and low <= pattern <= high.
 
     Shape:  weight, low, high n; rows m x n. No start is given: HiGHS 1.16 may hand a worse start back as the optimum.
@@ -116,13 +114,16 @@ def _watched(model: _core._Highs, limits: WholeLimits) -> list[Vector]:
     met: list[Vector] = []
     n_checks = 0
 
-    def called(kind: int, _words: str, out: object, back: object, _data: object) -> None:
+    def called(
+        kind: _core.cb.HighsCallbackType, _words: str, out: _core.cb.HighsCallbackOutput,
+        back: _core.cb.HighsCallbackInput, _given: object,
+    ) -> None:  # fmt: skip
         nonlocal n_checks
         if int(kind) == int(Kind.kCallbackMipSolution):
-            met.append(np.array(out.mip_solution))  # type: ignore[attr-defined]
+            met.append(np.array(out.mip_solution))
             return
         n_checks += 1
-        back.user_interrupt = n_checks > limits.n_checks or limits.is_over()  # type: ignore[attr-defined]
+        back.user_interrupt = n_checks > limits.n_checks or limits.is_over()
 
     model.setCallback(called, None)
     model.startCallback(Kind.kCallbackMipInterrupt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from cld.errors import DisclosureRefused
 
 __all__ = ["Pattern", "Unprotectable"]
+
+N_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,20 @@ class Pattern:
 
 
 class Unprotectable(DisclosureRefused):
-    """No pattern is safe; ``cells`` are the primaries that no pattern protects."""
+    """No pattern is safe.
+
+    cells:  places of the primaries that no pattern protects.
+    named:  the codes of each by dimension, where who raises it knows them.
+    """
 
     code = "no-safe-pattern"
 
-    def __init__(self, cells: NDArray[np.int64]) -> None:
-        """Keep the places of the cells."""
-        message = f"No pattern is safe: {len(cells)} primary cells cannot be protected, whatever else is hidden."
+    def __init__(self, cells: NDArray[np.int64], named: tuple[Mapping[str, str], ...] = ()) -> None:
+        """Keep the places and the codes of the cells."""
+        which = "; ".join(" / ".join(codes.values()) for codes in named[:N_NAMED])
+        more = " and more" if len(named) > N_NAMED else ""
+        told = f": {which}{more}" if named else ""
+        message = f"No pattern is safe: {len(cells)} primary cells cannot be protected, whatever is hidden{told}."
         remedy = "Merge codes, let zeros be hidden (zeros=hideable), or ask for less protection of these cells."
         super().__init__(message, ("secondary protection",), remedy)
-        self.cells = cells
+        self.cells, self.named = cells, named

@@ -17,10 +17,11 @@ from cld.errors import InvariantBroken
 from disclosure.tables.suppress.block import BlockState, begin_block
 from disclosure.tables.suppress.blocks import Blocks, blocks_of
 from disclosure.tables.suppress.cuts import Cut
+from disclosure.tables.suppress.effort import Effort
 from disclosure.tables.suppress.part import Part, part_of
 from disclosure.tables.suppress.pattern import Pattern, Unprotectable
 from disclosure.tables.suppress.safety import Auditor
-from disclosure.tables.suppress.search import Effort, Search
+from disclosure.tables.suppress.search import Search
 from disclosure.tables.suppress.separate import Separator
 from disclosure.tables.suppress.slices import slices_of
 from disclosure.tables.suppress.workers import Workers
@@ -81,7 +82,13 @@ def _met(state: BlockState) -> NDArray[np.int64]:
 
 
 def _joined(
-    system: System, whole: Part, blocks: Blocks, states: Sequence[BlockState], pattern: Vector, bound: float, effort: Effort
+    system: System,
+    whole: Part,
+    blocks: Blocks,
+    states: Sequence[BlockState],
+    pattern: Vector,
+    bound: float,
+    effort: Effort,
 ) -> Pattern:
     """Solve the table as a whole, from what blocks know."""
     unmet = Auditor(whole).unmet(np.ones(whole.n_cells, dtype=bool))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from highspy import _core
 from numpy.typing import NDArray
 from scipy.sparse import hstack
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from disclosure.tables.suppress.bound import tighten
 from disclosure.tables.suppress.cuts import Cut, Pool
+from disclosure.tables.suppress.effort import Effort
 from disclosure.tables.suppress.integer import Found, WholeLimits, grain_of, least_whole, rounded_up
 from disclosure.tables.suppress.master import Master, Relaxed
 from disclosure.tables.suppress.part import Need, Part
@@ -19,33 +19,12 @@ from disclosure.tables.suppress.safety import Auditor
 from disclosure.tables.suppress.separate import Separator
 from disclosure.tables.suppress.slices import slices_of
 
-__all__ = ["Effort", "Search"]
+__all__ = ["Search"]
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 LEAST_GAP = 1e-3
 SLACK = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How much work a search may do, in things counted and not in seconds.
-
-    most_orders:  slices have so many free dimensions at most in the bound.
-    deadline:  the monotonic clock's reading at which work ends, where the caller has a clock; None leaves it out.
-    """
-
-    most_orders: int = 9
-    most_rounds: int = 200
-    most_programmes: int = 60
-    n_checks: int = 4_000
-    most_tries: int = 200
-    first_gap: float = 0.005
-    deadline: float | None = None
-
-    def is_over(self) -> bool:
-        """Say whether the caller's clock has run out."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 class Search:

@@ -94,7 +94,7 @@ class Separator:
         lifted = np.minimum(own + lift, 1.0) if lift else own
         found: list[Cut] = []
         reached = [np.zeros((2, self.part.n_cells)) for _ in self._classes]
-        for place, one in enumerate(self._classes):
+        for place in range(len(self._classes)):
             self._ask(place, own, lifted, reached, found, most, wanted)
             if len(found) >= most:
                 break
