@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader, select_autoescape
+from markupsafe import Markup
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
@@ -33,6 +34,7 @@ from cld.errors import CLDError
 from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
+from disclosure.report.page import report_parts
 from policies.decide import policy_digest
 
 __all__ = ["create_app"]
@@ -201,6 +203,20 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
         return pages.draw(
             request, "release", person, row=row, facts=signed.body, documents=documents, measures=measures
         )
+
+    @app.get("/applications/{reference}/disclosure", response_class=HTMLResponse)
+    def disclosure_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
+        require_role(person, StaffRole.APPROVER, StaffRole.AUDITOR)
+        row = _application(space, reference)
+        checked = space.journal.load(row.documents.get("CheckedExtract", ""))
+        if checked is None:
+            raise HTTPException(404)
+        space.journal.record(
+            Event("disclosure report viewed", person.name, person.role.value, {"reference": reference})
+        )
+        return pages.draw(
+            request, "disclosure", person, row=row, parts=[Markup(one) for one in report_parts(checked.body)]
+        )  # noqa: S704 - drawn and escaped by ourselves
 
     @app.get("/councils/{la_code}", response_class=HTMLResponse)
     def findings(request: Request, la_code: str, person: SignedIn = person_of) -> HTMLResponse:

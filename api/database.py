@@ -16,6 +16,7 @@ __all__ = [
     "DocumentRow",
     "JobRow",
     "LeafRow",
+    "MemoryRow",
     "ReviewDecisionRow",
     "ReviewRow",
     "SessionRow",
@@ -117,6 +118,17 @@ class ReviewDecisionRow(Base):
     item: Mapped[int] = mapped_column(Integer, primary_key=True)
     turn: Mapped[int] = mapped_column(Integer, primary_key=True)
     reviewer: Mapped[str] = mapped_column(String(64))
+
+
+class MemoryRow(Base):
+    """One release that someone holds, in the order in which they were given; its facts stand in the checked document."""
+
+    __tablename__ = "memory"
+    body_code: Mapped[str] = mapped_column(String(64), primary_key=True)
+    place: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    checked: Mapped[str] = mapped_column(String(64))
+    release: Mapped[str] = mapped_column(String(64))
 
 
 def open_database(path: Path) -> Engine:

@@ -15,6 +15,7 @@ import typer
 
 from api.anonymise_commands import add_anonymise_commands
 from api.attack_commands import add_attack_commands
+from api.differences_commands import add_differences_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
@@ -132,6 +133,7 @@ add_linkage_commands(app)
 add_risk_commands(app)
 add_protect_commands(app)
 add_attack_commands(app)
+add_differences_commands(app)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.database import ApplicationRow, SignOffRow
+from api.memory import SqlMemory
 from api.register import participation_of, read_register
 from api.wiring import Workspace
 from audit.journal import Event
@@ -32,6 +34,7 @@ from cld.signing import SignOff, sign_off
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
+from disclosure.report.page import report_page
 from extracts.approve import Application, application_from_json, approve, decision_on, digest_to_sign, receive
 from extracts.build import build
 from extracts.release import deliver, release
@@ -45,6 +48,8 @@ from policies.decide import Decision, decide
 from policies.profiles import profile_named
 
 __all__ = ["House", "Stage"]
+
+REPORTED = ("profile", "limits", "limits_held", "judged_against", "report", "not_checked")
 
 
 class Stage:
@@ -164,17 +169,18 @@ class House:
         return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
 
     def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey) -> SignOff:
-        """Cast one person's signature at a stage; another's is not shown, and nobody signs twice.
+        """Cast one person's signature at a stage; another's is not shown, and nobody signs the same thing twice.
 
-        Raises: NotPermitted if the person signed already.
+        Raises: NotPermitted if the person signed this already; what was checked again is signed again.
         """
         digest = self._to_sign(reference, stage)
         made = sign_off(person, key, digest)
         with Session(self.space.database) as session, session.begin():
-            if session.get(SignOffRow, (reference, stage, person)) is not None:
+            before = session.get(SignOffRow, (reference, stage, person))
+            if before is not None and before.digest == digest:
                 message = f"{person} has signed already."
                 raise NotPermitted(message, "Another person signs next.")
-            session.add(
+            session.merge(
                 SignOffRow(
                     reference=reference,
                     stage=stage,
@@ -235,14 +241,25 @@ class House:
         )  # fmt: skip
 
     def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
-        """Check a candidate against the profile of its approved plan."""
+        """Check a candidate against the profile of its approved plan and against all that its recipient holds."""
         candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)
         space, name = self.space, str(candidate.body["plan"]["profile"])
         regions = {code: found.council.region for code, found in read_register(space.folder).items()}
-        return check(
+        checked = check(
             CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
-            journal=space.journal, actor=actor, application=reference,
+            memory=SqlMemory(space.database, space.journal), journal=space.journal, actor=actor, application=reference,
         )  # fmt: skip
+        self._write_report(reference, checked.document.body)
+        return checked
+
+    def _write_report(self, reference: str, body: Mapping[str, Any]) -> None:
+        """Write what the approver reads, intervals and all; it stays in the house."""
+        folder, title = self.space.folder / "reports", f"Disclosure report, {reference}"
+        atomic_write(
+            folder / f"{reference}.json",
+            json.dumps({name: body[name] for name in REPORTED}, indent=2, sort_keys=True).encode() + b"\n",
+        )
+        atomic_write(folder / f"{reference}.html", report_page(title, body).encode())
 
     def release(self, reference: str) -> tuple[SignedRelease, Path]:
         """Release a checked extract that two people signed, sealed to the key in its application."""

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
 from api.database import ApplicationRow, ReviewDecisionRow, ReviewRow, SubmissionRow
+from api.memory import remember_release
 from audit.journal import Event
 from cld.errors import StaleVersion
 from cld.journey import Document, DocumentKind
@@ -39,7 +40,10 @@ def project_event(session: Session, event: Event) -> None:
 
 
 def project_document(session: Session, document: Document, event: Event) -> None:
-    """Carry a sealed document into the rows it concerns."""
+    """Carry a sealed document into the rows it concerns.
+
+    Raises: StaleVersion if a release was weighed against less than its recipient holds by now.
+    """
     if document.kind is DocumentKind.ACCEPTED_SUBMISSION:
         session.merge(SubmissionRow(digest=document.digest, la_code=str(document.body["la_code"])))
     elif document.kind is DocumentKind.REVIEW_QUEUE:
@@ -48,6 +52,8 @@ def project_document(session: Session, document: Document, event: Event) -> None
         _project_decision(session, document)
     elif document.kind is DocumentKind.SETTLED_REVIEW:
         _project_settled(session, document)
+    elif document.kind is DocumentKind.SIGNED_RELEASE:
+        remember_release(session, document, str(event.details["application"]))
     row = session.get(ApplicationRow, event.details.get("application", ""))
     if row is not None and document.kind in STATES:
         row.state = STATES[document.kind]

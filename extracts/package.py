@@ -24,6 +24,7 @@ from cld.errors import InputError
 from cld.journey import CheckedExtract, LinkedDataset, released_dataset
 from cld.plan import ExtractPlan
 from cld.shelf import atomic_write
+from disclosure.report.statement import disclosure_statement, disclosure_statement_page
 from linkage.tell.statement import quality_statement
 from linkage.tell.statement_page import statement_page
 
@@ -78,26 +79,18 @@ def write_payload(
             for form in ("csv", "parquet"):
                 session.export(Query(f"select * from {name} order by all", (name,)), folder / "data" / f"{name}.{form}")  # noqa: S608
                 resources.append(_resource(name, f"data/{name}.{form}", form, dataset.n_rows, described))
-    measures = {
-        name: {k: v for k, v in found.items() if k != "intervals"}
-        for name, found in checked.document.body["measures"].items()
-    }
     statement = quality_statement(linked.document.body)
+    protection = disclosure_statement(plan.form.value, checked.document.body)
     documents = {
         "datapackage.json": {"name": facts["name"], "profile": "tabular-data-package", "resources": resources},
         "linkage-statement.json": statement,
-        "disclosure-statement.json": {
-            "profile": plan.profile,
-            "form": plan.form.value,
-            "limits": checked.document.body["limits"],
-            "measures": measures,
-            "not_checked": checked.document.body["not_checked"],
-        },
+        "disclosure-statement.json": protection,
         "release.json": dict(facts),
     }
     for name, content in documents.items():
         atomic_write(folder / name, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
     atomic_write(folder / "linkage-statement.html", statement_page(statement).encode())
+    atomic_write(folder / "disclosure-statement.html", disclosure_statement_page(protection).encode())
     atomic_write(folder / "README.txt", _readme(facts).encode())
     return _write_manifest(folder)
 
@@ -107,6 +100,7 @@ def _readme(facts: Mapping[str, Any]) -> str:
         f"{facts['name']}\n\nFor: {facts['recipient']}. Agreement {facts['agreement']}, until {facts['agreement_to']}.\n"
         "Data lie in data/ as CSV (for Excel) and Parquet; datapackage.json is the dictionary.\n"
         "How surely people were linked, and for whom less so: linkage-statement.html, for programs linkage-statement.json.\n"
+        "How people are protected in these data, and what that does to them: disclosure-statement.html.\n"
         "To check this package offline: python verify.py . --trust POLICY, with the trust policy you got by another road.\n"
         "Not to be published (Direction of 7 December 2020, paragraph 5).\n"
     )

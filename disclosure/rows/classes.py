@@ -17,7 +17,7 @@ from disclosure.rows.recode import code_rows
 from disclosure.rows.safety import Limits
 from disclosure.rows.utility import utility_named
 
-__all__ = ["RowRisk", "best_levels", "distinct_l", "generalised", "row_risk"]
+__all__ = ["RowRisk", "best_levels", "distinct_l", "generalised", "losses", "row_risk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,21 @@ def best_levels(
     census = code_rows(session, table, ladders, row="person_key")
     found = best_node(census, Limits(k), utility_named("precision", census), most_suppressed)
     return {name: fixed.get(name, level) for name, level in zip(names, found.levels, strict=True)}, found.n_suppressed
+
+
+def losses(
+    session: Session, table: str, hierarchies: Mapping[str, Hierarchy], levels: Mapping[str, int]
+) -> dict[str, float]:
+    """Return the loss of each column at its level: 0 as it is, 1 where one value stands for all; no row suppressed.
+
+    Source: Iyengar 2002 (values below a cell's value less one, over all values less one, averaged over rows).
+    """
+    names = sorted(levels)
+    census = code_rows(
+        session, table, [_ladder(session, table, name, hierarchies[name]) for name in names], row="person_key"
+    )
+    costs = utility_named("loss", census).level_costs
+    return {name: cost[levels[name]] for name, cost in zip(names, costs, strict=True)}
 
 
 def generalised(

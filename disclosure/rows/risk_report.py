@@ -8,10 +8,10 @@ from html import escape
 
 from cld.pictures import bars, page, table
 from disclosure.rows.risk import FileRisk
+from disclosure.rows.sizes import by_size
 
 __all__ = ["risk_page"]
 
-SIZES = (1, 2, 3, 4, 5, 10, 20, 50, 100)
 NAMES = {
     "n_records": "records", "n_persons": "persons", "n_classes": "classes", "n_uniques": "persons alone in their class",
     "k": "smallest class (k)", "highest_prosecutor_risk": "prosecutor risk, highest",
@@ -50,12 +50,7 @@ def _figures(summary: Mapping[str, object]) -> str:
 
 def _sizes(found: FileRisk) -> str:
     """Draw how many classes, and persons in them, there are of each size."""
-    sizes, n_classes = found.classes.histogram()
-    rows = []
-    for low, after in zip(SIZES, (*SIZES[1:], None), strict=True):
-        here = (sizes >= low) & (sizes < after if after else True)
-        name = f"{low} and more" if after is None else str(low) if after == low + 1 else f"{low} to {after - 1}"
-        rows.append((name, int(n_classes[here].sum()), int((sizes * n_classes)[here].sum())))
+    rows = by_size(found.classes)
     drawn = bars("Persons by the size of their class", [(name, float(n)) for name, _, n in rows])
     return (
         "<h2>Class sizes</h2><p>Persons alike in all quasi-identifiers are a class; in a small one they are easily found.</p>"

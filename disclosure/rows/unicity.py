@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb, sqrt
+from math import comb
 
 import numpy as np
 import numpy.typing as npt
 
 from cld.engine import Session
+from cld.intervals import wilson
 from disclosure.rows.coded import Counts, count_keys, key_of, read_columns, run_lengths, run_starts
 
 __all__ = ["Unicity", "unicity"]
@@ -22,7 +23,6 @@ MOST_CHOICES = 20_000_000
 MOST_CANDIDATES = 8_000_000
 N_SAMPLED = 10_000
 SEED = 20_201_207
-Z_95 = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,19 +140,8 @@ def _sampled(held: _Points, known: int, n_sampled: int) -> Unicity:
         some = people[held.lengths[people] == length]
         picks = np.argsort(drawn.random((len(some), length)), axis=1)[:, :known]
         n_alone += int(holders.is_alone(held.points[held.starts[some][:, None] + picks]).sum())
-    low, high = _wilson(n_alone, len(people))
+    low, high = wilson(n_alone, len(people))
     return Unicity(known, held.n_persons, n_alone / len(people), low, high, None, False, len(people))
-
-
-def _wilson(n: int, of: int) -> tuple[float, float]:
-    """Return Wilson's 95% interval of a share.
-
-    Source: Wilson 1927.
-    """
-    share, extra = n / of, Z_95**2 / of
-    middle = (share + extra / 2) / (1 + extra)
-    half = Z_95 * sqrt(share * (1 - share) / of + extra / of / 4) / (1 + extra)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 class _Holders:

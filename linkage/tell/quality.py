@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import sqrt
 
 from cld.engine import Query, Session
+from cld.intervals import wilson
 
-__all__ = ["GROUPS", "PERSON_GROUPS", "Rate", "link_rates", "wilson"]
+__all__ = ["GROUPS", "PERSON_GROUPS", "Rate", "link_rates"]
 
 SMALLEST_GROUP = 10
-Z_95 = 1.959964
 OTHERS = "not given"
 GROUPS: Mapping[str, str] = {
     "number sent": "case when number is null then 'no' else 'yes' end",
@@ -75,19 +74,6 @@ class Rate:
             "interval": shown,
             **told,
         }
-
-
-def wilson(n_linked: int, n_records: int) -> tuple[float, float]:
-    """Return the 95% interval of a share.
-
-    Source: Wilson 1927.
-    """
-    if n_records == 0:
-        return 0.0, 1.0
-    share, spread = n_linked / n_records, Z_95 * Z_95 / n_records
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z_95 * sqrt(share * (1 - share) / n_records + spread / (4 * n_records)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def link_rates(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cld.engine import Query, Session
 from cld.errors import InputError
-from linkage.tell.quality import Z_95, wilson
+from cld.intervals import Z_95, wilson
 from linkage.tell.queue import QUEUE_COLUMNS, STRATUM_BITS
 
 __all__ = ["ANSWERS", "Outcome", "Reviewed", "read_reviews", "settle_reviews"]

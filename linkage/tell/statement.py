@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cld.intervals import wilson
 from linkage.settle.decide import DEFAULT_BITS
 from linkage.tell.changes import CHANGES
-from linkage.tell.quality import wilson
 
 __all__ = ["coarse", "quality_statement"]
 

@@ -35,6 +35,7 @@ COMMANDS = (
     "encode",
     "link-encoded",
     "anonymise",
+    "differences",
     "policy decide",
     "journey",
     "journey accept",

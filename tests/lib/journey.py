@@ -10,6 +10,7 @@ from pathlib import Path
 import pyrage
 
 from api.demo_requests import DemoRequest, demo_requests
+from api.memory import SqlMemory
 from api.wiring import Workspace, demo_workspace
 from cld.journey import CheckedExtract, Document, LinkedDataset, SignedRelease
 from cld.places import Council, Participation
@@ -92,6 +93,7 @@ def open_journey(folder: Path) -> OpenJourney:
     checked = check(
         candidate,
         profile,
+        memory=SqlMemory(space.database, space.journal),
         regions={},
         engine=space.engine,
         journal=space.journal,

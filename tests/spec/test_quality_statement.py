@@ -13,9 +13,10 @@ import pytest
 
 from audit.verify import open_package
 from cld.engine import Query
+from cld.intervals import wilson
 from linkage.tell.changes import CHANGES, COMPARED
 from linkage.tell.facts import CLIENT_FIELDS, identifiers_by_council, identifiers_of, rates_of_persons
-from linkage.tell.quality import PERSON_GROUPS, link_rates, wilson
+from linkage.tell.quality import PERSON_GROUPS, link_rates
 from linkage.tell.statement import coarse, quality_statement
 from linkage.tell.statement_page import statement_page
 from tests.lib.linking import a_session
