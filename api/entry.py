@@ -19,6 +19,7 @@ from api.differences_commands import add_differences_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
+from api.protect_commands import add_protect_commands
 from api.risk_commands import add_risk_commands
 from cld.errors import CLDError, StorageFull
 
@@ -130,6 +131,7 @@ add_anonymise_commands(app)
 add_file_commands(app)
 add_linkage_commands(app)
 add_risk_commands(app)
+add_protect_commands(app)
 add_attack_commands(app)
 add_differences_commands(app)
 

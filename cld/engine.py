@@ -130,22 +130,28 @@ def _parquet_source(path: Path) -> str:
     return f"read_parquet({text_literal(str(path))}, hive_partitioning=false)"
 
 
-def _names(start: str, separator: str) -> list[str]:
-    """Return the names of a header line; none if it cannot be parted so."""
+def _first_lines(start: str, separator: str) -> tuple[list[str], list[str]]:
+    """Return the header of a file and its first row, nothing where they cannot be parted so."""
+    lines = csv.reader(io.StringIO(start, newline=""), delimiter=separator, strict=True)
     try:
-        return next(csv.reader(io.StringIO(start, newline=""), delimiter=separator, strict=True), [])
+        header = next(lines, [])
     except csv.Error:
-        return []
+        return [], []
+    try:
+        return header, next(lines, header)
+    except csv.Error:
+        return header, []
 
 
 def _header(start: str, separators: str) -> tuple[str, list[str]]:
-    """Return the separator that parts the header into most names (the first of equals) and the names."""
-    found = [(separator, _names(start, separator)) for separator in separators]
-    return max(found, key=lambda one: len(one[1]))
+    """Return the separator that parts header and first row alike, into most names (the first of equals), and the names."""
+    found = [(separator, *_first_lines(start, separator)) for separator in separators]
+    separator, header, _ = max(found, key=lambda one: (len(one[1]) == len(one[2]), len(one[1])))
+    return separator, header
 
 
 def _csv_source(path: Path, shown: str, separators: str) -> str:
-    """Say exactly how a CSV file is read, so that nothing is guessed from its rows, and the separator from the header.
+    """Say exactly how a CSV file is read, so that nothing is guessed from its rows but, where there is a choice, the separator.
 
     Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
     Source: RFC 4180.
@@ -192,7 +198,7 @@ class Session:
     def read_file(self, name: str, path: Path, separators: str = ",") -> None:
         """Bring a Parquet or CSV file of our own in as a table; every CSV column is text.
 
-        Which of ``separators`` a CSV file uses is read from its header.
+        Which of ``separators`` a CSV file uses is read from its header and first row.
 
         Raises: UnreadableFile if DuckDB cannot read it.
         """
@@ -211,7 +217,7 @@ class Session:
         """Bring a Parquet or CSV file in as a view with the row's place as ``file_row_number``; memory stays bounded.
 
         A CSV file is first rewritten as Parquet in the session's spill folder; every CSV column is text. Which of
-        ``separators`` it uses is read from its header.
+        ``separators`` it uses is read from its header and first row.
         Raises: UnreadableFile if DuckDB cannot read it.
         """
         plain = self._folder / f"{name}{'.parquet' if path.suffix == '.parquet' else '.rows.parquet'}"

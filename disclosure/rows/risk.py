@@ -13,12 +13,13 @@ import pyarrow as pa
 from cld.engine import Query, Session, quote
 from cld.errors import InputError
 from disclosure.rows.coded import Column, Counts, Key, key_of, read_columns
+from disclosure.rows.hierarchy_files import read_hierarchy
 from disclosure.rows.individual import individual_risk
 from disclosure.rows.measures import Classes, SensitiveMeasures, classes_of, measure_classes, person_part
 from disclosure.rows.population import KnownPopulation, know_population
 from disclosure.rows.suda import SpecialUniques, special_uniques
 from disclosure.rows.uniqueness import PopulationUniqueness, estimate_uniqueness
-from disclosure.rows.value_levels import ValueLevels, read_value_levels
+from disclosure.rows.value_levels import ValueLevels
 
 __all__ = ["FileRisk", "RiskRequest", "measure_file", "write_records"]
 
@@ -92,7 +93,7 @@ def measure_file(session: Session, asked: RiskRequest, stage: Stage) -> FileRisk
     hierarchy; UnknownColumn for a column that is not there.
     """
     stage("read")
-    levels = {name: read_value_levels(name, path) for name, path in asked.hierarchies.items()}
+    levels = {name: ValueLevels(read_hierarchy(name, path)) for name, path in asked.hierarchies.items()}
     n_records, quasi = _read(session, asked)
     own = tuple(column.first(n_records) for column in quasi)
     for one in own:

@@ -13,6 +13,7 @@ from cld.engine import Session
 from cld.errors import InputError, Refused
 from disclosure.tables.audit import Intervals, intervals
 from disclosure.tables.grid import Grid
+from disclosure.tables.moves import Layout
 from disclosure.tables.published import Published, ShownRule, read_published
 from disclosure.tables.reading import TableRequest
 from disclosure.tables.writing import write_beside
@@ -39,7 +40,8 @@ def attack_files(
     tell("attacking")
     targets = published.hidden | published.rounded if rounded else published.hidden
     grid = published.rows.grid
-    found = intervals(grid.matrix, published.low, published.high, targets=targets, whole=whole)
+    layout = Layout(grid.codes, tuple(dimension.parents for dimension in grid.dimensions))
+    found = intervals(grid.matrix, published.low, published.high, targets=targets, layout=layout, whole=whole)
     if found.contradicted is not None:
         _refuse_contradiction(grid, found.contradicted, whole=whole)
     if out is not None:

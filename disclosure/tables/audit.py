@@ -19,12 +19,14 @@ from scipy.sparse.csgraph import connected_components
 from disclosure.tables.bounds import SLACK, propagate
 from disclosure.tables.evidence import Evidence, EvidenceMaker
 from disclosure.tables.merging import Classes, merge, unmerged
+from disclosure.tables.moves import Layout, reach
 from disclosure.tables.probe import HELD, probe
 from disclosure.tables.programmes import find_point
 from disclosure.tables.system import System
 
 __all__ = ["Intervals", "audit_pattern", "intervals"]
 
+MOSTLY = 0.5
 Vector = NDArray[np.float64]
 
 
@@ -68,30 +70,40 @@ def audit_pattern(system: System, hidden: NDArray[np.bool_], *, whole: bool = Fa
     Source: research convention of ``System``: the attacker knows lower and upper, every shown cell and every addition.
     """
     low, high = np.where(hidden, system.lower, system.values), np.where(hidden, system.upper, system.values)
-    return intervals(system.matrix, low, high, targets=hidden, start=system.values, whole=whole, keep=keep)
+    layout = Layout(system.codes, system.parents)
+    return intervals(
+        system.matrix, low, high, targets=hidden, layout=layout, start=system.values, whole=whole, keep=keep
+    )
 
 
 def intervals(
-    matrix: csr_matrix, low: Vector, high: Vector, *, targets: NDArray[np.bool_], start: Vector | None = None,
-    whole: bool = False, keep: bool = False,
+    matrix: csr_matrix, low: Vector, high: Vector, *, targets: NDArray[np.bool_], layout: Layout | None = None,
+    start: Vector | None = None, whole: bool = False, keep: bool = False,
 ) -> Intervals:  # fmt: skip
     """Return the least and the most of every target over ``matrix @ values == 0`` and low <= values <= high.
 
     Shape:  matrix m x n, entries +1 and -1; low, high, targets and, if a table that fits is known, start of length n;
-    bounds may be infinite. ``whole`` asks for whole numbers.
+    bounds may be infinite. ``layout`` says where the cells stand, which is of use where most of them are open, as in
+    rounded tables. ``whole`` asks for whole numbers.
     Raises: DisclosureRefused if the solver ends without an answer.
     """
     low, high = low.astype(np.float64), high.astype(np.float64)
-    found = _opened(matrix, low, high, start, whole=whole)
+    # where most cells are open, moves between them reach most ends, from a table that has room on all sides
+    mostly = layout is not None and int(np.sum(low != high)) > MOSTLY * len(low)
+    found = _opened(matrix, low, high, start, whole=whole, amid=mostly)
     if not isinstance(found, _Open):
         return Intervals(low, high, np.zeros((len(low), 2), dtype=bool), found)
     low[found.place], high[found.place] = found.low, found.high
     known = Intervals(low, high, np.ones((len(low), 2), dtype=bool))
-    return _settled(found, known, targets, whole=whole, maker=EvidenceMaker(matrix.shape) if keep else None)
+    maker = EvidenceMaker(matrix.shape) if keep else None
+    reached = np.stack([found.point, found.point])
+    if mostly and layout is not None:
+        reached = _moved(found, known, targets, layout, maker)
+    return _settled(found, known, reached, targets, whole=whole, maker=maker)
 
 
 def _opened(
-    matrix: csr_matrix, low: Vector, high: Vector, start: Vector | None, *, whole: bool
+    matrix: csr_matrix, low: Vector, high: Vector, start: Vector | None, *, whole: bool, amid: bool
 ) -> _Open | NDArray[np.int64]:
     """Cut the system to what is open, carry bounds and find a table that fits; or return the rows that none satisfies."""
     place = np.flatnonzero(low != high)
@@ -109,15 +121,32 @@ def _opened(
     bounds = propagate(cut, sums, low[place], high[place], integer=whole)
     if len(bounds.contradicted):
         return rows[bounds.contradicted]
-    point = start[place] if start is not None else find_point(cut, sums, bounds.low, bounds.high, whole=whole)
+    if start is not None:
+        point: Vector | None = start[place]
+    else:
+        point = find_point(cut, sums, bounds.low, bounds.high, whole=whole, amid=amid)
     if point is None:
         return rows[:0]
     return _Open(place, rows, cut, bounds.low, bounds.high, point)
 
 
+def _moved(
+    found: _Open, known: Intervals, targets: NDArray[np.bool_], layout: Layout, maker: EvidenceMaker | None
+) -> NDArray[np.float64]:
+    """Return, 2 x open cells, how far moves take each."""
+    table = known.low.copy()
+    table[found.place] = found.point
+    open_targets = np.flatnonzero(targets & (known.high - known.low > SLACK))
+    reached = reach(layout, np.minimum(known.low, table), np.maximum(known.high, table), table, open_targets)
+    if maker is not None:
+        maker.add_tables(reached.tables)
+    return np.stack([reached.least[found.place], reached.most[found.place]])
+
+
 def _settled(
-    found: _Open, known: Intervals, targets: NDArray[np.bool_], *, whole: bool, maker: EvidenceMaker | None
-) -> Intervals:
+    found: _Open, known: Intervals, reached: NDArray[np.float64], targets: NDArray[np.bool_], *, whole: bool,
+    maker: EvidenceMaker | None,
+) -> Intervals:  # fmt: skip
     """Merge, part and probe, and bring the answers back to the cells."""
     least, most = np.minimum(found.low - found.point, 0.0), np.maximum(found.high - found.point, 0.0)
     moving = np.flatnonzero(most - least > SLACK)
@@ -128,15 +157,15 @@ def _settled(
     if maker is None:
         bounds = propagate(classes.matrix, np.zeros(classes.matrix.shape[0]), low, high, integer=whole)
         low, high = np.minimum(bounds.low, 0.0), np.maximum(bounds.high, 0.0)
+    met = classes.met(*(reached - found.point)[:, moving])
     wanted = np.zeros(len(low), dtype=bool)
     wanted[classes.of_cell[targets[cells] & (classes.sign != 0)]] = True
     attained = np.ones((len(low), 2), dtype=bool)
     n_programmes = n_searches = 0
     for rows, columns in _parts(classes.matrix, wanted):
         chosen = np.flatnonzero(wanted[columns])
-        part = probe(
-            classes.matrix[rows][:, columns], low[columns], high[columns], chosen, whole=whole, keep=maker is not None
-        )
+        matrix = classes.matrix[rows][:, columns]
+        part = probe(matrix, low[columns], high[columns], met[:, columns], chosen, whole=whole, keep=maker is not None)
         low[columns[chosen]], high[columns[chosen]] = part.least[chosen], part.most[chosen]
         attained[columns] = part.attained
         n_programmes, n_searches = n_programmes + part.n_programmes, n_searches + part.n_searches

@@ -41,7 +41,7 @@ class PerturbationTable:
     @property
     def n_keys(self) -> int:
         """Number of different keys."""
-        return self.noise.shape[1]
+        return int(self.noise.shape[1])
 
 
 def perturbed(counts: NDArray[np.int64], key_sums: NDArray[np.int64], table: PerturbationTable) -> NDArray[np.int64]:
@@ -83,7 +83,8 @@ def _tied(values: Vector, group: NDArray[np.int64], variance: float) -> Vector:
     def weights(tilt: float, narrow: float) -> Vector:
         power = tilt * mean - narrow * square
         raw: Vector = size * np.exp(power - power.max())
-        return raw / raw.sum()
+        shares: Vector = raw / raw.sum()
+        return shares
 
     steepest = 2.0 * NARROWEST * (np.abs(values).max() + 1.0)
 

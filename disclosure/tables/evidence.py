@@ -8,6 +8,7 @@ Source: Dantzig 1963 (weak duality); Fischetti and Salazar 2001.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,6 +71,10 @@ class EvidenceMaker:
         self._points += [(cells, point) for point in proof.points]
         for (column, direction), dual in proof.duals.items():
             self._duals.append((int(cells[column]), direction, rows, dual))
+
+    def add_tables(self, tables: Iterable[tuple[NDArray[np.int64], Vector]]) -> None:
+        """Take tables as deviations of a few cells."""
+        self._points += tables
 
     def made(self, table: Vector) -> Evidence:
         """Return what was gathered, beside the table that the points deviate from."""

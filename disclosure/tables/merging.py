@@ -44,6 +44,15 @@ class Classes:
         np.minimum.at(most, self.of_cell[moving], np.where(up, high[moving], -low[moving]))
         return least, most
 
+    def met(self, least: NDArray[np.float64], most: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return, 2 x k, how far points are known to take classes, from how far they take cells."""
+        found = np.zeros((2, self.matrix.shape[1]))
+        moving = np.flatnonzero(self.sign)
+        up = self.sign[moving] > 0
+        np.minimum.at(found[0], self.of_cell[moving], np.where(up, least[moving], -most[moving]))
+        np.maximum.at(found[1], self.of_cell[moving], np.where(up, most[moving], -least[moving]))
+        return found
+
 
 def unmerged(matrix: csr_matrix) -> Classes:
     """Return every cell as a class of its own."""

@@ -56,10 +56,12 @@ class Extremes:
 class _Probe:
     """One system of deviations, zero being a point of it, and the extremes met so far."""
 
-    def __init__(self, matrix: csr_matrix, low: Vector, high: Vector, *, whole: bool, keep: bool) -> None:
+    def __init__(
+        self, matrix: csr_matrix, low: Vector, high: Vector, met: NDArray[np.float64], *, whole: bool, keep: bool
+    ) -> None:
         self.matrix, self.low, self.high, self.whole, self.keep = matrix, low, high, whole, keep
         self.sums = np.zeros(matrix.shape[0])
-        self.extremes = np.zeros((2, matrix.shape[1]))
+        self.extremes = met.copy()
         self.outer: dict[tuple[int, int], float] = {}
         self.proof = Proof()
         self.model = loaded(new_solver(), matrix, self.sums, low, high)
@@ -129,21 +131,17 @@ class _Probe:
 
 
 def probe(
-    matrix: csr_matrix,
-    low: Vector,
-    high: Vector,
-    targets: NDArray[np.int64],
-    *,
-    whole: bool = False,
-    keep: bool = False,
-) -> Extremes:
+    matrix: csr_matrix, low: Vector, high: Vector, met: NDArray[np.float64], targets: NDArray[np.int64], *,
+    whole: bool = False, keep: bool = False,
+) -> Extremes:  # fmt: skip
     """Return the extremes of ``targets`` over ``matrix @ x == 0`` within bounds that hold zero.
 
-    Shape:  matrix m x n; low <= 0 <= high of length n, tight or not. Other columns' extremes are what was met.
+    Shape:  matrix m x n; low <= 0 <= high of length n, tight or not; met 2 x n, the least and the most that points are
+    known to attain, 0 where only zero is. Other columns' extremes are what was met.
     Assumes: entries and, with ``whole``, bounds are whole numbers.
     Raises: DisclosureRefused if the solver ends without an answer.
     """
-    found = _Probe(matrix, low, high, whole=whole, keep=keep)
+    found = _Probe(matrix, low, high, met, whole=whole, keep=keep)
     widest_first = targets[np.argsort(low[targets] - high[targets], kind="stable")]
     for column in widest_first.tolist():
         found.settle(column, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from highspy import _core
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
 
 from cld.errors import DisclosureRefused
 from disclosure.solver import new_solver
@@ -16,6 +16,7 @@ __all__ = ["MOST_NODES", "Status", "find_point", "is_whole", "loaded", "refuse_w
 Vector = NDArray[np.float64]
 Status = _core.HighsModelStatus
 MOST_NODES = 5_000
+ANY = 1e9
 
 
 def loaded(
@@ -56,16 +57,40 @@ def refuse_without_answer() -> None:
     raise DisclosureRefused(message, ("feasible intervals",), "What is not proven safe does not leave.")
 
 
-def find_point(matrix: csr_matrix, sums: Vector, low: Vector, high: Vector, *, whole: bool) -> Vector | None:
+def find_point(
+    matrix: csr_matrix, sums: Vector, low: Vector, high: Vector, *, whole: bool, amid: bool = False
+) -> Vector | None:
     """Return a point of the system, or None if there is none.
 
+    ``amid`` asks for one whose distances from the middle of its bounds sum to the least.
     Raises: DisclosureRefused if the solver, or a search over whole numbers, ends without an answer.
     """
+    if not amid or np.isinf(low).any():
+        return _some_point(matrix, sums, low, high, np.zeros(len(low)), whole=whole)
+    middle = np.where(np.isinf(high), low, np.floor((low + high) / 2))
+    middle = np.clip(middle, low, high)
+    # each cell is its lowest value, a part up to the middle that is gained and a part beyond that costs
+    parts = hstack([matrix, matrix], format="csr")
+    room = np.concatenate([middle - low, high - middle])
+    cost = np.repeat([-1.0, 1.0], len(low))
+    point = _some_point(parts, sums - matrix @ low, np.zeros(len(room)), room, cost, whole=whole)
+    return None if point is None else low + point[: len(low)] + point[len(low) :]
+
+
+def _some_point(
+    matrix: csr_matrix, sums: Vector, low: Vector, high: Vector, cost: Vector, *, whole: bool
+) -> Vector | None:
+    """Return the point of least cost over real numbers; if it must be whole and is not, any whole one near it."""
+    place = np.arange(len(low), dtype=np.int32)
     solver = loaded(new_solver(simplex_strategy=1, presolve=True), matrix, sums, low, high)
+    solver.changeColsCost(len(low), place, cost)
     solver.run()
     point = np.array(solver.getSolution().col_value)
     if solver.getModelStatus() == Status.kOptimal and whole and not is_whole(point, matrix, sums, low, high):
         solver = loaded(new_solver(simplex_strategy=1, presolve=True), matrix, sums, low, high, whole=True)
+        solver.changeColsCost(len(low), place, cost)
+        for name in ("mip_rel_gap", "mip_abs_gap"):
+            solver.setOptionValue(name, ANY)
         solver.run()
         point = np.array(solver.getSolution().col_value)
     if solver.getModelStatus() == Status.kInfeasible:

@@ -116,7 +116,8 @@ def _searched(
     solution = solver.getSolution()
     if solver.getModelStatus() == Status.kInfeasible or not solution.value_valid:
         return None
-    multiples = low + np.bincount(place, np.rint(np.array(solution.col_value)), minlength=len(values))
+    multiples: Vector = low.copy()
+    np.add.at(multiples, place, np.rint(np.array(solution.col_value)))
     if np.any(matrix @ multiples != 0):
         return None
     distance = float(np.abs(multiples * base - values).sum())

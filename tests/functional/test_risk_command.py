@@ -243,8 +243,8 @@ def test_weights_of_repeated_persons_and_values_without_a_line_are_refused(tmp_p
     status, message = refused(risk(file, "--quasi", "area", "--person", "who", "--weight", "w"))
     assert (status, "some persons have several" in message) == (3, True)
     for text, said in (
-        ("S;*\n", "1 values of area stand in no line"), ("N;*\nS\n", "different lengths"), ("", "is empty"),
-        ("N;*\nN;x\n", "in two ways"),
+        ("S;*\n", "1 values of area stand in no line"), ("N;*\nS\n", "1 in line 2"), ("", "is empty"),
+        ("N;*\nN;x\n", "the same value in line 1"),
     ):  # fmt: skip
         levels = write(tmp_path, text, "levels.csv")
         status, message = refused(risk(file, "--quasi", "area", "--hierarchy", f"area={levels}"))

@@ -54,17 +54,20 @@ def tables(draw: st.DrawFn) -> dict[str, list[object]]:
     }  # fmt: skip
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None)
-@given(tables(), st.booleans())
-def test_measures_are_what_their_definitions_give(table: dict[str, list[object]], by_person: bool) -> None:
-    columns = dict(zip(table, columns_of(table), strict=True))
-    n, who = len(table["q"]), "who" if by_person else None
-    key, person = person_part(key_of([columns["q"], columns["r"]], n), columns["who"] if by_person else None)
-    classes, measured = measure_classes(key, person, [columns["word"], columns["number"]])
-    assert sorted(classes.sizes.tolist()) == sorted(plain_classes(table, ["q", "r"], who).values())
-    for name in ("word", "number"):
-        expected = plain_measures(table, ["q", "r"], name, who)
-        assert {one: getattr(measured[name], one) for one in MEASURES} == pytest.approx(expected, abs=1e-12)
+def test_measures_are_what_their_definitions_give(is_long: bool) -> None:
+    @settings(max_examples=5_000 if is_long else 120, deadline=None, derandomize=True, database=None)
+    @given(tables(), st.booleans())
+    def check(table: dict[str, list[object]], by_person: bool) -> None:
+        columns = dict(zip(table, columns_of(table), strict=True))
+        n, who = len(table["q"]), "who" if by_person else None
+        key, person = person_part(key_of([columns["q"], columns["r"]], n), columns["who"] if by_person else None)
+        classes, measured = measure_classes(key, person, [columns["word"], columns["number"]])
+        assert sorted(classes.sizes.tolist()) == sorted(plain_classes(table, ["q", "r"], who).values())
+        for name in ("word", "number"):
+            expected = plain_measures(table, ["q", "r"], name, who)
+            assert {one: getattr(measured[name], one) for one in MEASURES} == pytest.approx(expected, abs=1e-12)
+
+    check()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
@@ -144,20 +147,22 @@ def test_pycanon_measures_drawn_tables_alike(tmp_path: Path, seed: int) -> None:
         assert agrees(measured["n"], by_pycanon(frame, ["q"], "n"))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@given(
-    st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=14), min_size=1, max_size=5),
-    st.integers(1, 5), st.booleans(),
-)  # fmt: skip
-def test_special_uniques_are_what_trying_every_set_finds(drawn: list[list[int]], largest: int, by_person: bool) -> None:
-    n = min(map(len, drawn))
-    table = {f"c{place}": values[:n] for place, values in enumerate(drawn)}
-    who = [row // 2 for row in range(n)] if by_person else None
-    found = special_uniques(columns_of(table), largest, columns_of({"who": who})[0] if who else None)
-    n_msu, scores = plain_special_uniques(table, largest, who)
-    assert found.n_msu.tolist() == n_msu
-    assert found.score.tolist() == scores
-    assert sum(found.n_by_size) == sum(n_msu)
+def test_special_uniques_are_what_trying_every_set_finds(is_long: bool) -> None:
+    columns = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=14), min_size=1, max_size=5)
+
+    @settings(max_examples=2_000 if is_long else 60, deadline=None, derandomize=True, database=None)
+    @given(columns, st.integers(1, 5), st.booleans())
+    def check(drawn: list[list[int]], largest: int, by_person: bool) -> None:
+        n = min(map(len, drawn))
+        table = {f"c{place}": values[:n] for place, values in enumerate(drawn)}
+        who = [row // 2 for row in range(n)] if by_person else None
+        found = special_uniques(columns_of(table), largest, columns_of({"who": who})[0] if who else None)
+        n_msu, scores = plain_special_uniques(table, largest, who)
+        assert found.n_msu.tolist() == n_msu
+        assert found.score.tolist() == scores
+        assert sum(found.n_by_size) == sum(n_msu)
+
+    check()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)

@@ -71,6 +71,14 @@ def test_an_empty_file_and_a_csv_file_stand_beside_parquet(tmp_path: Path) -> No
     assert text.first(1).values.to_pylist() == ["x"]
 
 
+@pytest.mark.parametrize("text", ['"text";"two, words"\nx;y\n', '"text","two, words"\nx,y\n', "text;two, words\nx;y\n"])
+def test_the_separator_is_the_one_that_parts_header_and_first_row_alike(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+    with scratch_engine(tmp_path / "engine").session() as session:
+        session.read_file("given", tmp_path / "rows.csv", ",;")
+        assert session.columns("given") == ("text", "two, words")
+
+
 def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a;b\nx;\n")
     with (
