@@ -68,7 +68,10 @@ class CheckProfile(Protocol):
 
 NOT_CHECKED = {
     Form.PSEUDONYMISED: ["what a motivated intruder finds in these rows"],
-    Form.ANONYMISED: ["closeness (t)", "inference from the columns outside k, here or beside earlier releases"],
+    Form.ANONYMISED: [
+        "intruders other than those stated",
+        "inference from the columns outside k, here or beside earlier releases",
+    ],
     Form.AGGREGATE: ["what people outside the house know of their neighbours"],
 }
 

@@ -15,7 +15,7 @@ __all__ = ["report_page", "report_parts"]
 
 Body = Mapping[str, Any]
 NAMES = {
-    "k": "smallest class (k)", "n_classes": "classes", "n_uniques": "persons alone in their class",
+    "k": "smallest class (k)", "n_classes": "classes", "n_uniques": "alone in their class (a person counts in each class it is in)",
     "highest_prosecutor_risk": "prosecutor risk, highest", "average_prosecutor_risk": "prosecutor risk, average",
     "n_cells": "cells", "n_small": "small counts", "n_primary": "cells hidden for being small",
     "n_secondary": "cells hidden to protect them", "narrowest_interval": "narrowest interval of a hidden cell",

@@ -187,6 +187,14 @@ def test_every_limit_says_who_set_it_why_and_what_it_answers_and_no_assumed_numb
     assert parameters["smallest_shown"]["set_by"].startswith("NHS Digital")
 
 
+def test_limits_say_the_same_as_the_parameters_beside_them() -> None:
+    profile = profile_named("caregate", TODAY)
+    stated = {one.measure: one.value for one in profile.limits if one.value is not None}
+    assert stated["highest_prosecutor_risk"] == Decimal(1) / profile.k
+    assert stated["narrowest_interval"] == profile.least_width
+    assert set(parameters_in_force(TODAY)) >= {"k", "smallest_shown", "round_to", "least_width", "smallest_overlap"}
+
+
 def test_limits_hold_from_their_day_for_their_form_and_recipients() -> None:
     profile = profile_named("caregate", TODAY)
     assert limits_in_force("caregate", date(2021, 12, 31)) == ()
