@@ -11,8 +11,8 @@ import typer
 from api.run import Json, Memory, Out, Report, Stopwatch, Threads, answer, finish, session_of
 
 if TYPE_CHECKING:
-    from linkage.keyhash import KeyHash
-    from linkage.request import Request
+    from linkage.files.request import Request
+    from linkage.prepare.keyhash import KeyHash
 
 __all__ = ["add_linkage_commands"]
 
@@ -35,8 +35,8 @@ def _request(
     report: Path | None = None, *, many: bool = False, index_key: Path | None = None, answers: Path | None = None,
     previous_index: Path | None = None,
 ) -> Request:  # fmt: skip
-    from linkage.decide import parse_threshold  # noqa: PLC0415
-    from linkage.request import Request  # noqa: PLC0415
+    from linkage.files.request import Request  # noqa: PLC0415
+    from linkage.settle.decide import parse_threshold  # noqa: PLC0415
 
     if out.is_dir():
         message = "the file to write is a folder"
@@ -53,7 +53,7 @@ def _request(
 
 def _hashed(index_key: Path | None) -> KeyHash:
     from keys.files import read_key_file  # noqa: PLC0415
-    from linkage.keyhash import PLAIN, keyed  # noqa: PLC0415
+    from linkage.prepare.keyhash import PLAIN, keyed  # noqa: PLC0415
 
     return PLAIN if index_key is None else keyed(read_key_file(index_key).reveal())
 
@@ -83,7 +83,7 @@ def link(
 ) -> None:
     """Link two files: for each record of LEFT the record of RIGHT that is the same person, with its weight in bits."""
     from api.screen import progress_bar  # noqa: PLC0415
-    from linkage.files import link_files  # noqa: PLC0415
+    from linkage.files.doors import link_files  # noqa: PLC0415
 
     asked = _request(
         out,
@@ -119,7 +119,7 @@ def dedupe(
 ) -> None:
     """Cluster the records of one file that are the same person."""
     from api.screen import progress_bar  # noqa: PLC0415
-    from linkage.files import dedupe_file  # noqa: PLC0415
+    from linkage.files.doors import dedupe_file  # noqa: PLC0415
 
     asked = _request(out, column_map, threshold, truth, model, index, report, index_key=index_key)
     with progress_bar() as bar, session_of(threads, memory) as session:
@@ -146,7 +146,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Explain why a record is linked, or is not: every field's bits, the prior and the rivals, as words and a picture."""
-    from linkage.files import explain_files  # noqa: PLC0415
+    from linkage.files.doors import explain_files  # noqa: PLC0415
 
     asked = _request(Path(os.devnull), column_map, threshold, None, model, index, report, index_key=index_key)
     with session_of(threads, memory) as session:
@@ -168,7 +168,7 @@ def index_build(
     as_json: Json = False,
 ) -> None:
     """Prepare a file of people once, for many linkages."""
-    from linkage.index_files import build_index  # noqa: PLC0415
+    from linkage.files.indexes import build_index  # noqa: PLC0415
 
     asked = _request(out, column_map, None, None, None, None, index_key=index_key)
     with session_of(threads, memory) as session:
@@ -187,7 +187,7 @@ def index_update(
     as_json: Json = False,
 ) -> None:
     """Write the next version of an index from a delta."""
-    from linkage.index_files import update_index_file  # noqa: PLC0415
+    from linkage.files.indexes import update_index_file  # noqa: PLC0415
 
     asked = _request(out, column_map, None, None, None, None, index_key=index_key)
     with session_of(threads, memory) as session:
@@ -214,7 +214,7 @@ def encode(
     from keys.files import read_key_file  # noqa: PLC0415
     from linkage.encoded.exchange import encode_file  # noqa: PLC0415
     from linkage.encoded.scheme import EncodingScheme  # noqa: PLC0415
-    from linkage.files import columns_of  # noqa: PLC0415
+    from linkage.files.doors import columns_of  # noqa: PLC0415
 
     scheme = EncodingScheme().salted_by_birth_date() if salt_by_birth_date else EncodingScheme()
     with session_of(threads, memory) as session:
@@ -236,8 +236,8 @@ def link_encoded_files(
     as_json: Json = False,
 ) -> None:
     """Link two encoded files; the linker holds no secret and sees no name."""
-    from linkage.decide import parse_threshold  # noqa: PLC0415
     from linkage.encoded.link import THRESHOLD_BITS, link_encoded  # noqa: PLC0415
+    from linkage.settle.decide import parse_threshold  # noqa: PLC0415
 
     bits = THRESHOLD_BITS if threshold is None else parse_threshold(threshold)
     found = link_encoded(left, right, out, threshold_bits=bits, n_threads=threads, memory=memory)
@@ -262,7 +262,7 @@ def review_queue(
     as_json: Json = False,
 ) -> None:
     """Draw pairs for clerical review, evenly over weights, a share of them for two people."""
-    from linkage.files import queue_files  # noqa: PLC0415
+    from linkage.files.doors import queue_files  # noqa: PLC0415
 
     asked = _request(out, column_map, None, None, model, index, index_key=index_key)
     with session_of(threads, memory) as session:
@@ -279,8 +279,8 @@ def review_settle(
     as_json: Json = False,
 ) -> None:
     """Say what decisions mean: kappa, precision and recall with intervals, and a threshold to ask for; no weight changes."""
-    from linkage.decide import DEFAULT_BITS, parse_threshold  # noqa: PLC0415
-    from linkage.review import read_reviews, settle_reviews  # noqa: PLC0415
+    from linkage.settle.decide import DEFAULT_BITS, parse_threshold  # noqa: PLC0415
+    from linkage.tell.review import read_reviews, settle_reviews  # noqa: PLC0415
 
     bits = DEFAULT_BITS if threshold is None else parse_threshold(threshold)
     with session_of(1, "1GB") as session:

@@ -7,23 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from cld.engine import quote, text_literal
 from cld.errors import UnknownColumn
 
-__all__ = ["Hierarchy", "hierarchy_named"]
+__all__ = ["CLD_AGE_LIMITS", "OLDEST", "Hierarchy", "age_band_sql", "age_bands", "hierarchy_named"]
 
 ALL = "'*'"
-AGE_BANDS = (
-    (18, "Under 18"),
-    (25, "18 to 24"),
-    (45, "25 to 44"),
-    (65, "45 to 64"),
-    (75, "65 to 74"),
-    (85, "75 to 84"),
-    (95, "85 to 94"),
-)
-WORKING_AGE = ((18, "Under 18"), (65, "18 to 64"))
+CLD_AGE_LIMITS = (18, 25, 45, 65, 75, 85, 95)
+WORKING_AGE_LIMITS = (18, 65)
+OLDEST = 114
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +38,26 @@ class Hierarchy:
         return len(self.levels) - 1
 
 
-def _bands(limits: tuple[tuple[int, str], ...], last: str) -> str:
-    cases = " ".join(f"when {{c}} < {limit} then {text_literal(name)}" for limit, name in limits)
+def age_bands(limits: tuple[int, ...]) -> tuple[tuple[str, range], ...]:
+    """Return the bands that begin at each limit, and the one below the first, with the years of age in each.
+
+    Units:  whole years, none above 114 (115 and over is treated as unknown).
+    """
+    edges = (0, *limits, OLDEST + 1)
+    spans = [range(low, high) for low, high in pairwise(edges)]
+    names = [f"{span.start} to {span.stop - 1}" for span in spans]
+    names[0], names[-1] = f"Under {limits[0]}", f"{limits[-1]} and above"
+    return tuple(zip(names, spans, strict=True))
+
+
+def age_band_sql(column: str, limits: tuple[int, ...]) -> str:
+    """Return the SQL of an age's band."""
+    return _bands(limits).replace("{c}", quote(column))
+
+
+def _bands(limits: tuple[int, ...]) -> str:
+    *below, (last, _) = age_bands(limits)
+    cases = " ".join(f"when {{c}} < {span.stop} then {text_literal(name)}" for name, span in below)
     return f"case when {{c}} is null then 'Unknown' {cases} else {text_literal(last)} end"
 
 
@@ -62,7 +74,7 @@ _HIERARCHIES = {
     "age": Hierarchy(
         "age",
         ("years", "five years", "CLD bands", "working age", "all"),
-        ("{c}", _five_years(), _bands(AGE_BANDS, "95 and above"), _bands(WORKING_AGE, "65 and above"), ALL),
+        ("{c}", _five_years(), _bands(CLD_AGE_LIMITS), _bands(WORKING_AGE_LIMITS), ALL),
     ),
     "plain": Hierarchy("plain", ("as recorded", "all"), ("coalesce({c}, 'Unknown')", ALL)),
     "gender": Hierarchy("gender", ("as recorded", "all"), ("coalesce({c}, 'Unknown')", ALL)),

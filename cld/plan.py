@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from cld.catalogue import column_of
 from cld.errors import InputError
+from cld.hierarchies import OLDEST
 from cld.vocabulary import ColumnRole, Coverage, Form, Grain
 
 __all__ = [
@@ -122,10 +123,16 @@ class TablePlan:
 
 @dataclass(frozen=True, slots=True)
 class TableOfCounts:
-    """An aggregate: persons counted over dimensions of the people table; the first dimension is the area."""
+    """An aggregate: persons counted over dimensions of the people table; the first dimension is the area.
+
+    age_limits:  the ages at which bands begin, rising; none for the bands of CLD.
+    withheld:  cells that the applicant goes without, each by its codes, ``Total`` for a total.
+    """
 
     name: str
     dimensions: tuple[str, ...]
+    age_limits: tuple[int, ...] = ()
+    withheld: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,7 @@ class ExtractPlan:
                 _require(
                     len(self.counts) == 1 and not self.tables, "An aggregate plan holds one table of counts alone."
                 )
-                _require(len(self.counts[0].dimensions) == TWO_WAY, "A table of counts has two dimensions.")
+                _check_counts(self.counts[0])
             case Form.PSEUDONYMISED | Form.ANONYMISED:
                 _require(bool(self.tables) and not self.counts, "A plan of rows holds tables of rows alone.")
                 _require(
@@ -192,7 +199,7 @@ class ExtractPlan:
             "form": self.form.value,
             "population": _population_json(self.population),
             "tables": [_table_json(table) for table in self.tables],
-            "counts": [{"name": table.name, "dimensions": list(table.dimensions)} for table in self.counts],
+            "counts": [_counts_json(table) for table in self.counts],
             "period_start": self.period_start.isoformat(),
             "period_end": self.period_end.isoformat(),
             "family": self.family,
@@ -222,6 +229,16 @@ LOCAL_PREFIX = "local_"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PERSON_KIND = "person"
 TWO_WAY = 2
+
+
+def _check_counts(table: TableOfCounts) -> None:
+    """Hold a table of counts to what can be counted and protected."""
+    _require(len(table.dimensions) == TWO_WAY, "A table of counts has two dimensions.")
+    limits = table.age_limits
+    rising = all(low < high for low, high in zip((0, *limits), limits, strict=False))
+    _require(rising and max(limits, default=0) <= OLDEST, "Age bands begin at rising whole years.")
+    _require(not limits or "age_years" in table.dimensions, "Age bands are given for a table by age.")
+    _require(all(len(cell) == TWO_WAY for cell in table.withheld), "A withheld cell is named by its two codes.")
 
 
 def _check_column(table: TablePlan, column: OutputColumn, form: Form) -> None:
@@ -292,6 +309,25 @@ def _table_json(table: TablePlan) -> dict[str, object]:
     return {"data_set": table.data_set, "grain": table.grain.value, "columns": columns}
 
 
+def _counts_json(table: TableOfCounts) -> dict[str, object]:
+    return {
+        "name": table.name,
+        "dimensions": list(table.dimensions),
+        "age_limits": list(table.age_limits),
+        "withheld": [list(cell) for cell in table.withheld],
+    }
+
+
+def _counts_from(value: dict[str, Any]) -> TableOfCounts:
+    """Read a table of counts; plans sealed before bands could be chosen name neither bands nor withheld cells."""
+    return TableOfCounts(
+        str(value["name"]),
+        tuple(map(str, value["dimensions"])),
+        tuple(int(limit) for limit in value.get("age_limits", [])),
+        tuple(tuple(map(str, cell)) for cell in value.get("withheld", [])),
+    )
+
+
 def _population_from(value: dict[str, Any]) -> Population:
     match value["is"]:
         case "submitted":
@@ -339,9 +375,7 @@ def _plan_from(value: dict[str, Any]) -> ExtractPlan:
         form=Form(value["form"]),
         population=_population_from(value["population"]),
         tables=tuple(_table_from(table) for table in value["tables"]),
-        counts=tuple(
-            TableOfCounts(str(table["name"]), tuple(map(str, table["dimensions"]))) for table in value["counts"]
-        ),
+        counts=tuple(_counts_from(table) for table in value["counts"]),
         period_start=date.fromisoformat(str(value["period_start"])),
         period_end=date.fromisoformat(str(value["period_end"])),
         family=str(value["family"]),

@@ -2,11 +2,13 @@
 
 Pseudonymised rows: measured, and small overlaps with a council refused. Anonymised rows: one row a person, generalised
 to k and sparingly suppressed. Tables: small numbers starred, secondarily protected, every star's interval computed.
+Whatever the form, it is weighed against all that its recipient holds, and its facts are remembered in the document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -27,8 +29,16 @@ from cld.journey import (
 )
 from cld.plan import ExtractPlan, Registered, Resident, TablePlan, plan_from_json
 from cld.vocabulary import ColumnRole, Form
+from disclosure.memory.remember import sheet_of_classes, sheet_of_own, sheet_of_table
+from disclosure.memory.sheet import FactSheet
+from disclosure.memory.shown import ShowingRule
+from disclosure.memory.verdict import Memory
+from disclosure.memory.weigh import weigh
+from disclosure.report.limits import ReportLimit, hold_limits
+from disclosure.report.rows import GeneralisedRows, report_of_events, report_of_people
+from disclosure.report.tables import report_of_table
 from disclosure.rows.classes import best_levels, distinct_l, generalised, row_risk
-from disclosure.tables.stars import Limits, protect
+from disclosure.tables.stars import Limits, protect, with_totals
 
 __all__ = ["CheckProfile", "check"]
 
@@ -50,12 +60,16 @@ class CheckProfile(Protocol):
     def least_width(self) -> int: ...  # noqa: D102
     @property
     def smallest_overlap(self) -> int: ...  # noqa: D102
+    @property
+    def memory_units(self) -> int: ...  # noqa: D102
+    def coalitions_with(self, body_code: str) -> tuple[tuple[str, tuple[str, ...]], ...]: ...  # noqa: D102
+    def limits_for(self, form: str, recipient: str) -> Sequence[ReportLimit]: ...  # noqa: D102
 
 
 NOT_CHECKED = {
-    Form.PSEUDONYMISED: ["differencing against past releases", "what a motivated intruder finds in these rows"],
-    Form.ANONYMISED: ["differencing against past releases", "closeness (t)", "inference from the columns outside k"],
-    Form.AGGREGATE: ["differencing against past releases", "linked tables of other releases"],
+    Form.PSEUDONYMISED: ["what a motivated intruder finds in these rows"],
+    Form.ANONYMISED: ["closeness (t)", "inference from the columns outside k, here or beside earlier releases"],
+    Form.AGGREGATE: ["what people outside the house know of their neighbours"],
 }
 
 
@@ -89,11 +103,12 @@ def _quasi(table: TablePlan) -> tuple[str, ...]:
 
 def check(
     candidate: CandidateExtract, profile: CheckProfile, *,
-    regions: Mapping[str, str], engine: Engine, journal: Journal, actor: str, application: str,
+    memory: Memory, regions: Mapping[str, str], engine: Engine, journal: Journal, actor: str, application: str,
 ) -> CheckedExtract:  # fmt: skip
-    """Check a candidate against its profile.
+    """Check a candidate against its profile and against every release that its recipient holds.
 
-    Raises: DisclosureRefused, naming the measures; the refusal is logged. NotSealed if the candidate is not sealed.
+    Raises: DisclosureRefused, naming the measures and, where the small count comes of subtracting, the earlier releases;
+            the refusal is logged. NotSealed if the candidate is not sealed.
     Source: Direction 6(b) bullets 2 and 4, footnote 4; ICO code of practice on anonymisation.
     """
     require_ancestry(candidate.document.digest, journal)
@@ -106,7 +121,13 @@ def check(
         raise DisclosureRefused(message, ("profile",), "Ask for the profile caregate.")
     try:
         with engine.session() as session:
-            body = _checked(session, candidate, plan, profile, regions)
+            subject = _subject(candidate, plan, profile, regions, journal)
+            body, sheet = _checked(session, subject)
+            body["limits_held"] = hold_limits(body["report"], profile.limits_for(plan.form.value, subject.body_class))
+            body["judged_against"] = weigh(
+                session, sheet, plan.form, opt_outs_applied=plan.opt_outs_applied, memory=memory, rules=profile,
+                body_code=subject.body_code, councils=regions,
+            )  # fmt: skip
     except DisclosureRefused as refusal:
         journal.record(
             Event(
@@ -117,25 +138,59 @@ def check(
     body["profile"] = profile.name
     body["limits"] = _limits(profile)
     body["not_checked"] = NOT_CHECKED[plan.form]
+    body["facts"] = sheet.as_json()
+    body["opt_out_rule"] = None if plan.form is Form.AGGREGATE else plan.opt_outs_applied
     document = Document(DocumentKind.CHECKED_EXTRACT, (candidate.document.digest,), body)
     journal.seal(document, Event("check", actor, "operator", {"application": application}))
     return CheckedExtract(document)
 
 
-def _checked(
-    session: Session, candidate: CandidateExtract, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str]
-) -> dict[str, Any]:
-    held = candidate.document.body["tables"]
-    for name, value in held.items():
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What is checked, for whom and on which linked data; ``regions`` holds every council that takes part."""
+
+    candidate: CandidateExtract
+    plan: ExtractPlan
+    profile: CheckProfile
+    regions: Mapping[str, str]
+    body_code: str
+    body_class: str
+    linked: str
+
+    @property
+    def council(self) -> str:
+        """The recipient's code if it is a council, whose own people it knows; else nothing."""
+        return self.body_code if self.body_code in self.regions else ""
+
+
+def _subject(
+    candidate: CandidateExtract, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str], journal: Journal
+) -> _Subject:
+    parents = {digest: journal.load(digest) for digest in candidate.document.parents}
+    of_kind = {document.kind: digest for digest, document in parents.items() if document is not None}
+    approved = parents[of_kind[DocumentKind.APPROVED_PLAN]]
+    assert approved is not None  # noqa: S101 - its ancestry was required
+    asked = approved.body["application"]
+    linked = of_kind[DocumentKind.LINKED_DATASET]
+    return _Subject(candidate, plan, profile, regions, str(asked["body_code"]), str(asked["body"]), linked)
+
+
+def _checked(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactSheet]:
+    """Return the body of the document and the sheet that is remembered of it."""
+    body, plan = subject.candidate.document.body, subject.plan
+    for name, value in body["tables"].items():
         session.attach(name, released_dataset(value["dataset"]))
     match plan.form:
         case Form.PSEUDONYMISED:
-            _refuse_small_overlaps(candidate, plan, profile)
-            return {"tables": dict(held), "measures": _pseudonymised_measures(session, plan)}
+            _refuse_small_overlaps(subject.candidate, plan, subject.profile)
+            sheet = sheet_of_own(session, plan, subject.linked, body["own_classes"])
+            report = {table.data_set: report_of_events(session, table.data_set, _quasi(table)) for table in plan.tables}
+            made = {"tables": dict(body["tables"]), "measures": _pseudonymised_measures(report), "report": report}
+            return {**made, "own_classes": body["own_classes"]}, sheet
         case Form.ANONYMISED:
-            return _anonymised(session, plan, profile, regions)
+            return _anonymised(session, subject)
         case _:
-            return _aggregate(session, plan, profile)
+            return _aggregate(session, subject)
 
 
 def _refuse_small_overlaps(candidate: CandidateExtract, plan: ExtractPlan, profile: CheckProfile) -> None:
@@ -148,17 +203,14 @@ def _refuse_small_overlaps(candidate: CandidateExtract, plan: ExtractPlan, profi
         raise DisclosureRefused(message, ("overlap",), "Leave those councils' few people out of the plan.")
 
 
-def _pseudonymised_measures(session: Session, plan: ExtractPlan) -> dict[str, Any]:
-    measures = {}
-    for table in plan.tables:
-        risk = row_risk(session, table.data_set, _quasi(table))
-        measures[table.data_set] = {"n_classes": risk.n_classes, "k": risk.k, "n_uniques": risk.n_uniques}
-    return measures
+def _pseudonymised_measures(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {key: found["after"][key] for key in ("n_classes", "k", "n_uniques")} for name, found in report.items()
+    }
 
 
-def _anonymised(
-    session: Session, plan: ExtractPlan, profile: CheckProfile, regions: Mapping[str, str]
-) -> dict[str, Any]:
+def _anonymised(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactSheet]:
+    plan, profile, regions = subject.plan, subject.profile, subject.regions
     (table,) = plan.tables
     quasi = _quasi(table)
     hierarchies: dict[str, Hierarchy] = {}
@@ -172,7 +224,8 @@ def _anonymised(
     levels, n_suppressed = best_levels(
         session, table.data_set, hierarchies, k=profile.k, most_suppressed=most, fixed=dict(plan.fixed_levels)
     )
-    query = generalised(table.data_set, tuple(column.name for column in table.columns), levels, hierarchies, profile.k)
+    names = tuple(column.name for column in table.columns)
+    query = generalised(table.data_set, names, levels, hierarchies, profile.k)
     dataset = session.store(query, Anonymised)
     session.attach("released", dataset)
     after = row_risk(session, "released", quasi)
@@ -181,9 +234,16 @@ def _anonymised(
         raise DisclosureRefused(message, ("k-anonymity",), "Allow coarser levels.")
     sensitive = _of_role(table, ColumnRole.SENSITIVE)
     outside = (*sensitive, *_of_role(table, ColumnRole.ORDINARY))
+    made = GeneralisedRows(table.data_set, "released", names, quasi, sensitive, levels, hierarchies, n_suppressed)
     named = {name: hierarchies[name].levels[level] for name, level in levels.items()}
-    return {
+    sources = {column.name: column.source for column in table.columns}
+    sheet = sheet_of_classes(
+        session, "released", plan, subject.linked, sources, levels=levels, hierarchies=hierarchies, k=profile.k,
+        n_suppressed=n_suppressed, regions=regions,
+    )  # fmt: skip
+    body = {
         "tables": {table.data_set: {"dataset": dataset.as_json(), "n_persons": dataset.n_rows}},
+        "report": {table.data_set: report_of_people(session, made)},
         "measures": {
             table.data_set: {
                 "k_before": before.k, "n_uniques_before": before.n_uniques, "k": after.k, "n_classes": after.n_classes,
@@ -192,6 +252,7 @@ def _anonymised(
             }
         },
     }  # fmt: skip
+    return body, sheet
 
 
 def _require_one_row_a_person(session: Session, table: str) -> None:
@@ -201,27 +262,34 @@ def _require_one_row_a_person(session: Session, table: str) -> None:
         raise DisclosureRefused(message, ("unicity",), "Ask for one row a person.")
 
 
-def _aggregate(session: Session, plan: ExtractPlan, profile: CheckProfile) -> dict[str, Any]:
+def _aggregate(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactSheet]:
+    plan, profile = subject.plan, subject.profile
     limits = Limits(profile.smallest_shown, profile.round_to, profile.secondary, profile.least_width)
-    tables, measures = {}, {}
-    for counts in plan.counts:
-        rows = session.arrow(Query(f"select * from {counts.name} order by all", (counts.name,)))  # noqa: S608
-        first, second, value = rows.column_names
-        cells = {(str(row[first]), str(row[second])): int(row[value]) for row in rows.to_pylist()}
-        made = protect(cells, limits)
-        order = sorted(made.shown)
-        shown = [made.shown[cell] if made.shown[cell] else "c" for cell in order]
-        session.take(
-            f"{counts.name}_shown",
-            pa.table({first: [c[0] for c in order], second: [c[1] for c in order], "persons": shown}),
-        )
-        dataset = session.store(
-            Query(f"select * from {counts.name}_shown order by all", (f"{counts.name}_shown",)), Anonymised
-        )  # noqa: S608
-        tables[counts.name] = {"dataset": dataset.as_json(), "n_persons": sum(cells.values())}
-        measures[counts.name] = {
-            "n_primary": len(made.primary),
-            "n_secondary": len(made.secondary),
-            "intervals": [[*cell, low, high] for cell, (low, high) in sorted(made.intervals.items())],
-        }
-    return {"tables": tables, "measures": measures}
+    (counts,) = plan.counts
+    rows = session.arrow(Query(f"select * from {counts.name} order by all", (counts.name,)))  # noqa: S608
+    first, second, value = rows.column_names
+    cells = {(str(row[first]), str(row[second])): int(row[value]) for row in rows.to_pylist()}
+    made = protect(cells, limits)
+    values = {cell: "" if cell in counts.withheld else text for cell, text in made.shown.items()}
+    order = sorted(values)
+    session.take(
+        f"{counts.name}_shown",
+        pa.table(
+            {first: [c[0] for c in order], second: [c[1] for c in order], "persons": [values[c] or "c" for c in order]}
+        ),
+    )
+    text = f"select * from {counts.name}_shown order by all"  # noqa: S608
+    dataset = session.store(Query(text, (f"{counts.name}_shown",)), Anonymised)
+    sheet = sheet_of_table(
+        counts, plan, subject.linked, values, with_totals(cells), smallest_shown=profile.smallest_shown,
+        rule=ShowingRule((1, profile.smallest_shown - 1), profile.round_to), regions=subject.regions, own_code=subject.council,
+    )  # fmt: skip
+    measures = {
+        "n_primary": len(made.primary),
+        "n_secondary": len(made.secondary),
+        "n_withheld": len(set(counts.withheld) & made.shown.keys()),
+        "intervals": [[*cell, low, high] for cell, (low, high) in sorted(made.intervals.items())],
+    }
+    table = {"dataset": dataset.as_json(), "n_persons": sum(cells.values())}
+    report = {counts.name: report_of_table(cells, made, values, profile.smallest_shown)}
+    return {"tables": {counts.name: table}, "measures": {counts.name: measures}, "report": report}, sheet

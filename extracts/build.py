@@ -18,7 +18,7 @@ from cld.catalogue import column_of
 from cld.datasets import Anonymised, Pseudonymised
 from cld.engine import Engine, Query, Session, quote, text_literal
 from cld.errors import InvariantBroken, PolicyRefused
-from cld.hierarchies import hierarchy_named
+from cld.hierarchies import CLD_AGE_LIMITS, age_band_sql
 from cld.journey import (
     ApprovedPlan,
     CandidateExtract,
@@ -38,11 +38,13 @@ from cld.plan import (
     Resident,
     Submitted,
     Subset,
+    TableOfCounts,
     TablePlan,
 )
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from extracts.lineage import approved_words
+from extracts.opt_outs import read_opt_outs
 from keys.derivation import PseudonymDomain
 from keys.pseudonym import context_fingerprint, pseudonym_table, self_test
 from keys.store import KeyStore
@@ -50,6 +52,15 @@ from keys.store import KeyStore
 __all__ = ["build", "key_id_for"]
 
 PERSON_KIND = "person"
+CLASSES = Query(
+    """
+    select la_code, coalesce(cast(age_years as varchar), 'Unknown') as age_years, gender, ethnicity, count(*) as n_persons
+    from people where person_id in (select person_id from chosen) group by all order by all
+    """,
+    ("people", "chosen"),
+    columns=("la_code", "age_years", "gender", "ethnicity", "n_persons"),
+)
+"""What is remembered of the people whose rows leave: how many are in each class, and never who."""
 
 
 def key_id_for(application: Application, plan: ExtractPlan) -> str:
@@ -93,7 +104,7 @@ def _known_to(la_codes: tuple[str, ...]) -> str:
 
 def _choose_people(session: Session, plan: ExtractPlan, opt_outs: Path) -> dict[str, int]:
     """Make ``chosen``; where opt-outs apply, objectors and people who cannot be checked are held back and counted."""
-    session.read_file("opt_outs", opt_outs)
+    read_opt_outs(session, opt_outs)
     session.table(
         "population", Query(f"select * from ({_chosen(plan.population)}) order by person_id", ("cld", "people"))
     )  # noqa: S608
@@ -228,10 +239,11 @@ def build(
             tables[table.data_set] = {"dataset": session.store(query, zone).as_json(), "n_persons": n_persons}
             texts.append(query.text)
         for counts in plan.counts:
-            query = _count_query(counts.dimensions)
+            query = _count_query(counts)
             tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": counted["n_chosen"]}
             texts.append(query.text)
         overlaps = _persons_by_council(session, plan)
+        classes = session.store(CLASSES, Pseudonymised).as_json() if plan.form is Form.PSEUDONYMISED else None
     body = {
         "plan": plan.as_json(),
         "domains": _fingerprints(plan, application),
@@ -240,6 +252,7 @@ def build(
         "queries": texts,
         "tables": tables,
         "persons_by_council": overlaps,
+        "own_classes": classes,
     }
     document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)
     journal.seal(document, Event("build", actor, "operator", {"application": application.reference}))
@@ -267,15 +280,15 @@ def _fingerprints(plan: ExtractPlan, application: Application) -> dict[str, str]
     return {kind: context_fingerprint(PseudonymDomain(recipient, agreement, plan.family, kind)) for kind in kinds}
 
 
-def _count_query(dimensions: tuple[str, ...]) -> Query:
-    """Count persons over dimensions; ages in the CLD bands."""
-    cells = ", ".join(_dimension(name) for name in dimensions)
+def _count_query(table: TableOfCounts) -> Query:
+    """Count persons over dimensions; ages in the table's bands."""
+    cells = ", ".join(_dimension(name, table.age_limits or CLD_AGE_LIMITS) for name in table.dimensions)
     text = f"select {cells}, count(*) as n_persons from people where person_id in (select person_id from chosen) group by all order by all"  # noqa: S608
     return Query(text, ("people", "chosen"))
 
 
-def _dimension(name: str) -> str:
+def _dimension(name: str, age_limits: tuple[int, ...]) -> str:
     column_of("people", name)
     if name == "age_years":
-        return f"{hierarchy_named('age', {}).sql('age_years', 2)} as age_band"
+        return f"{age_band_sql('age_years', age_limits)} as age_band"
     return f"coalesce({quote(name)}, 'Unknown') as {quote(name)}"

@@ -40,6 +40,7 @@ __all__ = ["KeyState", "KeyStore", "create_root", "open_root"]
 ARGON2_MEMORY_KIB = 65_536
 ARGON2_PASSES = 3
 ARGON2_LANES = 4
+LINKAGE = "linkage"
 
 
 class KeyState(StrEnum):
@@ -128,6 +129,11 @@ class KeyStore:
             return
         secret = Secret(self._entropy.secret_bytes(KEY_BYTES, f"agreement {key_id}"))
         self._keep(key_id, secret, f"of-{key_id}" if of_one_release else self._period)
+
+    def linkage_key(self) -> Secret:
+        """Return the key of blocking keys in prepared indexes, random and used for nothing else; made when first asked for."""
+        self.new_agreement(LINKAGE)
+        return self._open(LINKAGE)
 
     def pseudonym_key(self, key_id: str, domain: PseudonymDomain) -> Secret:
         """Return the HMAC key of a domain under an agreement's secret."""

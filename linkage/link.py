@@ -5,19 +5,32 @@ An untraced person keeps an id of its council's own (``L`` + council + id), so t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from audit.journal import Event, Journal
 from cld.datasets import Identified
 from cld.engine import Engine, Query, Session
 from cld.errors import InvariantBroken
 from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDataset
-from linkage.crosscheck import require_agreement
-from linkage.index import Prepared
 from linkage.joins import DEATHS_BY_PERSON, death_date_sql, rules_on, valid_for_matching_sql
-from linkage.quality import PERSON_GROUPS, link_rates
-from linkage.trace import attach_index, trace_persons
+from linkage.prepare.index import Prepared, index_mark
+from linkage.settle.expect import Expected
+from linkage.tell.changes import changes_since, earlier_linked
+from linkage.tell.facts import (
+    CLIENT_FIELDS,
+    NHS_FIELDS,
+    identifiers_by_council,
+    identifiers_of,
+    index_identifiers,
+    rates_of_persons,
+)
+from linkage.tell.standing import last_review
+from linkage.trace import Answers, PersonIndex, attach_index, gather_persons, trace_persons
+from linkage.weigh.crosscheck import require_agreement
+from linkage.weigh.model import Model
 
 __all__ = ["link"]
 
@@ -65,45 +78,45 @@ PEOPLE = """
     where l.place = 1
     order by l.person_id
 """
-PERSONS_LINKED = """
-    with latest as (
-        select la_code, person_ref, arg_max(ethnicity, row_number) as ethnicity, arg_max(residence_ccg, row_number) as residence_ccg
-        from cld group by all
-    )
-    select p.la_code, p.number, p.sex, p.date_of_birth, l.ethnicity, nullif(l.residence_ccg, '') as residence_ccg,
-        t.person_id is not null as linked
-    from persons p join traced t using (rid) left join latest l on l.la_code = p.la_code and l.person_ref = p.person_ref
-    order by p.rid
-"""
+LINKS = "select p.la_code, p.person_ref, t.person_id from persons p join traced t using (rid) order by p.la_code, p.person_ref"
 
 
 def link(
-    submissions: tuple[AcceptedSubmission, ...], nhs: Path, *, engine: Engine, journal: Journal, actor: str, today: date
-) -> LinkedDataset:
+    submissions: tuple[AcceptedSubmission, ...], nhs: Path, person_index: PersonIndex, *, engine: Engine, journal: Journal,
+    actor: str, today: date, earlier: LinkedDataset | None = None,
+) -> LinkedDataset:  # fmt: skip
     """Link the latest accepted submissions to each other and to the NHS data sets of ``nhs``, by the join rules of today.
 
+    With an ``earlier`` linkage its model stays and its answers are kept: only records that are new, or whose candidates
+    a new version of the index changed, are weighed again. Without, the model is learnt anew and everybody is weighed.
     Raises: InvariantBroken if a row would be lost or doubled.
     Source: Direction 1 (may be linked to other data accessible through DARS); 3, bullet 3.
     """
     with engine.session() as session:
-        index = attach_index(session, nhs / "person_index.parquet")
+        index = attach_index(session, person_index)
+        of_index = index_identifiers(session, index)  # before the trace counts the values of a small index with others
         session.read_file("postcode_file", nhs / "postcodes.parquet")
         text = "select postcode, min(lsoa) as lsoa, min(ccg) as ccg from postcode_file group by all order by postcode"
         session.table("postcodes", Query(text, ("postcode_file",)))
         _union(session, submissions)
-        traced = trace_persons(session, index)
-        second_estimate = require_agreement(session, index.comparisons(index.fields), traced.model)
+        gather_persons(session, submissions)
+        traced = trace_persons(session, index, answers=_answers(session, earlier), index=person_index)
+        second_estimate = _second_estimate(session, index, traced.model, earlier)
+        answers = session.store(Query("select * from answers order by digest", ("answers",)), Identified)
         session.table("cld", Query(CLD, ("all_rows", "persons", "traced", "person_index", "postcodes")))
         _hold_rows(session, submissions)
+        mark = index_mark(session)
         steps = _counts(session, "select step, count(*) from traced group by all order by all")
         by_council = _counts(
             session,
             "select p.la_code || ' ' || t.band, count(*) from persons p join traced t using (rid) group by all order by all",
         )
-        session.table("persons_linked", Query(PERSONS_LINKED, ("persons", "traced", "cld")))
-        rates = link_rates(session, "persons_linked", ("number", "sex"), "linked", PERSON_GROUPS)
+        quality = _quality(session, journal, [s.document.digest for s in submissions], traced.model)
+        links = session.store(Query("select * from links order by la_code, person_ref", ("links",)), Identified)
         for name, key in NHS_KEYS.items():
             _resolve_nhs(session, index, nhs / f"{name}.parquet", name, key, rules_on(today, name))
+            quality["identifiers"] += identifiers_of(session, name, NHS_FIELDS)
+        quality["identifiers"] += of_index
         _settle_deaths(session, rules_on(today, "cld"))
         session.table("people", Query(PEOPLE, ("cld", *NHS_KEYS)))
         orders = {"cld": "la_code, row_number", "people": "person_id", **NHS_KEYS}
@@ -114,10 +127,16 @@ def link(
     body = {
         "model": traced.model.as_json(),
         "expected": {name: str(value) for name, value in traced.expected.as_json().items()},
-        "rates": [one.as_json() for one in rates],
+        **quality,
+        "sources": _sources(submissions, stored),
         "second_estimate": second_estimate,
+        "index": {"mark": mark, "n_people": index.n_people},
+        "answers": answers.as_json(),
+        "weighed": dict(traced.weighed),
+        "n_kept": traced.n_reused,
         "steps": steps,
         "bands_by_council": by_council,
+        "links": links.as_json(),
         "data_sets": stored,
     }
     document = Document(DocumentKind.LINKED_DATASET, tuple(s.document.digest for s in submissions), body)
@@ -125,17 +144,53 @@ def link(
     return LinkedDataset(document)
 
 
+def _quality(session: Session, journal: Journal, submissions: Sequence[str], model: Model) -> dict[str, Any]:
+    """Gather what the quality statement says of these links, while the people of the councils are the ones at hand."""
+    session.table("links", Query(LINKS, ("persons", "traced")))
+    earlier = earlier_linked(journal)
+    return {
+        "rates": [one.as_json() for one in rates_of_persons(session)],
+        "identifiers": identifiers_of(session, "client-level files", CLIENT_FIELDS),
+        "identifiers_by_council": identifiers_by_council(session),
+        "changes": changes_since(session, earlier, submissions, mark=index_mark(session), model=model.as_json()),
+        "last_review": last_review(journal),
+    }
+
+
+def _sources(submissions: tuple[AcceptedSubmission, ...], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what was linked: the councils' files and their period, and the rows of each data set."""
+    bodies = [submission.document.body for submission in submissions]
+    return {
+        "councils": [submission.la_code for submission in submissions],
+        "period": [min(str(one["period_start"]) for one in bodies), max(str(one["period_end"]) for one in bodies)],
+        "n_rows": {name: stored[name]["n_rows"] for name in ("cld", *NHS_KEYS)},
+    }
+
+
+def _answers(session: Session, earlier: LinkedDataset | None) -> Answers | None:
+    """Bring the answers of an earlier linkage in."""
+    if earlier is None:
+        return None
+    session.attach("earlier_answers", earlier.answers)
+    body = earlier.document.body
+    return Answers("earlier_answers", Model.from_json(body["model"]), Expected.from_json(body["expected"]))
+
+
+def _second_estimate(
+    session: Session, index: Prepared, model: Model, earlier: LinkedDataset | None
+) -> dict[str, object]:
+    """Hold a model that was learnt now against the second estimate; one that was kept was held when it was learnt."""
+    if earlier is not None:
+        return dict(earlier.document.body["second_estimate"])
+    return require_agreement(session, index.comparisons(index.fields), model)
+
+
 def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:
     for place, submission in enumerate(submissions):
         session.attach(f"rows_{place}", submission.rows)
-        session.attach(f"persons_{place}", submission.persons)
     names = [f"rows_{place}" for place in range(len(submissions))]
     union = " union all by name ".join(f"select * from {name}" for name in names)  # noqa: S608
     session.table("all_rows", Query(union, tuple(names)))
-    columns = "la_code, person_ref, la_person_unique_identifier, sent_number, number_fault, number, given_name, family_name, date_of_birth, sex, postcode"
-    people = " union all ".join(f"select {columns} from persons_{place}" for place in range(len(submissions)))  # noqa: S608
-    text = f"select row_number() over (order by la_code, person_ref) as rid, * from ({people})"  # noqa: S608
-    session.table("persons", Query(text, tuple(f"persons_{place}" for place in range(len(submissions)))))
 
 
 def _settle_deaths(session: Session, rules: dict[str, str]) -> None:

@@ -1,257 +1,245 @@
-"""Clerical review as documents: a queue drawn by chance, decisions with reasons, and what they say of the linkage.
+"""The doors of clerical review: pairs drawn from linked data, people's answers, and what these say once settled.
 
-A queue is drawn by strata of weight, so that a few hundred decisions estimate precision and recall with intervals; a
-stated share is given to two people, and how far they agree is told as kappa. Decisions never change a weight: they
-give a threshold to ask for and an estimate to print. A queue names records and levels of agreement, never a value.
+Each makes one sealed document. The queue names the LinkedDataset that it was drawn from; a decision names the queue; a
+settled review names the queue and every decision that it rests on. No document holds a value of a person: the pairs lie
+encrypted, and a reason is one of a list, since a sentence could hold a name. Nothing here changes a weight or a link.
 
-Source: Cohen 1960 (kappa); Blakely and Salmond 2002 and Marchant and Steorts 2017 (estimates from a stratified review).
+Source: GUILD (Gilbert et al. 2018), which asks that estimates of linkage error say how they were made.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
-from pathlib import Path
 
-from cld.engine import Query, Session
-from cld.errors import InputError
-from linkage.comparisons import Comparison
-from linkage.quality import Z_95, wilson
+from audit.ancestry import require_ancestry
+from audit.journal import Event, Journal
+from cld.datasets import Identified
+from cld.engine import Engine, Query, Session
+from cld.errors import Conflict, InputError, InvalidTransition, NotSealed, SamePerson
+from cld.journey import (
+    AcceptedSubmission,
+    Document,
+    DocumentKind,
+    LinkedDataset,
+    ReviewDecision,
+    ReviewQueue,
+    SettledReview,
+)
+from linkage.prepare.index import index_mark
+from linkage.settle.decide import DEFAULT_BITS
+from linkage.tell.pairs import make_items
+from linkage.tell.queue import STRATUM_BITS, make_queue
+from linkage.tell.review import ANSWERS, Outcome, Reviewed, settle_reviews
+from linkage.tell.standing import DECIDED, DRAWN, SETTLED, review_reasons, reviews_of, standing_of
+from linkage.trace import PersonIndex, attach_index, gather_persons, weigh_again
+from linkage.weigh.model import Model
 
-__all__ = ["ANSWERS", "Outcome", "Reviewed", "draw_queue", "read_reviews", "settle_reviews"]
-
-ANSWERS = ("link", "not", "unsure")
-STRATUM_BITS = 4.0
-LOWEST_BITS = -8.0
-HIGHEST_BITS = 20.0
-QUEUE_COLUMNS = ("item", "stratum", "n_in_stratum", "id_l", "id_r", "weight_bits", "step", "reviews_asked")
-DECISION_COLUMNS = ("item", "reviewer", "answer", "reason")
-
-
-def draw_queue(
-    session: Session, comparisons: Sequence[Comparison], out: Path, *, n_items: int, twice_percent: int, seed: int
-) -> int:
-    """Draw pairs for review, evenly over strata of four bits, and write them; returns their number.
-
-    Shape:  reads decided (best candidates), compared, left_people, right_people, settled; out rows x (item, stratum,
-            n_in_stratum, id_l, id_r, weight_bits, step, reviews_asked, a level a comparison), by item.
-    Order:  items are numbered in an order that says nothing of the weight.
-    """
-    labels = ", ".join(
-        f"case when c.{one.name} < 0 then 'missing' else {_labels(one)}[c.{one.name} + 1] end as {one.name}"
-        for one in comparisons
-    )
-    text = f"""
-        with placed as (
-            select d.rid_l, d.rid_r, d.weight_bits,
-                cast(floor(least(greatest(d.weight_bits, {LOWEST_BITS}), {HIGHEST_BITS}) / {STRATUM_BITS}) as integer) as stratum
-            from decided d where d.place = 1
-        ), drawn as (
-            select *, count(*) over (partition by stratum) as n_in_stratum,
-                row_number() over (partition by stratum order by hash(rid_l, {seed}), rid_l) as turn
-            from placed
-        ), chosen as (
-            select *, row_number() over (order by turn, hash(rid_l, {seed + 1}), rid_l) as at_turn from drawn
-        ), kept as (
-            select *, row_number() over (order by hash(rid_l, {seed + 2}), rid_l) as item from chosen where at_turn <= {n_items}
-        )
-        select k.item, k.stratum, k.n_in_stratum, l.id as id_l, r.id as id_r, k.weight_bits, coalesce(s.step, 'probabilistic') as step,
-            case when hash(k.rid_l, {seed + 3}) % 100 < {twice_percent} then 2 else 1 end as reviews_asked, {labels}
-        from kept k join left_people l on l.rid = k.rid_l join right_people r on r.rid = k.rid_r
-        join compared c on c.rid_l = k.rid_l and c.rid_r = k.rid_r
-        left join settled s on s.rid_l = k.rid_l and s.rid_r = k.rid_r
-        order by k.item
-    """  # noqa: S608
-    inputs = ("decided", "left_people", "right_people", "compared", "settled")
-    session.table("queue", Query(text, inputs))
-    session.export(Query("select * from queue order by item", ("queue",)), out)
-    return session.whole(Query("select count(*) from queue", ("queue",)))
-
-
-def _labels(one: Comparison) -> str:
-    return "[" + ", ".join(f"'{label}'" for label in one.labels) + "]"
+__all__ = ["Draw", "decide_item", "draw_review", "settle_review"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reviewed:
-    """An item of the queue with the answers given, by reviewer."""
+class Draw:
+    """How many pairs are drawn, and what percent of them two people decide."""
 
-    item: int
-    stratum: int
-    n_in_stratum: int
-    weight_bits: float
-    reviews_asked: int
-    answers: Mapping[str, str]
-
-    @property
-    def label(self) -> bool | None:
-        """The answer that all reviewers share: link or not; None where they differ, are unsure or are too few."""
-        given = set(self.answers.values())
-        if len(self.answers) < self.reviews_asked or len(given) != 1 or given == {"unsure"}:
-            return None
-        return given == {"link"}
+    n_items: int
+    twice_percent: int
 
 
-def read_reviews(session: Session, queue: Path, decisions: Path) -> tuple[Reviewed, ...]:
-    """Read a queue and its decisions (CSV: item, reviewer, answer, reason).
+def draw_review(
+    linked: LinkedDataset, submissions: tuple[AcceptedSubmission, ...], person_index: PersonIndex, *,
+    draw: Draw, engine: Engine, journal: Journal, actor: str,
+) -> ReviewQueue:  # fmt: skip
+    """Draw pairs of linked data for people to decide, evenly over weights.
 
-    Raises: InputError for unknown items, answers other than link, not and unsure, a missing reason, or one reviewer
-    deciding an item twice.
+    The candidates are weighed again by the model of the linkage, and a pair is drawn only where that finds what the
+    linkage found. Pairs with a sensitive record are left out: agreement on a postcode would tell where the person lives.
+    Raises: InvalidTransition while another queue of the same data is open, or where there is nothing to review;
+            Conflict if the person index is no longer the one that was linked with; NotSealed if a document that these
+            data rest on is missing or altered.
     """
-    session.read_file("queue_file", queue)
-    session.read_file("decisions_file", decisions)
-    if not set(QUEUE_COLUMNS) <= set(session.columns("queue_file")):
-        message = "The queue is not one that Caregate drew."
-        raise InputError(message, "Give the file that caregate review queue wrote.")
-    if not set(DECISION_COLUMNS) <= set(session.columns("decisions_file")):
-        message = "The decisions lack a column."
-        raise InputError(message, f"Give a file with the header {','.join(DECISION_COLUMNS)}.")
-    text = "select item, reviewer, answer, reason from decisions_file order by item, reviewer"
-    given: dict[int, dict[str, str]] = defaultdict(dict)
-    for item, reviewer, answer, reason in session.rows(Query(text, ("decisions_file",))):
-        _require_decision(str(item), str(reviewer or ""), str(answer or ""), str(reason or ""), given)
-        given[int(item)][str(reviewer)] = str(answer)
-    text = (
-        "select item, stratum, n_in_stratum, weight_bits, reviews_asked from queue_file order by cast(item as bigint)"
-    )
-    found = tuple(
-        Reviewed(int(item), int(stratum), int(n), float(bits), int(asked), given.pop(int(item), {}))
-        for item, stratum, n, bits, asked in session.rows(Query(text, ("queue_file",)))
-    )
-    if given:
-        message = f"{len(given)} decisions are on items that the queue does not have."
-        raise InputError(message, "Give the decisions of this queue.")
+    require_ancestry(linked.document.digest, journal)
+    n_before = _refuse_second(linked, journal)
+    with engine.session() as session:
+        index = attach_index(session, person_index)
+        if index_mark(session) != linked.document.body["index"]["mark"]:
+            message = "The person index is no longer the one that these data were linked with."
+            raise Conflict(message, "Link again and draw from what that gives.")
+        gather_persons(session, submissions)
+        matched = weigh_again(session, index, Model.from_json(linked.document.body["model"]))
+        left_out = _leave_out(session, linked)
+        seed = _seed_of(linked, n_before)
+        n_drawn = make_queue(
+            session,
+            matched.comparisons,
+            n_items=draw.n_items,
+            twice_percent=draw.twice_percent,
+            seed=seed,
+            source="reviewable",
+        )
+        if n_drawn == 0:
+            message = "There is no pair to review."
+            raise InvalidTransition(message, "Link data that have candidates first.")
+        make_items(session, matched.comparisons, matched.model, index.n_people)
+        body = {
+            "drawn": {"n_items": draw.n_items, "twice_percent": draw.twice_percent, "seed": seed},
+            "threshold_bits": f"{DEFAULT_BITS:.6f}",
+            "n_items": n_drawn,
+            "asked_twice": _column(session, "select item from items where reviews_asked = 2 order by item"),
+            "strata": _strata(session),
+            **left_out,
+            "items": session.store(Query("select * from items order by item", ("items",)), Identified).as_json(),
+        }
+    document = Document(DocumentKind.REVIEW_QUEUE, (linked.document.digest,), body)
+    journal.seal(document, Event(DRAWN, actor, "operator", {"linked": linked.document.digest, "n_items": n_drawn}))
+    return ReviewQueue(document)
+
+
+def _refuse_second(linked: LinkedDataset, journal: Journal) -> int:
+    """Return how many queues were drawn from these data before, none of which may be open."""
+    drawn = [queue for queue in reviews_of(journal) if queue.document.parents == (linked.document.digest,)]
+    if any(standing_of(queue, journal).settled is None for queue in drawn):
+        message = "A queue of these linked data is open."
+        raise InvalidTransition(message, "Settle it before another is drawn.")
+    return len(drawn)
+
+
+def _seed_of(linked: LinkedDataset, n_before: int) -> int:
+    """Draw by the rows themselves and by how many queues came before: nobody chooses, and the draw can be made again."""
+    told = f"{linked.document.body['data_sets']['cld']['digest']}|{n_before}"
+    return int(hashlib.sha256(told.encode()).hexdigest()[:8], 16)
+
+
+def _leave_out(session: Session, linked: LinkedDataset) -> dict[str, int]:
+    """Make ``reviewable``, the best candidates that may be drawn, and count those that may not, by reason.
+
+    An answer that was kept from an earlier delivery may differ from what is found now; the link that stands is the
+    answer, so such a pair is not drawn.
+    """
+    session.attach("linked_answers", linked.answers)
+    text = f"""
+        select d.*, r.id in (select nhs_number from person_index where sensitive) as is_sensitive,
+            case when d.weight_bits >= {DEFAULT_BITS} then r.id end is distinct from a.id_r as is_otherwise
+        from decided d join right_people r on r.rid = d.rid_r join left_digests g on g.rid = d.rid_l
+        join linked_answers a on a.digest = g.digest where d.place = 1
+    """  # noqa: S608
+    session.table("best", Query(text, ("decided", "right_people", "left_digests", "linked_answers", "person_index")))
+    session.table("reviewable", Query("select * from best where not is_sensitive and not is_otherwise", ("best",)))
+    text = "select count(*) filter (is_sensitive), count(*) filter (is_otherwise and not is_sensitive) from best"
+    n_sensitive, n_otherwise = session.rows(Query(text, ("best",)))[0]
+    return {"n_sensitive_left_out": int(n_sensitive), "n_weighed_otherwise": int(n_otherwise)}
+
+
+def _column(session: Session, text: str) -> list[int]:
+    return [int(row[0]) for row in session.rows(Query(text, ("items",)))]
+
+
+def _strata(session: Session) -> list[dict[str, object]]:
+    text = "select stratum, any_value(n_in_stratum), count(*) from items group by stratum order by stratum"
+    return [
+        {"from_bits": f"{int(stratum) * STRATUM_BITS:g}", "n_pairs": int(n), "n_items": int(n_drawn)}
+        for stratum, n, n_drawn in session.rows(Query(text, ("items",)))
+    ]
+
+
+def decide_item(
+    queue: ReviewQueue, item: int, answer: str, reason: str, *, reviewer: str, journal: Journal
+) -> ReviewDecision:
+    """Seal one person's answer on one item.
+
+    Raises: InputError for an item that the queue does not have, an answer that is none, or a reason that is not of the
+            list or does not fit the answer; SamePerson if this person decided it; InvalidTransition if the item or the
+            queue needs no more decisions; StaleVersion if somebody else's decision came between.
+    """
+    titles = review_reasons()
+    if not 1 <= item <= queue.n_items:
+        message = "There is no such item in this queue."
+        raise InputError(message, f"Items are numbered from 1 to {queue.n_items}.")
+    if answer not in ANSWERS or reason not in titles or answer not in titles[reason][1]:
+        message = "The answer is none, or the reason does not fit it."
+        raise InputError(message, "Answer link, not or unsure, with a reason that stands under the answer.")
+    standing = standing_of(queue, journal)
+    held = standing.on(item)
+    if any(one.reviewer == reviewer for one in held):
+        message = f"Item {item} was decided by the same person."
+        raise SamePerson(message, "Another person decides next.")
+    if not standing.is_open_to(item, reviewer):
+        message = f"Item {item} needs no more decisions."
+        raise InvalidTransition(message, "Take another item.")
+    body = {"item": item, "turn": len(held) + 1, "reviewer": reviewer, "answer": answer, "reason": reason}
+    document = Document(DocumentKind.REVIEW_DECISION, (queue.document.digest,), body)
+    differs = len(held) == 1 and ReviewDecision(_kept(held[0].digest, journal)).answer != answer
+    details = {"queue": queue.document.digest, "item": item, "differs": differs}
+    journal.seal(document, Event(DECIDED, reviewer, "reviewer", details))
+    return ReviewDecision(document)
+
+
+def _kept(digest: str, journal: Journal) -> Document:
+    found = journal.load(digest)
+    if found is None or found.digest != digest:
+        message = f"A sealed document is missing or altered: {digest[:16]}."
+        raise NotSealed(message, (digest,), "Restore it from the backup.")
     return found
 
 
-def _require_decision(
-    item: str, reviewer: str, answer: str, reason: str, given: Mapping[int, Mapping[str, str]]
-) -> None:
-    if not item.isdigit() or not reviewer.strip() or not reason.strip() or answer not in ANSWERS:
-        message = (
-            "A decision lacks its item, its reviewer or its reason, or answers something else than link, not or unsure."
-        )
-        raise InputError(message, "Mend the decisions and settle them again.")
-    if reviewer in given.get(int(item), {}):
-        message = f"Item {item} was decided twice by one reviewer."
-        raise InputError(message, "Keep one decision for each reviewer and item.")
+def settle_review(queue: ReviewQueue, *, cost: float, engine: Engine, journal: Journal, actor: str) -> SettledReview:
+    """Seal what the decisions on a queue say; no weight, link or threshold changes by it.
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the decisions say: agreement of reviewers, precision and recall with intervals, and a threshold to ask for."""
-
-    n_items: int
-    n_labelled: int
-    n_to_settle: int
-    kappa: float | None
-    precision: tuple[float, float, float] | None
-    recall: tuple[float, float, float] | None
-    calibrated: Mapping[str, tuple[float, float]]
-    threshold_bits: float | None
-
-    def as_json(self) -> dict[str, object]:
-        """Return the outcome for a program."""
-
-        def shown(values: tuple[float, float, float] | None) -> dict[str, float] | None:
-            return (
-                None
-                if values is None
-                else dict(zip(("estimate", "low", "high"), (round(v, 6) for v in values), strict=True))
-            )
-
-        return {
-            "n_items": self.n_items,
-            "n_labelled": self.n_labelled,
-            "n_to_settle": self.n_to_settle,
-            "kappa": None if self.kappa is None else round(self.kappa, 4),
-            "precision": shown(self.precision),
-            "recall": shown(self.recall),
-            "share_right_by_weight": {name: [round(v, 6) for v in values] for name, values in self.calibrated.items()},
-            "threshold_bits": self.threshold_bits,
-        }
-
-
-def settle_reviews(reviewed: Sequence[Reviewed], threshold_bits: float, cost: float) -> Outcome:
-    """Estimate from labels how right the links above a threshold are, and the threshold at which a link is worth its risk.
-
-    ``cost`` is how many missed links one false link is worth; the threshold is the lower edge of the lowest stratum from
-    which all strata upwards hold more than cost / (1 + cost) right links.
+    Raises: InvalidTransition if the queue was settled or decisions are wanting; StaleVersion if one came between; NotSealed
+            if a document that it rests on is missing or altered.
     """
-    labelled = [one for one in reviewed if one.label is not None]
-    strata = {
-        stratum: [one for one in labelled if one.stratum == stratum]
-        for stratum in sorted({one.stratum for one in reviewed})
+    standing = standing_of(queue, journal)
+    if standing.settled is not None:
+        message = "The queue was settled already."
+        raise InvalidTransition(message, "Draw another queue.")
+    if standing.n_to_decide:
+        message = f"{standing.n_to_decide} decisions are still to be made."
+        raise InvalidTransition(message, "Settle when every item has been decided by as many people as it asks for.")
+    require_ancestry(queue.document.digest, journal)
+    made = [ReviewDecision(_kept(one.digest, journal)) for one in standing.decisions]
+    outcome = settle_reviews(_reviewed(queue, made, engine), float(queue.document.body["threshold_bits"]), cost)
+    body = {
+        "outcome": _without_floats(outcome),
+        "cost": f"{cost:g}",
+        "threshold_in_force_bits": queue.document.body["threshold_bits"],
+        "decisions_by_reviewer": dict(sorted(Counter(one.reviewer for one in made).items())),
+        "decisions_by_reason": dict(sorted(Counter(one.reason for one in made).items())),
     }
-    sizes = {one.stratum: one.n_in_stratum for one in reviewed}
-    rates = {stratum: (sum(one.label is True for one in held), len(held)) for stratum, held in strata.items() if held}
-    above = [stratum for stratum in rates if stratum * STRATUM_BITS >= threshold_bits - STRATUM_BITS / 2]
-    precision = _weighted(rates, sizes, above)
-    recall = _recall(rates, sizes, above)
-    open_items = sum(one.label is None and bool(one.answers) for one in reviewed)
-    calibrated = {f"{stratum * STRATUM_BITS:g} bits": wilson(*rates[stratum]) for stratum in rates}
-    threshold = _threshold(rates, cost)
-    return Outcome(len(reviewed), len(labelled), open_items, _kappa(reviewed), precision, recall, calibrated, threshold)
+    parents = (queue.document.digest, *(one.digest for one in standing.decisions))
+    document = Document(DocumentKind.SETTLED_REVIEW, parents, body)
+    details = {"queue": queue.document.digest, "n_decisions": len(standing.decisions)}
+    journal.seal(document, Event(SETTLED, actor, "operator", details))
+    return SettledReview(document)
 
 
-def _weighted(
-    rates: Mapping[int, tuple[int, int]], sizes: Mapping[int, int], strata: Sequence[int]
-) -> tuple[float, float, float] | None:
-    """Return the share of right links over strata, each weighing as many pairs as it holds, with its 95% interval."""
-    total = sum(sizes[stratum] for stratum in strata)
-    if not total:
-        return None
-    share = sum(sizes[s] * rates[s][0] / rates[s][1] for s in strata) / total
-    # a stratum where all are alike still has the doubt of its size: one more of each kind is added for the variance
-    spread = sum(
-        (sizes[s] / total) ** 2 * (rates[s][0] + 1) * (rates[s][1] - rates[s][0] + 1) / (rates[s][1] + 2) ** 3
-        for s in strata
-    )
-    half = Z_95 * sqrt(spread)
-    return share, max(0.0, share - half), min(1.0, share + half)
+def _reviewed(queue: ReviewQueue, made: Sequence[ReviewDecision], engine: Engine) -> tuple[Reviewed, ...]:
+    """Put the answers beside their items: the first two people's, and a third's where they differed."""
+    with engine.session() as session:
+        session.attach("items", queue.items)
+        text = "select item, stratum, n_in_stratum, weight_millibits, reviews_asked from items order by item"
+        rows = session.rows(Query(text, ("items",)))
+    found = []
+    for item, stratum, n_in_stratum, millibits, asked in rows:
+        held = [one for one in made if one.item == int(item)]
+        answers = {one.reviewer: one.answer for one in held[:2]}
+        third = held[2].answer if len(held) > 2 else None  # noqa: PLR2004
+        found.append(
+            Reviewed(int(item), int(stratum), int(n_in_stratum), int(millibits) / 1000, int(asked), answers, third)
+        )
+    return tuple(found)
 
 
-def _recall(
-    rates: Mapping[int, tuple[int, int]], sizes: Mapping[int, int], above: Sequence[int]
-) -> tuple[float, float, float] | None:
-    """Return the right links above the threshold as a share of all right pairs among best candidates, with its interval."""
-    below = [stratum for stratum in rates if stratum not in above]
-    found, missed = _weighted(rates, sizes, above), _weighted(rates, sizes, below)
-    if found is None:
-        return None
-    n_above, n_below = sum(sizes[s] for s in above), sum(sizes[s] for s in below)
-    ends = []
-    for one, other in (
-        (found[0], missed[0] if missed else 0.0),
-        (found[1], missed[2] if missed else 0.0),
-        (found[2], missed[1] if missed else 0.0),
-    ):
-        right = one * n_above
-        ends.append(right / (right + other * n_below) if right else 0.0)
-    return ends[0], ends[1], ends[2]
+def _without_floats(outcome: Outcome) -> dict[str, object]:
+    """Write an outcome with its shares and bits as text, as what is digested asks for, and its strata in order."""
 
+    def told(value: object) -> object:
+        if isinstance(value, Mapping):
+            return {name: told(each) for name, each in value.items()}
+        return f"{value:.6g}" if isinstance(value, float) else value
 
-def _threshold(rates: Mapping[int, tuple[int, int]], cost: float) -> float | None:
-    good: float | None = None
-    for stratum in sorted(rates, reverse=True):
-        n_right, n = rates[stratum]
-        if n_right / n <= cost / (1 + cost):
-            break
-        good = stratum * STRATUM_BITS
-    return good
-
-
-def _kappa(reviewed: Sequence[Reviewed]) -> float | None:
-    """Return Cohen's kappa of two reviewers over the items that two decided, or None where there are none.
-
-    Source: Cohen 1960.
-    """
-    pairs = [tuple(answer for _, answer in sorted(one.answers.items()))[:2] for one in reviewed if len(one.answers) > 1]
-    if not pairs:
-        return None
-    agreed = sum(first == second for first, second in pairs) / len(pairs)
-    firsts, seconds = Counter(first for first, _ in pairs), Counter(second for _, second in pairs)
-    chance = sum(firsts[answer] * seconds[answer] for answer in ANSWERS) / len(pairs) ** 2
-    return 1.0 if chance == 1 else (agreed - chance) / (1 - chance)
+    shares = [
+        {"from": name, "low": f"{low:.6f}", "high": f"{high:.6f}"} for name, (low, high) in outcome.calibrated.items()
+    ]
+    return {**{name: told(value) for name, value in outcome.as_json().items()}, "share_right_by_weight": shares}

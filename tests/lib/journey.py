@@ -10,6 +10,7 @@ from pathlib import Path
 import pyrage
 
 from api.demo_requests import DemoRequest, demo_requests
+from api.memory import SqlMemory
 from api.wiring import Workspace, demo_workspace
 from cld.journey import CheckedExtract, Document, LinkedDataset, SignedRelease
 from cld.places import Council, Participation
@@ -20,7 +21,8 @@ from extracts.approve import approve, decision_on, digest_to_sign
 from extracts.build import build
 from extracts.release import deliver, release
 from linkage.link import link
-from linkage.trace import attach_index, trace_persons
+from linkage.prepare.keyhash import PLAIN
+from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.profiles import profile_named
 from synthetic.england import make_england
 
@@ -72,11 +74,14 @@ def open_journey(folder: Path) -> OpenJourney:
     council = Participation(
         Council("503", "E10000019", "Lincolnshire", ""), date(2020, 12, 7), None, ("Local: Frailty Band",)
     )
+    index = PersonIndex(england.nhs / "person_index.parquet", folder / "index", PLAIN)
     accepted = accept(
         sent.path, council, engine=space.engine, journal=space.journal, today=today, synthetic_allowed=True, actor="officer",
-        tracer=lambda session: trace_persons(session, attach_index(session, england.nhs / "person_index.parquet")),
+        tracer=lambda session: trace_persons(session, attach_index(session, index)),
     )  # fmt: skip
-    linked = link((accepted,), england.nhs, engine=space.engine, journal=space.journal, actor="analyst", today=today)
+    linked = link(
+        (accepted,), england.nhs, index, engine=space.engine, journal=space.journal, actor="analyst", today=today
+    )
     digest = digest_to_sign(application, plan, decision_on(application, plan, today, checked=True))
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
@@ -88,6 +93,7 @@ def open_journey(folder: Path) -> OpenJourney:
     checked = check(
         candidate,
         profile,
+        memory=SqlMemory(space.database, space.journal),
         regions={},
         engine=space.engine,
         journal=space.journal,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from cld.engine import Query, Session, scratch_engine
-from linkage.comparisons import Comparison, gammas_sql, pairs_sql, require_nicknames
-from linkage.fields import Side
-from linkage.standard import fold
+from linkage.prepare.comparisons import Comparison, gammas_sql, pairs_sql, require_nicknames
+from linkage.prepare.fields import Side
+from linkage.prepare.standard import fold
 from tests.lib.tables import arrow_of
 
 ROLES = ("id", "nhs_number", "given_name", "family_name", "previous_family_name", "date_of_birth", "sex", "postcode",

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cld.engine import Query, Session
-from linkage.model import Model
-from linkage.trace import attach_index, trace_persons
+from linkage.prepare.keyhash import PLAIN
+from linkage.trace import PersonIndex, attach_index, trace_persons
+from linkage.weigh.model import Model
 from tests.lib.linking import a_session
 from tests.lib.tables import rows_of
 
@@ -89,7 +90,7 @@ def test_a_record_is_resolved_by_its_step(
     tmp_path: Path, title: str, sent: str, person: str | None, step: str, outcome: str
 ) -> None:
     with a_session(tmp_path) as session:
-        index = attach_index(session, _index(tmp_path))
+        index = attach_index(session, PersonIndex(_index(tmp_path), tmp_path / "kept", PLAIN))
         _persons(session, sent)
         trace_persons(session, index, model=MODEL)
         found = session.rows(Query("select person_id, step, outcome from traced", ("traced",)))

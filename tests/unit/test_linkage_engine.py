@@ -10,14 +10,14 @@ import pytest
 
 from cld.engine import Query
 from cld.errors import InputError, UnknownColumn
-from linkage.cluster import cluster_pairs
-from linkage.comparisons import comparisons_for
-from linkage.decide import decide_links, estimate_present, parse_threshold
-from linkage.estimate import Counted, conditional, fit_m
-from linkage.explain import contribution
-from linkage.fields import Kind, find_sides
-from linkage.frequencies import Kappa, count_dependence
-from linkage.model import Model, read_model
+from linkage.prepare.comparisons import comparisons_for
+from linkage.prepare.fields import Kind, find_sides
+from linkage.prepare.frequencies import Kappa, count_dependence
+from linkage.settle.cluster import cluster_pairs
+from linkage.settle.decide import decide_links, estimate_present, parse_threshold
+from linkage.tell.explain import contribution
+from linkage.weigh.estimate import Counted, conditional, fit_m
+from linkage.weigh.model import Model, read_model
 from tests.lib.linking import a_session
 
 FIELDS = ("postcode", "birth", "family", "given", "sex", "number")

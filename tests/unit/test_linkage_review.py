@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cld.errors import InputError
-from linkage.review import Reviewed, read_reviews, settle_reviews
+from linkage.tell.review import Reviewed, read_reviews, settle_reviews
 from tests.lib.linking import a_session
 
 HEAD = "item,stratum,n_in_stratum,id_l,id_r,weight_bits,step,reviews_asked\n"

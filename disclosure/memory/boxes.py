@@ -1,0 +1,141 @@
+"""Released rows as boxes over dimensions, and the fine cells that their boxes tell apart.
+
+A box names, for each dimension, the codes it covers; a dimension it does not name it covers whole. Codes of a dimension
+that lie in the same categories of every release are one *atom*; fine cells are the products of atoms.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from cld.errors import InputError
+from disclosure.memory.history import MOST_FINE_CELLS, Fact, History, Release
+from disclosure.memory.reduce import membership
+
+__all__ = ["Box", "BoxFact", "BoxRelease", "FineCells", "fine_cells", "history_of", "nested_differences"]
+
+MOST_DIFFERENCES = 200_000
+Codes = frozenset[str]
+Box = Mapping[str, Codes]
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFact:
+    """The persons in a box lie between two numbers."""
+
+    box: Box
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class BoxRelease:
+    """What one recipient was given at one time, as boxes."""
+
+    name: str
+    recipient: str
+    facts: tuple[BoxFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FineCells:
+    """The atoms of each dimension, and with them the fine cells, numbered with the last dimension running fastest."""
+
+    dimensions: tuple[str, ...]
+    atoms: tuple[tuple[tuple[str, ...], ...], ...]
+    atom_of: tuple[Mapping[str, int], ...]
+
+    @property
+    def n_fine(self) -> int:
+        """Number of fine cells."""
+        return math.prod(map(len, self.atoms))
+
+    def cells_of(self, box: Box) -> tuple[int, ...]:
+        """Return the fine cells of a box."""
+        chosen = []
+        for name, atoms, place_of in zip(self.dimensions, self.atoms, self.atom_of, strict=True):
+            codes = box.get(name)
+            places = range(len(atoms)) if codes is None else sorted({place_of[code] for code in codes})
+            chosen.append(np.array(places, dtype=np.int64))
+        sizes = tuple(map(len, self.atoms))
+        found: NDArray[np.int64] = np.ravel_multi_index(np.ix_(*chosen), sizes).ravel()
+        return tuple(found.tolist())
+
+    def label(self, cell: int) -> dict[str, tuple[str, ...]]:
+        """Return the codes of a fine cell, by dimension."""
+        places = np.unravel_index(cell, tuple(map(len, self.atoms)))
+        return {name: atoms[int(p)] for name, atoms, p in zip(self.dimensions, self.atoms, places, strict=True)}
+
+
+def fine_cells(releases: Sequence[BoxRelease], domains: Mapping[str, Sequence[str]]) -> FineCells:
+    """Return the fine cells of releases over the codes that each dimension has.
+
+    Raises: InputError if the categories make more fine cells than can be worked on.
+    """
+    names = tuple(sorted(domains))
+    atoms, places = [], []
+    for name in names:
+        used = dict.fromkeys(f.box[name] for release in releases for f in release.facts if name in f.box)
+        signature: dict[tuple[bool, ...], list[str]] = {}
+        for code in sorted(domains[name]):
+            signature.setdefault(tuple(code in category for category in used), []).append(code)
+        atoms.append(tuple(map(tuple, signature.values())))
+        places.append({code: place for place, codes in enumerate(atoms[-1]) for code in codes})
+    made = FineCells(names, tuple(atoms), tuple(places))
+    if made.n_fine > MOST_FINE_CELLS:
+        message = (
+            f"The categories cut each other into {made.n_fine:,} fine cells; at most {MOST_FINE_CELLS:,} are worked on."
+        )
+        raise InputError(message, "Leave a dimension out, or take fewer releases.")
+    return made
+
+
+def history_of(releases: Sequence[BoxRelease], cells: FineCells, upper_bound: float) -> History:
+    """Return releases as a history over fine cells that asks for every fine cell, every row and every nested difference.
+
+    Raises: InputError if there are too many differences to ask for.
+    """
+    made = tuple(
+        Release(r.name, r.recipient, tuple(Fact(cells.cells_of(f.box), f.low, f.high) for f in r.facts))
+        for r in releases
+    )
+    singles = [(cell,) for cell in range(cells.n_fine)]
+    rows = [fact.cells for release in made for fact in release.facts]
+    targets = dict.fromkeys([*singles, *rows, *nested_differences(made, cells.n_fine)])
+    return History(cells.n_fine, upper_bound, made, tuple(targets))
+
+
+def nested_differences(releases: Sequence[Release], n_fine: int) -> list[tuple[int, ...]]:
+    """Return what is left of a row of one release when a row of another release that lies inside it is taken away.
+
+    Raises: InputError if there are too many.
+    """
+    rows: dict[tuple[int, ...], set[int]] = {}
+    for number, release in enumerate(releases):
+        for fact in release.facts:
+            rows.setdefault(fact.cells, set()).add(number)
+    matrix, held_by = membership(list(rows), n_fine), list(rows.values())
+    overlap = csr_matrix(matrix @ matrix.T)
+    size = np.diff(matrix.indptr)
+    outer = np.repeat(np.arange(len(held_by)), np.diff(overlap.indptr))
+    nested = (overlap.data == size[overlap.indices]) & (size[overlap.indices] < size[outer])
+    found: dict[tuple[int, ...], None] = {}
+    for large, small in zip(outer[nested].tolist(), overlap.indices[nested].tolist(), strict=True):
+        if len(held_by[large] | held_by[small]) > 1:
+            found[_left(matrix, large, small)] = None
+        if len(found) > MOST_DIFFERENCES:
+            message = f"The releases leave more than {MOST_DIFFERENCES:,} differences."
+            raise InputError(message, "Take fewer releases, or tables with fewer totals.")
+    return list(found)
+
+
+def _left(matrix: csr_matrix, large: int, small: int) -> tuple[int, ...]:
+    inside = matrix.indices[matrix.indptr[small] : matrix.indptr[small + 1]]
+    whole = matrix.indices[matrix.indptr[large] : matrix.indptr[large + 1]]
+    return tuple(np.setdiff1d(whole, inside, assume_unique=True).tolist())

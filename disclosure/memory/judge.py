@@ -1,0 +1,232 @@
+"""Whether a candidate, beside all that its recipient holds, lets a small count be worked out.
+
+Candidate and earlier releases are one system over the fine cells of all their categories. Earlier rows that newer data
+contradict are set aside, the fewest that will do, and the rest is taken to hold still: an attacker may suppose that
+nothing else changed. A count is worked out when its interval lies within the small counts and is narrower than a star
+may be. Targets are fine cells, released rows and what one release leaves of another, less the recipient's own people.
+
+Source: Direction 6(b) bullet 4; ICO code of practice on anonymisation (who holds what else); Dwork et al. 2017,
+Exposed! (attacks by differencing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import bmat
+from scipy.sparse.csgraph import connected_components
+
+from disclosure.memory.bounds import Bound, bounds_of
+from disclosure.memory.boxes import BoxFact, BoxRelease, FineCells, fine_cells, nested_differences
+from disclosure.memory.elastic import contradicted
+from disclosure.memory.history import Fact, Release
+from disclosure.memory.probes import Work
+from disclosure.memory.reduce import Contradiction, membership
+from disclosure.memory.sheet import MOST_PERSONS, FactSheet, OwnPeople
+
+__all__ = ["Conflict", "Held", "NotProven", "SmallCounts", "Story", "conflicts_in", "settled", "story_of"]
+
+MOST_CORRECTIONS = 5  # a whole-number contradiction that the reals do not show takes another round
+
+
+class NotProven(Exception):  # noqa: N818 - a signal inside this package, turned into a refusal
+    """The work limit came before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SmallCounts:
+    """Which counts are small, and how narrow the interval of one may be: as narrow as a star's, no narrower."""
+
+    largest: int
+    least_width: int
+
+    def are_told_by(self, low: float, high: float) -> bool:
+        """Say whether an interval works out a small count."""
+        width = max(self.least_width, 2)
+        return low >= 1 and high <= self.largest and (high - low + 1 < width or high < width + 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An earlier release: its name and its facts."""
+
+    name: str
+    sheet: FactSheet
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A group whose small count can be worked out, by the fine cells it is made of."""
+
+    cells: tuple[int, ...]
+    low: float
+    high: float
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A candidate beside what is held, as facts over fine cells; the candidate's facts are the last release.
+
+    known:  what the recipient knows exactly of its own people; ``told`` is what the candidate adds to that.
+    own:  cells of own people: they bind the others and are not judged.
+    """
+
+    cells: FineCells
+    releases: tuple[Release, ...]
+    known: tuple[Fact, ...]
+    told: tuple[Fact, ...]
+    own: frozenset[int]
+
+    @property
+    def candidate(self) -> Release:
+        """The candidate's own facts."""
+        return self.releases[-1]
+
+    def facts_before(self) -> list[Fact]:
+        """Return what the recipient holds without the candidate."""
+        return [*self.known, *(fact for release in self.releases[:-1] for fact in release.facts)]
+
+    def facts(self, names: Sequence[str] | None = None, withheld: frozenset[int] = frozenset()) -> list[Fact]:
+        """Return what the recipient would hold: of the named releases (all if none are named), with the candidate.
+
+        ``withheld`` are numbers of the candidate's facts that it goes without.
+        """
+        earlier = [f for r in self.releases[:-1] if names is None or r.name in names for f in r.facts]
+        shown = [fact for number, fact in enumerate(self.candidate.facts) if number not in withheld]
+        return [*self.known, *earlier, *self.told, *shown]
+
+
+def story_of(candidate: FactSheet, held: Sequence[Held], own: Sequence[OwnPeople]) -> Story:
+    """Put a candidate and what is held on common fine cells; own people's boxes cut cells too.
+
+    What is known of own people binds where it is of the candidate's data.
+    Raises: InputError if the categories make more fine cells than can be worked on.
+    """
+    named = [*((one.name, one.sheet) for one in held), ("", candidate)]
+    boxes = [BoxRelease(name, "", sheet.facts()) for name, sheet in named]
+    own = [*own, *([candidate.own] if candidate.own else [])]
+    own_rows = [fact for _, sheet in named if sheet.linked == candidate.linked for fact in sheet.own_facts()]
+    cutting = BoxRelease("", "", (*own_rows, *(BoxFact(one.box, 0, MOST_PERSONS) for one in own)))
+    domains: dict[str, set[str]] = {}
+    for codes_of in [
+        *(sheet.domains for _, sheet in named),
+        *(fact.box for release in (*boxes, cutting) for fact in release.facts),
+        *(_codes_of_classes(one) for one in own),
+    ]:
+        for name, codes in codes_of.items():
+            domains.setdefault(name, set()).update(codes)
+    used = {name for release in (*boxes, cutting) for fact in release.facts for name in fact.box}
+    cells = fine_cells([*boxes, cutting], {name: sorted(domains[name]) for name in used})
+    releases = tuple(
+        Release(made.name, "", tuple(Fact(cells.cells_of(f.box), f.low, f.high) for f in made.facts)) for made in boxes
+    )
+    known = [Fact(cells.cells_of(fact.box), fact.low, fact.high) for fact in own_rows]
+    known += [fact for one in own if one is not candidate.own for fact in _known(one, cells)]
+    told = _known(candidate.own, cells) if candidate.own else []
+    inside = frozenset(cell for one in own for cell in cells.cells_of(one.box))
+    return Story(cells, releases, tuple(known), tuple(told), inside)
+
+
+def settled(story: Story, work: Work) -> Story:
+    """Set aside the earlier rows that the candidate contradicts, and those that contradict each other.
+
+    What newer data correct is known to have changed; everything else an attacker may take to hold still.
+    Raises: Contradiction if the candidate's own facts fit no counts.
+    """
+    for _ in range(MOST_CORRECTIONS):
+        try:
+            bounds_of(story.facts(), story.cells.n_fine, MOST_PERSONS, [], integer=True, work=work)
+        except Contradiction:
+            firm = [*story.known, *story.told, *story.candidate.facts]
+            earlier = [(place, fact) for place, r in enumerate(story.releases[:-1]) for fact in r.facts]
+            aside = contradicted(firm, [fact for _, fact in earlier], story.cells.n_fine, MOST_PERSONS)
+            if not aside:
+                raise
+            kept = [one for number, one in enumerate(earlier) if number not in aside]
+            releases = tuple(
+                replace(release, facts=tuple(fact for owner, fact in kept if owner == place))
+                for place, release in enumerate(story.releases[:-1])
+            )
+            story = replace(story, releases=(*releases, story.candidate))
+        else:
+            return story
+    raise Contradiction(())
+
+
+def _codes_of_classes(own: OwnPeople) -> dict[str, set[str]]:
+    return {name: {codes[place] for codes, _ in own.classes} for place, name in enumerate(own.dimensions)}
+
+
+def _known(own: OwnPeople, cells: FineCells) -> list[Fact]:
+    """Count own people over the fine cells that their classes tell apart; a class that is not there has nobody."""
+    if not own.dimensions:
+        return []
+    told = [
+        (cells.dimensions.index(name), own.dimensions.index(name))
+        for name in cells.dimensions
+        if name in own.dimensions
+    ]
+    sizes = tuple(len(atoms) for atoms in cells.atoms)
+    counted: dict[tuple[int, ...], int] = {}
+    for codes, n_persons in own.classes:
+        group = tuple(cells.atom_of[place][codes[theirs]] for place, theirs in told)
+        counted[group] = counted.get(group, 0) + n_persons
+    members: dict[tuple[int, ...], list[int]] = {}
+    inside = cells.cells_of(own.box)
+    places = np.unravel_index(np.array(inside), sizes)
+    for number, cell in enumerate(inside):
+        members.setdefault(tuple(int(places[place][number]) for place, _ in told), []).append(cell)
+    return [Fact(tuple(group), n, n) for key, group in members.items() for n in (counted.get(key, 0),)]
+
+
+def conflicts_in(
+    story: Story, small: SmallCounts, work: Work, withheld: frozenset[int] = frozenset()
+) -> tuple[Conflict, ...]:
+    """Return the groups whose small counts the candidate lets be worked out and that were not known before it.
+
+    What the work limit leaves open counts as worked out. Only what hangs together with the candidate is looked at.
+    Raises: Contradiction if no counts fit the facts.
+    """
+    facts = story.facts(withheld=withheld)
+    shown = [fact for number, fact in enumerate(story.candidate.facts) if number not in withheld]
+    reached = _reached(facts, [*story.told, *shown], story.cells.n_fine)
+    facts = [fact for fact in facts if reached[fact.cells[0]]]
+    targets = _targets(story, reached)
+    found = [
+        Conflict(bound.cells, bound.low, bound.high, bound.proven)
+        for bound in bounds_of(facts, story.cells.n_fine, MOST_PERSONS, targets, integer=True, work=work)
+        if small.are_told_by(bound.low, bound.high) or not (bound.proven or bound.low > small.largest)
+    ]
+    before = story.facts_before()
+    known = bounds_of(before, story.cells.n_fine, MOST_PERSONS, [c.cells for c in found], integer=True, work=work)
+    return tuple(one for one, bound in zip(found, known, strict=True) if not _was_known(bound, one, small))
+
+
+def _was_known(before: Bound, now: Conflict, small: SmallCounts) -> bool:
+    """A count that was worked out already is not the candidate's doing, unless it is told more narrowly now."""
+    return small.are_told_by(before.low, before.high) and (before.low, before.high) == (now.low, now.high)
+
+
+def _reached(facts: Sequence[Fact], candidate: Sequence[Fact], n_fine: int) -> NDArray[np.bool_]:
+    """Mark the fine cells that hang together with a candidate's rows."""
+    matrix = membership([fact.cells for fact in facts], n_fine)
+    n_rows = matrix.shape[0]
+    _, part = connected_components(bmat([[None, matrix], [matrix.T, None]]), directed=False)
+    with_candidate = np.unique(part[n_rows:][[fact.cells[0] for fact in candidate]])
+    return np.isin(part[n_rows:], with_candidate)
+
+
+def _targets(story: Story, reached: NDArray[np.bool_]) -> list[tuple[int, ...]]:
+    """Fine cells, rows, and what a row of one release leaves of a row of another; own people are taken out of each."""
+    rows = [fact.cells for release in story.releases for fact in release.facts]
+    differences = nested_differences(story.releases, story.cells.n_fine)
+    asked: dict[tuple[int, ...], None] = {}
+    for cells in [*((int(cell),) for cell in np.flatnonzero(reached)), *rows, *differences]:
+        beyond = tuple(cell for cell in cells if cell not in story.own)
+        if beyond and reached[beyond[0]]:
+            asked[beyond] = None
+    return list(asked)

@@ -1,0 +1,256 @@
+"""The least and the most that sums of pieces can be in one component: one warm linear programme, witnesses reused.
+
+Every optimum is kept as a witness for all other sums. Over whole numbers a linear bound is rounded inward and is exact
+once a whole-number witness attains it; corners in random directions give nearly all such witnesses, and only where none
+does is an integer programme solved.
+
+Source: Fischetti and Salazar 2001 (an attacker's intervals as linear programmes); Huangfu and Hall 2018 (HiGHS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from highspy import _core
+from numpy.typing import NDArray
+
+from disclosure.memory.reduce import Component, Contradiction, Pieces, membership
+from disclosure.solver import new_solver
+
+__all__ = ["Ends", "Work", "ends_in", "prices"]
+
+NEAR = 1e-6
+TRIES = 6  # corners asked for before an integer programme is; nearly all are found at the first
+FAILURES = 3  # a component whose corners are never whole is not asked again
+MOST_NODES = 20_000  # of one integer programme
+INTEGER_PRICE = 5  # a pivot inside an integer programme, with its cuts and presolving, against a plain one
+MOST_PIVOTS = 2_000_000_000
+STATUS = _core.HighsModelStatus
+
+
+@dataclass(slots=True)
+class Work:
+    """How much may be solved, in pivots times rows and never in seconds; and how much was.
+
+    The limit is some minutes of one processor; what is then still open is answered by its outer bound, unproven.
+    """
+
+    most_units: int = 4_000_000_000
+    units: int = 0
+    n_linear: int = 0
+    n_integer: int = 0
+
+    def pivots_left(self, n_rows: int) -> int:
+        """How many pivots a programme of so many rows may still take."""
+        return max(0, self.most_units - self.units) // max(1, n_rows)
+
+    def charge(self, n_pivots: int, n_rows: int) -> None:
+        """Count pivots; a run without any is not free either."""
+        self.units += (max(0, n_pivots) + 1) * max(1, n_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Least and most of each sum; where an end is not proven it is an outer bound, and ``proven`` is false."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    proven: NDArray[np.bool_]
+
+
+def ends_in(component: Component, sums: Sequence[Sequence[int]], work: Work, *, integer: bool) -> Ends:
+    """Return the ends of sums over the component's own pieces (numbers local to it).
+
+    Raises: Contradiction if nothing meets the component's rows.
+    """
+    probing = _Probing(component, sums, work, integer=integer)
+    has_witness = probing.begin()
+    lows, highs = ([probing.end(number, sign) for number in range(len(sums))] for sign in (-1, 1))
+    return Ends(
+        np.array([value for value, _ in lows]),
+        np.array([value for value, _ in highs]),
+        np.array([has_witness and a[1] and b[1] for a, b in zip(lows, highs, strict=True)], dtype=np.bool_),
+    )
+
+
+def prices(pieces: Pieces, chosen: Sequence[int]) -> NDArray[np.bool_]:
+    """Mark the rows that have a price where the sum of some pieces is least or most: those that prove its bounds."""
+    n_pieces, columns = len(pieces.lower), np.array(chosen, dtype=np.int32)
+    whole = Component(
+        np.arange(n_pieces), (), pieces.matrix, pieces.low, pieces.high, pieces.lower, pieces.upper
+    )  # fmt: skip
+    solver, found = _model(whole), np.zeros(len(pieces.low), dtype=np.bool_)
+    for sign in (-1.0, 1.0):
+        solver.changeColsCost(len(columns), columns, np.full(len(columns), sign))
+        solver.run()
+        found |= np.abs(np.array(solver.getSolution().row_dual)) > NEAR
+    return found
+
+
+class _Probing:
+    """One component's programmes, its witnesses and what they attain."""
+
+    def __init__(self, component: Component, sums: Sequence[Sequence[int]], work: Work, *, integer: bool) -> None:
+        self._part, self._work, self._integer = component, work, integer
+        self._matrix = membership(sums, len(component.lower))
+        self._outer = {-1: self._matrix @ component.lower, 1: self._matrix @ component.upper}
+        self._attained = {-1: np.full(len(sums), np.inf), 1: np.full(len(sums), -np.inf)}
+        self._has_witness = False
+        self._linear = _model(component)
+        self._seeking: _core._Highs | None = None
+        self._whole: _core._Highs | None = None
+        self._random = np.random.default_rng(0)
+        self._failures = 0
+
+    def begin(self) -> bool:
+        """Find a first witness and say whether there is one; where the work limit comes first, nothing is proven."""
+        self._run(self._linear)
+        if self._integer and not self._has_witness:
+            self._solve_whole()
+        return self._has_witness
+
+    def end(self, number: int, sign: int) -> tuple[float, bool]:
+        """Return one end of one sum and whether it is proven."""
+        outer = float(self._outer[sign][number])
+        if self._attains(number, sign, outer):
+            return outer, True
+        columns = self._columns(number)
+        self._linear.changeColsCost(len(columns), columns, np.full(len(columns), -float(sign)))
+        found = self._run(self._linear)
+        value = -sign * float(self._linear.getInfo().objective_function_value)
+        self._linear.changeColsCost(len(columns), columns, np.zeros(len(columns)))
+        if not found:
+            return outer, False
+        if not self._integer:
+            return sign * min(sign * value, sign * outer), True
+        bound = sign * np.floor(sign * value + NEAR)
+        if self._attains(number, sign, bound) or self._seek(number, sign, bound):
+            return bound, True
+        return self._end_over_whole_numbers(columns, sign, bound)
+
+    def _seek(self, number: int, sign: int, bound: float) -> bool:
+        """Look for a whole-number witness of a bound: hold the sum there and ask for corners in random directions."""
+        if self._failures >= FAILURES:
+            return False
+        if self._seeking is None:
+            self._seeking = _model(self._part)
+        columns, n_pieces = self._columns(number), len(self._part.lower)
+        low, high = (bound, np.inf) if sign > 0 else (-np.inf, bound)
+        self._seeking.addRow(low, high, len(columns), columns, np.ones(len(columns)))
+        for _ in range(TRIES):
+            costs = self._random.uniform(-1.0, 1.0, n_pieces)
+            self._seeking.changeColsCost(n_pieces, np.arange(n_pieces, dtype=np.int32), costs)
+            if not self._run(self._seeking) or self._attains(number, sign, bound):
+                break
+        self._seeking.deleteRows(1, np.array([len(self._part.low)], dtype=np.int32))
+        found = self._attains(number, sign, bound)
+        self._failures = 0 if found else self._failures + 1
+        return found
+
+    def _end_over_whole_numbers(self, columns: NDArray[np.int32], sign: int, bound: float) -> tuple[float, bool]:
+        """Settle by an integer programme an end whose rounded linear bound no witness attains."""
+        whole = self._whole_programme()
+        whole.setOptionValue("objective_target", -sign * bound)
+        whole.changeColsCost(len(columns), columns, np.full(len(columns), -float(sign)))
+        value = self._solve_whole()
+        dual = -sign * float(whole.getInfo().mip_dual_bound)
+        whole.changeColsCost(len(columns), columns, np.zeros(len(columns)))
+        if value is not None:
+            return -sign * value, True
+        if np.isfinite(dual):
+            bound = sign * min(sign * bound, np.floor(sign * dual + NEAR))
+        return bound, False
+
+    def _solve_whole(self) -> float | None:
+        """Solve the integer programme as it stands; return its optimum, or None if the work limit came first.
+
+        Raises: Contradiction if no whole numbers meet the rows.
+        """
+        whole, n_rows = self._whole_programme(), len(self._part.low)
+        n_pivots = self._work.pivots_left(n_rows)
+        if n_pivots == 0:
+            return None
+        whole.setOptionValue("mip_max_nodes", min(MOST_NODES, n_pivots))
+        whole.run()
+        self._work.n_integer += 1
+        self._work.charge(INTEGER_PRICE * whole.getInfo().simplex_iteration_count, n_rows)
+        status = whole.getModelStatus()
+        if status == STATUS.kInfeasible:
+            raise Contradiction(self._part.facts)
+        if status in (STATUS.kOptimal, STATUS.kObjectiveTarget):
+            self._harvest(np.array(whole.getSolution().col_value))
+            return float(np.rint(whole.getInfo().objective_function_value))
+        return None
+
+    def _whole_programme(self) -> _core._Highs:
+        if self._whole is None:
+            self._whole = _model(self._part, presolve=True)
+            n_columns = len(self._part.lower)
+            columns = np.arange(n_columns, dtype=np.int32)
+            kinds = np.full(n_columns, _core.HighsVarType.kInteger.value, dtype=np.uint8)
+            self._whole.changeColsIntegrality(n_columns, columns, kinds)
+            # objectives are whole numbers: a gap below one is none
+            self._whole.setOptionValue("mip_rel_gap", 0.0)
+            self._whole.setOptionValue("mip_abs_gap", 0.99)
+        return self._whole
+
+    def _run(self, programme: _core._Highs) -> bool:
+        """Run a linear programme from its last basis, once more from nothing if that fails; harvest its optimum.
+
+        Raises: Contradiction if nothing meets the rows.
+        """
+        n_rows = len(self._part.low)
+        for _ in range(2):
+            n_pivots = self._work.pivots_left(n_rows)
+            if n_pivots == 0:
+                return False
+            programme.setOptionValue("simplex_iteration_limit", min(n_pivots, MOST_PIVOTS))
+            programme.run()
+            self._work.n_linear += 1
+            self._work.charge(programme.getInfo().simplex_iteration_count, n_rows)
+            status = programme.getModelStatus()
+            if status == STATUS.kOptimal:
+                self._harvest(np.array(programme.getSolution().col_value))
+                return True
+            if status == STATUS.kInfeasible:
+                raise Contradiction(self._part.facts)
+            programme.clearSolver()
+        return False
+
+    def _harvest(self, point: NDArray[np.float64]) -> None:
+        """Keep what a point attains for every sum; over whole numbers only a point that truly meets the rows."""
+        part = self._part
+        if self._integer:
+            point = np.rint(point)
+            sums = part.matrix @ point
+            inside = np.all(point >= part.lower) and np.all(point <= part.upper)
+            if not inside or np.any(sums < part.low) or np.any(sums > part.high):
+                return
+        self._has_witness = True
+        values = self._matrix @ point
+        np.minimum(self._attained[-1], values, out=self._attained[-1])
+        np.maximum(self._attained[1], values, out=self._attained[1])
+
+    def _attains(self, number: int, sign: int, value: float) -> bool:
+        return bool(sign * (self._attained[sign][number] - value) >= -NEAR / 2)
+
+    def _columns(self, number: int) -> NDArray[np.int32]:
+        starts = self._matrix.indptr
+        found: NDArray[np.int32] = self._matrix.indices[starts[number] : starts[number + 1]].astype(np.int32)
+        return found
+
+
+def _model(part: Component, *, presolve: bool = False) -> _core._Highs:
+    """The component's rows and bounds as a programme without costs."""
+    model = _core.HighsLp()
+    model.num_col_, model.num_row_ = len(part.lower), len(part.low)
+    model.col_cost_, model.col_lower_, model.col_upper_ = np.zeros(len(part.lower)), part.lower, part.upper
+    model.row_lower_, model.row_upper_ = part.low, part.high
+    model.a_matrix_.format_ = _core.MatrixFormat.kRowwise
+    model.a_matrix_.start_, model.a_matrix_.index_ = part.matrix.indptr, part.matrix.indices
+    model.a_matrix_.value_ = part.matrix.data
+    solver = new_solver(presolve=presolve)
+    solver.passModel(model)
+    return solver

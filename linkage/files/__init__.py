@@ -1,0 +1,1 @@
+"""Files: the doors for anyone's two files, without a house."""

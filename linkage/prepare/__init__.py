@@ -1,0 +1,1 @@
+"""Prepare: two files as standard fields, blocking keys, frequencies and comparisons; an index kept for many linkages."""

@@ -1,0 +1,1 @@
+"""Weigh: m- and u-probabilities, dependence, and the weight of every candidate pair in bits."""
