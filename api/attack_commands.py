@@ -1,4 +1,4 @@
-"""Commands that attack anyone's published tables (shared commands page)."""
+"""Commands that attack anyone's published tables, round tables and perturb counts (shared commands page)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.run import Json, Memory, Stopwatch, Threads, finish, session_of
+from api.run import Json, Memory, Out, Stopwatch, Threads, finish, session_of
 
 if TYPE_CHECKING:
     from disclosure.tables.published import ShownRule
@@ -81,6 +81,71 @@ def attack(
     finish(summary, watch, words, as_json=as_json)
 
 
+def round_table(
+    cells: Annotated[list[Path], typer.Argument(help="One row a cell, true counts; several files are linked tables.")],
+    dimensions: Dimensions,
+    value: Annotated[str, typer.Option(help="Column of true counts.")],
+    base: Annotated[int, typer.Option(help="Every count becomes a multiple of this.", min=2)],
+    out: Out,
+    hierarchy: Hierarchies = None,
+    total: Total = "Total",
+    threads: Threads = 2,
+    memory: Memory = "2GB",
+    as_json: Json = False,
+) -> None:
+    """Round a table so that all its totals still add up (controlled rounding); the column rounded holds the result."""
+    from api.screen import progress_bar  # noqa: PLC0415
+    from disclosure.tables.rounded_files import round_files  # noqa: PLC0415
+
+    request = table_request(dimensions, value, hierarchy, total)
+    with progress_bar() as bar, session_of(threads, memory) as session:
+        watch = Stopwatch(bar.step)
+        summary = round_files(session, cells, request, base, out, watch)
+    words = f"{summary['n_cells']} cells rounded to {base}, none by more than {summary['largest_distance']}"
+    finish(summary, watch, words, as_json=as_json)
+
+
+def perturb(
+    file: Annotated[Path, typer.Argument(help="One row a person, CSV or Parquet.")],
+    dimensions: Dimensions,
+    record_key: Annotated[str, typer.Option(help="Column of lasting random keys, whole numbers from 0.")],
+    out: Out,
+    hierarchy: Hierarchies = None,
+    total: Total = "Total",
+    noise: Annotated[
+        Path | None, typer.Option(help="Perturbation table with the columns pcv, ckey, pvalue; else one is made.")
+    ] = None,
+    largest_noise: Annotated[int, typer.Option(help="Largest noise of the table that is made.", min=1)] = 5,
+    variance: Annotated[float, typer.Option(help="Variance of its noise.", min=0)] = 3.0,
+    blocked: Annotated[int, typer.Option(help="Counts from 1 to this never occur in it.", min=0)] = 2,
+    keys: Annotated[int, typer.Option(help="How many keys there are, from 0.", min=1)] = 256,
+    least_shown: Annotated[int, typer.Option(help="Perturbed counts under this are left empty.", min=0)] = 0,
+    threads: Threads = 2,
+    memory: Memory = "2GB",
+    as_json: Json = False,
+) -> None:
+    """Count persons in every cell and total with cell-key noise: the same persons get the same noise in every table."""
+    from api.screen import progress_bar  # noqa: PLC0415
+    from disclosure.tables.cellkey import table_of_noise  # noqa: PLC0415
+    from disclosure.tables.perturbed_files import PerturbRequest, perturb_file, read_noise  # noqa: PLC0415
+
+    table = table_request(dimensions, record_key, hierarchy, total)
+    asked = PerturbRequest(table.dimensions, record_key, table.hierarchies, total, least_shown)
+    with progress_bar() as bar, session_of(threads, memory) as session:
+        watch = Stopwatch(bar.step)
+        if noise is None:
+            by_key = table_of_noise(largest_noise, variance, blocked=blocked, n_keys=keys)
+        else:
+            by_key = read_noise(session, noise)
+        summary = perturb_file(session, file, asked, by_key, out, watch)
+    words = (
+        f"{summary['n_changed']} of {summary['n_cells']} counts changed, none by more than {summary['largest_noise']}"
+    )
+    finish(summary, watch, words, as_json=as_json)
+
+
 def add_attack_commands(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+    """Add the commands to the command line."""
     app.command()(attack)
+    app.command("round")(round_table)
+    app.command()(perturb)

@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 from scipy.sparse import bmat, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from disclosure.tables.blocks import BETWEEN, block_of_cells, probe_by_blocks
 from disclosure.tables.bounds import SLACK, propagate
 from disclosure.tables.evidence import Evidence, EvidenceMaker
 from disclosure.tables.merging import Classes, merge, unmerged
 from disclosure.tables.moves import Layout, reach
-from disclosure.tables.probe import HELD, probe
+from disclosure.tables.probe import HELD, Extremes, Problem, probe
 from disclosure.tables.programmes import find_point
 from disclosure.tables.system import System
 
 __all__ = ["Intervals", "audit_pattern", "intervals"]
 
 MOSTLY = 0.5
+LARGE = 1_200
 Vector = NDArray[np.float64]
 
 
@@ -99,7 +101,8 @@ def intervals(
     reached = np.stack([found.point, found.point])
     if mostly and layout is not None:
         reached = _moved(found, known, targets, layout, maker)
-    return _settled(found, known, reached, targets, whole=whole, maker=maker)
+    blocks = np.full(len(low), BETWEEN) if layout is None else block_of_cells(layout)
+    return _settled(found, known, reached, targets, blocks, whole=whole, maker=maker)
 
 
 def _opened(
@@ -144,8 +147,8 @@ def _moved(
 
 
 def _settled(
-    found: _Open, known: Intervals, reached: NDArray[np.float64], targets: NDArray[np.bool_], *, whole: bool,
-    maker: EvidenceMaker | None,
+    found: _Open, known: Intervals, reached: NDArray[np.float64], targets: NDArray[np.bool_],
+    blocks: NDArray[np.int64], *, whole: bool, maker: EvidenceMaker | None,
 ) -> Intervals:  # fmt: skip
     """Merge, part and probe, and bring the answers back to the cells."""
     least, most = np.minimum(found.low - found.point, 0.0), np.maximum(found.high - found.point, 0.0)
@@ -161,11 +164,15 @@ def _settled(
     wanted = np.zeros(len(low), dtype=bool)
     wanted[classes.of_cell[targets[cells] & (classes.sign != 0)]] = True
     attained = np.ones((len(low), 2), dtype=bool)
+    label = classes.common(blocks[cells], BETWEEN)
     n_programmes = n_searches = 0
     for rows, columns in _parts(classes.matrix, wanted):
         chosen = np.flatnonzero(wanted[columns])
-        matrix = classes.matrix[rows][:, columns]
-        part = probe(matrix, low[columns], high[columns], met[:, columns], chosen, whole=whole, keep=maker is not None)
+        cut = classes.matrix[rows][:, columns]
+        part = _probed(
+            Problem(cut, low[columns], high[columns], met[:, columns], chosen),
+            label[columns], whole=whole, keep=maker is not None,
+        )  # fmt: skip
         low[columns[chosen]], high[columns[chosen]] = part.least[chosen], part.most[chosen]
         attained[columns] = part.attained
         n_programmes, n_searches = n_programmes + part.n_programmes, n_searches + part.n_searches
@@ -176,6 +183,13 @@ def _settled(
     table[found.place] = found.point
     evidence = None if maker is None else maker.made(table)
     return replace(settled, n_programmes=n_programmes, n_searches=n_searches, evidence=evidence)
+
+
+def _probed(problem: Problem, label: NDArray[np.int64], *, whole: bool, keep: bool) -> Extremes:
+    """Probe at once what is small or in one block, and block by block what is large."""
+    if problem.matrix.shape[1] < LARGE or len(np.unique(label[label != BETWEEN])) < 2:  # noqa: PLR2004 - one is no parting
+        return probe(problem, whole=whole, keep=keep)
+    return probe_by_blocks(problem, label, whole=whole, keep=keep)
 
 
 def _parts(matrix: csr_matrix, wanted: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:

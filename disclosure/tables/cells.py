@@ -17,7 +17,7 @@ from disclosure.tables.grid import Grid
 from disclosure.tables.reading import Rows, TableRequest, read_rows
 from disclosure.tables.system import CellState
 
-__all__ = ["UNSAID", "Cells", "numbers_of", "read_cells"]
+__all__ = ["UNSAID", "Cells", "with_added", "numbers_of", "read_cells"]
 
 NUMBERS = ("cost", "lower_protection", "upper_protection", "known_lower", "known_upper", "top1", "top2")
 UNSAID = -1
@@ -81,7 +81,7 @@ def read_cells(
     given = numbers_of(rows.text[request.value], request.value)
     magnitude = rows.text["top1"].null_count < len(rows.cell)
     _refuse_values(given, request.value, magnitude=magnitude)
-    values = _with_added(rows.grid, _agreed(rows, given, request.value))
+    values = with_added(rows.grid, _agreed(rows, given, request.value))
     _refuse_sums(rows.grid, values, magnitude=magnitude)
     numbers = {}
     for name in dict.fromkeys((*NUMBERS, cost)):
@@ -120,7 +120,7 @@ def _agreed(rows: Rows, given: NDArray[np.float64], name: str) -> NDArray[np.flo
     return values
 
 
-def _with_added(grid: Grid, given: NDArray[np.float64]) -> NDArray[np.float64]:
+def with_added(grid: Grid, given: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sum the totals that were added, each along the first dimension in which it is broken down into known cells."""
     values = np.zeros(grid.n_cells)
     values[: grid.n_given] = given

@@ -109,7 +109,9 @@ def verify_audit(
     wrong = _wrong_points(matrix, low, high, evidence, whole=whole)
     points = evidence.points[np.flatnonzero(~wrong)]
     outer = np.stack([-bounds.low, bounds.high])
-    _tighten(outer, matrix, bounds.low - evidence.table, bounds.high - evidence.table, evidence)
+    # ends shown first serve as bounds when the others are shown
+    for _ in range(2):
+        _tighten(outer, matrix, evidence)
     if whole:
         outer = np.floor(outer + SLACK)
     inner = np.stack([_furthest(-points) - evidence.table, _furthest(points) + evidence.table])
@@ -143,8 +145,9 @@ def _wrong_points(
     return np.asarray(wrong, dtype=bool)
 
 
-def _tighten(outer: NDArray[np.float64], matrix: csr_matrix, least: Vector, most: Vector, evidence: Evidence) -> None:
+def _tighten(outer: NDArray[np.float64], matrix: csr_matrix, evidence: Evidence) -> None:
     """Lower outer bounds (of minus the cell, and of the cell) to what the multipliers allow."""
+    least, most = -outer[0] - evidence.table, outer[1] - evidence.table
     n_ends, n_cells = len(evidence.cells), matrix.shape[1]
     itself = csr_matrix((np.ones(n_ends), (np.arange(n_ends), evidence.cells)), shape=(n_ends, n_cells))
     rest = csr_matrix(itself - evidence.duals @ matrix)

@@ -44,6 +44,14 @@ class Classes:
         np.minimum.at(most, self.of_cell[moving], np.where(up, high[moving], -low[moving]))
         return least, most
 
+    def common(self, label: NDArray[np.int64], mixed: int) -> NDArray[np.int64]:
+        """Return the label that all cells of a class share, ``mixed`` where they do not share one."""
+        n_classes, moving = self.matrix.shape[1], np.flatnonzero(self.sign)
+        least, most = np.full(n_classes, np.iinfo(np.int64).max), np.full(n_classes, np.iinfo(np.int64).min)
+        np.minimum.at(least, self.of_cell[moving], label[moving])
+        np.maximum.at(most, self.of_cell[moving], label[moving])
+        return np.where(least == most, least, mixed)
+
     def met(self, least: NDArray[np.float64], most: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return, 2 x k, how far points are known to take classes, from how far they take cells."""
         found = np.zeros((2, self.matrix.shape[1]))

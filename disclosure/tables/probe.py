@@ -20,10 +20,25 @@ from disclosure.tables.bounds import SLACK
 from disclosure.tables.programmes import Status, is_whole, loaded, refuse_without_answer
 from disclosure.tables.wholes import near_whole_point, search_whole_point
 
-__all__ = ["HELD", "Extremes", "Proof", "probe"]
+__all__ = ["HELD", "Extremes", "Problem", "Proof", "probe"]
 
 Vector = NDArray[np.float64]
 HELD = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A system of deviations ``matrix @ x == 0`` within bounds that hold zero, and the columns that are asked for.
+
+    Shape:  matrix m x n; low <= 0 <= high of length n, tight or not; met 2 x n, the least and the most that points are
+    known to attain, 0 where only zero is; targets are columns.
+    """
+
+    matrix: csr_matrix
+    low: Vector
+    high: Vector
+    met: NDArray[np.float64]
+    targets: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +71,14 @@ class Extremes:
 class _Probe:
     """One system of deviations, zero being a point of it, and the extremes met so far."""
 
-    def __init__(
-        self, matrix: csr_matrix, low: Vector, high: Vector, met: NDArray[np.float64], *, whole: bool, keep: bool
-    ) -> None:
-        self.matrix, self.low, self.high, self.whole, self.keep = matrix, low, high, whole, keep
-        self.sums = np.zeros(matrix.shape[0])
-        self.extremes = met.copy()
+    def __init__(self, problem: Problem, *, whole: bool, keep: bool) -> None:
+        self.matrix, self.low, self.high = problem.matrix, problem.low, problem.high
+        self.whole, self.keep = whole, keep
+        self.sums = np.zeros(self.matrix.shape[0])
+        self.extremes = problem.met.copy()
         self.outer: dict[tuple[int, int], float] = {}
         self.proof = Proof()
-        self.model = loaded(new_solver(), matrix, self.sums, low, high)
+        self.model = loaded(new_solver(), self.matrix, self.sums, self.low, self.high)
         self.costed, self.n_programmes, self.n_searches = 0, 0, 0
 
     def harvest(self, point: Vector) -> None:
@@ -130,23 +144,18 @@ class _Probe:
             self.outer[column, direction] = direction * furthest
 
 
-def probe(
-    matrix: csr_matrix, low: Vector, high: Vector, met: NDArray[np.float64], targets: NDArray[np.int64], *,
-    whole: bool = False, keep: bool = False,
-) -> Extremes:  # fmt: skip
-    """Return the extremes of ``targets`` over ``matrix @ x == 0`` within bounds that hold zero.
+def probe(problem: Problem, *, whole: bool = False, keep: bool = False) -> Extremes:
+    """Return the extremes of a problem's targets; other columns' extremes are what points happened to attain.
 
-    Shape:  matrix m x n; low <= 0 <= high of length n, tight or not; met 2 x n, the least and the most that points are
-    known to attain, 0 where only zero is. Other columns' extremes are what was met.
     Assumes: entries and, with ``whole``, bounds are whole numbers.
     Raises: DisclosureRefused if the solver ends without an answer.
     """
-    found = _Probe(matrix, low, high, met, whole=whole, keep=keep)
-    widest_first = targets[np.argsort(low[targets] - high[targets], kind="stable")]
-    for column in widest_first.tolist():
+    found = _Probe(problem, whole=whole, keep=keep)
+    width = problem.high[problem.targets] - problem.low[problem.targets]
+    for column in problem.targets[np.argsort(-width, kind="stable")].tolist():
         found.settle(column, 1)
         found.settle(column, -1)
-    attained = np.ones((matrix.shape[1], 2), dtype=bool)
+    attained = np.ones((problem.matrix.shape[1], 2), dtype=bool)
     for (column, direction), bound in found.outer.items():
         found.extremes[(direction + 1) // 2][column] = bound
         attained[column, (direction + 1) // 2] = False
