@@ -14,7 +14,7 @@ from cld.errors import InputError, Refused
 from disclosure.tables.audit import Intervals, intervals
 from disclosure.tables.grid import Grid
 from disclosure.tables.moves import Layout
-from disclosure.tables.published import Published, ShownRule, read_published
+from disclosure.tables.published import Published, ShownRule, read_shown
 from disclosure.tables.reading import TableRequest
 from disclosure.tables.writing import write_beside
 
@@ -31,10 +31,10 @@ def attack_files(
 
     ``rounded`` asks for the intervals of rounded cells as well. ``out`` gets the rows of the table with the columns
     attack_lower and attack_upper, empty for cells that are shown, infinite where nothing bounds a cell.
-    Raises: as read_published; Refused if no table fits what is shown; DisclosureRefused without an answer.
+    Raises: as read_shown; Refused if no table fits what is shown; DisclosureRefused without an answer.
     """
     tell("reading")
-    published = read_published(session, paths, request, rule)
+    published = read_shown(session, paths, request, rule)
     if whole:
         _refuse_fractions(published)
     tell("attacking")

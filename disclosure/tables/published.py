@@ -20,7 +20,7 @@ from cld.errors import InputError, Refused
 from disclosure.tables.cells import numbers_of
 from disclosure.tables.reading import Rows, TableRequest, read_rows
 
-__all__ = ["HIDDEN", "STAR", "Published", "ShownRule", "read_published", "rounded_bounds"]
+__all__ = ["HIDDEN", "STAR", "Published", "ShownRule", "read_shown", "rounded_bounds"]
 
 STAR = "*"
 HIDDEN = ("", STAR, "x", "..", "c")
@@ -81,7 +81,7 @@ def rounded_bounds(shown: Vector, rule: ShownRule) -> tuple[Vector, Vector]:
     return low, high
 
 
-def read_published(session: Session, paths: Sequence[Path], request: TableRequest, rule: ShownRule) -> Published:
+def read_shown(session: Session, paths: Sequence[Path], request: TableRequest, rule: ShownRule) -> Published:
     """Read what is shown of one table or several linked ones.
 
     A hidden cell is empty, ``*``, ``x``, ``..`` or ``c``; the columns known_lower and known_upper say what is known of it
