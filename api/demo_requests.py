@@ -197,6 +197,10 @@ def _refused() -> list[DemoRequest]:
         DemoRequest(
             _ask(19, "A general practitioner, re-identification", "OTHER", "GP", action="reidentify"), anonymised
         ),
+        DemoRequest(
+            _ask(20, "DHSC, the same rows without the people who object", "DHSC", "DHSC"),
+            replace(anonymised, opt_outs_applied=True),
+        ),
     ]
 
 

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_matrix, csr_matrix
 
 from cld.errors import InputError
 from disclosure.memory.history import Fact, History, Release
-from disclosure.memory.probes import Work, ends_in
-from disclosure.memory.reduce import Contradiction, Pieces, components, merged, pieces_of, propagated
+from disclosure.memory.probes import Ends, Settled, Work, ends_in
+from disclosure.memory.reduce import (
+    Contradiction,
+    Pieces,
+    components,
+    labels,
+    membership,
+    merged,
+    pieces_of,
+    propagated,
+)
 
-__all__ = ["Bound", "CoalitionBounds", "bounds_of", "coalition_bounds", "differences"]
+__all__ = ["Bound", "Enough", "CoalitionBounds", "bounds_of", "coalition_bounds", "differences"]
 
 NEAR = 1e-7
+
+
+Enough = Callable[[float, float, float, float], bool]
+"""Whether least and most attained, and outer least and most, answer the question that is asked of a target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +81,32 @@ def coalition_bounds(
     """
     held = history.held_by(recipients)
     facts = [fact for release in held for fact in release.facts]
+    asked = membership(history.targets, history.n_fine)
     try:
-        return bounds_of(facts, history.n_fine, history.upper_bound, history.targets, integer=integer, work=work)
-    except Contradiction as found:
-        raise _contradiction(recipients, held, found, integer=integer) from None
+        found = bounds_of(facts, asked, history.upper_bound, integer=integer, work=work)
+    except Contradiction as fault:
+        raise _contradiction(recipients, held, fault, integer=integer) from None
+    kind = int if integer else _plain
+    return tuple(
+        Bound(cells, kind(found.low[place]), kind(found.high[place]), bool(found.proven[place]))
+        for place, cells in enumerate(history.targets)
+    )
 
 
 def bounds_of(
-    facts: Sequence[Fact], n_fine: int, upper_bound: float, targets: Sequence[tuple[int, ...]], *, integer: bool,
-    work: Work | None = None,
-) -> tuple[Bound, ...]:  # fmt: skip
+    facts: Sequence[Fact], asked: csr_matrix, upper_bound: float, *, integer: bool, work: Work | None = None,
+    enough: Enough | None = None,
+) -> Ends:  # fmt: skip
     """Return the bounds of targets under facts, each fine cell at most ``upper_bound``.
 
+    asked:  targets over fine cells, one row each, 0/1.
+    Where ``enough`` says so of what answers attain of a target, and of bounds that none passes, that is as far as it is
+    followed: the interval reaches at least from the first to the second number given.
     Raises: Contradiction if no counts fit the facts.
     """
     upper = float(np.floor(upper_bound)) if integer else upper_bound
-    pieces = propagated(pieces_of(merged(facts, n_fine, integer=integer), targets, n_fine, upper))
-    low, high, proven = _sums(pieces, work or Work(), integer=integer)
-    kind = int if integer else _plain
-    return tuple(
-        Bound(cells, kind(low[place]), kind(high[place]), bool(proven[place])) for place, cells in enumerate(targets)
-    )
+    pieces = propagated(pieces_of(merged(facts, asked.shape[1], integer=integer), asked, upper))
+    return _sums(pieces, work or Work(), integer=integer, enough=enough)
 
 
 def _plain(value: float) -> float:
@@ -94,32 +114,46 @@ def _plain(value: float) -> float:
     return float(np.rint(value)) if abs(value - np.rint(value)) < NEAR else round(float(value), 9)
 
 
-def _sums(pieces: Pieces, work: Work, *, integer: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sums(pieces: Pieces, work: Work, *, integer: bool, enough: Enough | None) -> Ends:
     """Bound every target: what is settled, plus its part in each component, less what it leaves out."""
     parts = components(pieces)
-    home = np.full(len(pieces.lower), -1)
-    local = np.zeros(len(pieces.lower), dtype=np.int64)
-    for number, part in enumerate(parts):
-        home[part.pieces], local[part.pieces] = number, np.arange(len(part.pieces))
-    n_targets = len(pieces.targets)
-    low, high, proven = np.zeros(n_targets), np.zeros(n_targets), np.ones(n_targets, dtype=np.bool_)
-    asked: list[dict[tuple[int, ...], list[int]]] = [{} for _ in parts]
-    for place, target in enumerate(pieces.targets):
-        chosen = np.array(target.pieces)
-        alone = chosen[home[chosen] < 0]
-        low[place], high[place] = pieces.lower[alone].sum(), pieces.upper[alone].sum()
-        for number in np.unique(home[chosen[home[chosen] >= 0]]):
-            inside = tuple(local[chosen[home[chosen] == number]].tolist())
-            asked[number].setdefault(inside, []).append(place)
-    for part, sums in zip(parts, asked, strict=True):
-        ends = ends_in(part, list(sums), work, integer=integer)
-        for number, places in enumerate(sums.values()):
-            low[places] += ends.low[number]
-            high[places] += ends.high[number]
-            proven[places] &= ends.proven[number]
-    left_out = np.array([target.most_left_out for target in pieces.targets])
-    most = np.array([target.most for target in pieces.targets])
-    return np.maximum(low - left_out, 0.0), np.minimum(high, most), proven
+    alone = np.ones(len(pieces.lower))
+    for part in parts:
+        alone[part.pieces] = 0.0
+    low, high = pieces.targets @ (alone * pieces.lower), pieces.targets @ (alone * pieces.upper)
+    proven, n_parts = np.ones(len(low), dtype=np.bool_), np.zeros(len(low), dtype=np.int64)
+    by_piece = csc_matrix(pieces.targets)
+    inside = [csr_matrix(by_piece[:, part.pieces]) for part in parts]
+    for sums in inside:
+        n_parts += np.diff(sums.indptr) > 0
+    # only a target that is whole, and whose open part lies in one component, is what its sum there says
+    simple, start = (n_parts == 1) & (low == high) & (pieces.most_left_out == 0), low.copy()
+    for part, sums in zip(parts, inside, strict=True):
+        places = np.flatnonzero(np.diff(sums.indptr))
+        label, first = labels(sums[places])
+        settled = _settled(enough, places, label, simple, start) if enough else None
+        ends = ends_in(part, sums[places[first]], work, integer=integer, settled=settled)
+        low[places] += ends.low[label]
+        high[places] += ends.high[label]
+        proven[places] &= ends.proven[label]
+    return Ends(np.maximum(low - pieces.most_left_out, 0.0), np.minimum(high, pieces.most), proven)
+
+
+def _settled(
+    enough: Enough, places: NDArray[np.int64], label: NDArray[np.int64], simple: NDArray[np.bool_],
+    start: NDArray[np.float64],
+) -> Settled:  # fmt: skip
+    """Ask of a sum what is asked of every target that it stands for."""
+    order = np.argsort(label, kind="stable")
+    asking = np.split(places[order], np.cumsum(np.bincount(label))[:-1])
+
+    def settled(number: int, *attained_and_outer: float) -> bool:
+        return all(
+            bool(simple[place]) and enough(*(float(start[place]) + value for value in attained_and_outer))
+            for place in asking[number]
+        )
+
+    return settled
 
 
 def _contradiction(

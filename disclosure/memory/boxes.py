@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, identity, vstack
 
 from cld.errors import InputError
 from disclosure.memory.history import MOST_FINE_CELLS, Fact, History, Release
-from disclosure.memory.reduce import membership
+from disclosure.memory.reduce import labels, membership
 
-__all__ = ["Box", "BoxFact", "BoxRelease", "FineCells", "fine_cells", "history_of", "nested_differences"]
+__all__ = ["Box", "BoxFact", "BoxRelease", "FineCells", "fine_cells", "history_of", "targets_of"]
 
 MOST_DIFFERENCES = 200_000
 Codes = frozenset[str]
@@ -56,8 +56,8 @@ class FineCells:
         """Number of fine cells."""
         return math.prod(map(len, self.atoms))
 
-    def cells_of(self, box: Box) -> tuple[int, ...]:
-        """Return the fine cells of a box."""
+    def cells_of(self, box: Box) -> NDArray[np.int64]:
+        """Return the fine cells of a box, rising."""
         chosen = []
         for name, atoms, place_of in zip(self.dimensions, self.atoms, self.atom_of, strict=True):
             codes = box.get(name)
@@ -65,7 +65,7 @@ class FineCells:
             chosen.append(np.array(places, dtype=np.int64))
         sizes = tuple(map(len, self.atoms))
         found: NDArray[np.int64] = np.ravel_multi_index(np.ix_(*chosen), sizes).ravel()
-        return tuple(found.tolist())
+        return found
 
     def label(self, cell: int) -> dict[str, tuple[str, ...]]:
         """Return the codes of a fine cell, by dimension."""
@@ -102,40 +102,40 @@ def history_of(releases: Sequence[BoxRelease], cells: FineCells, upper_bound: fl
     Raises: InputError if there are too many differences to ask for.
     """
     made = tuple(
-        Release(r.name, r.recipient, tuple(Fact(cells.cells_of(f.box), f.low, f.high) for f in r.facts))
+        Release(r.name, r.recipient, tuple(Fact(tuple(cells.cells_of(f.box).tolist()), f.low, f.high) for f in r.facts))
         for r in releases
     )
-    singles = [(cell,) for cell in range(cells.n_fine)]
-    rows = [fact.cells for release in made for fact in release.facts]
-    targets = dict.fromkeys([*singles, *rows, *nested_differences(made, cells.n_fine)])
+    asked = targets_of(made, cells.n_fine)
+    targets = [tuple(part.tolist()) for part in np.split(asked.indices, asked.indptr[1:-1])]
     return History(cells.n_fine, upper_bound, made, tuple(targets))
 
 
-def nested_differences(releases: Sequence[Release], n_fine: int) -> list[tuple[int, ...]]:
-    """Return what is left of a row of one release when a row of another release that lies inside it is taken away.
+def targets_of(releases: Sequence[Release], n_fine: int) -> csr_matrix:
+    """Return what can be asked of releases, each once: every fine cell, every row, and what a row of one release leaves of
+    a row of another that it lies inside.
 
     Raises: InputError if there are too many.
     """
-    rows: dict[tuple[int, ...], set[int]] = {}
-    for number, release in enumerate(releases):
-        for fact in release.facts:
-            rows.setdefault(fact.cells, set()).add(number)
-    matrix, held_by = membership(list(rows), n_fine), list(rows.values())
-    overlap = csr_matrix(matrix @ matrix.T)
-    size = np.diff(matrix.indptr)
-    outer = np.repeat(np.arange(len(held_by)), np.diff(overlap.indptr))
-    nested = (overlap.data == size[overlap.indices]) & (size[overlap.indices] < size[outer])
-    found: dict[tuple[int, ...], None] = {}
-    for large, small in zip(outer[nested].tolist(), overlap.indices[nested].tolist(), strict=True):
-        if len(held_by[large] | held_by[small]) > 1:
-            found[_left(matrix, large, small)] = None
-        if len(found) > MOST_DIFFERENCES:
-            message = f"The releases leave more than {MOST_DIFFERENCES:,} differences."
-            raise InputError(message, "Take fewer releases, or tables with fewer totals.")
-    return list(found)
+    facts = [fact for release in releases for fact in release.facts]
+    owner = np.repeat(np.arange(len(releases)), [len(release.facts) for release in releases])
+    rows = membership([fact.cells for fact in facts], n_fine)
+    asked = csr_matrix(vstack([identity(n_fine), rows, _nested_differences(rows, owner)]))
+    asked.sort_indices()
+    return asked[labels(asked)[1]]
 
 
-def _left(matrix: csr_matrix, large: int, small: int) -> tuple[int, ...]:
-    inside = matrix.indices[matrix.indptr[small] : matrix.indptr[small + 1]]
-    whole = matrix.indices[matrix.indptr[large] : matrix.indptr[large + 1]]
-    return tuple(np.setdiff1d(whole, inside, assume_unique=True).tolist())
+def _nested_differences(rows: csr_matrix, owner: NDArray[np.int64]) -> csr_matrix:
+    label, first = labels(rows)
+    distinct = rows[first]
+    n_releases = int(owner.max(initial=0)) + 1
+    held_by = csr_matrix((np.ones(len(label)), (label, owner)), shape=(len(first), n_releases)).toarray() > 0
+    overlap, size = csr_matrix(distinct @ distinct.T), np.diff(distinct.indptr)
+    outer, inner = np.repeat(np.arange(len(first)), np.diff(overlap.indptr)), overlap.indices
+    across = (held_by[outer] | held_by[inner]).sum(axis=1) > 1
+    nested = np.flatnonzero((overlap.data == size[inner]) & (size[inner] < size[outer]) & across)
+    if len(nested) > MOST_DIFFERENCES:
+        message = f"The releases leave more than {MOST_DIFFERENCES:,} differences."
+        raise InputError(message, "Take fewer releases, or tables with fewer totals.")
+    left = csr_matrix(distinct[outer[nested]] - distinct[inner[nested]])
+    left.eliminate_zeros()
+    return left

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from scipy.sparse import csr_matrix
+
 from disclosure.memory.bounds import bounds_of
 from disclosure.memory.history import Fact
-from disclosure.memory.judge import Conflict, Held, NotProven, SmallCounts, Story, story_of
-from disclosure.memory.probes import Work
+from disclosure.memory.judge import Conflict, Held, NotProven, SmallCounts, Story, beyond_own, story_of
+from disclosure.memory.probes import Ends, Work
+from disclosure.memory.reduce import membership
 from disclosure.memory.sheet import MOST_PERSONS, FactSheet, OwnPeople
 
 __all__ = ["Change", "overlapping", "small_changes"]
@@ -47,23 +50,22 @@ def _between(story: Story, n_then: int, small: SmallCounts, work: Work) -> list[
     old = [fact for release in story.releases[:n_then] for fact in release.facts]
     new = [fact for release in story.releases[n_then:] for fact in release.facts]
     new_before = [fact for release in story.releases[n_then:-1] for fact in release.facts]
-    groups = dict.fromkeys(
-        beyond for fact in [*old, *new] if (beyond := tuple(c for c in fact.cells if c not in story.own))
-    )
-    before, after, known = (_ends(facts, story, list(groups), work) for facts in (old, new, new_before))
+    groups = beyond_own(membership([fact.cells for fact in [*old, *new]], story.cells.n_fine), story.own)
+    before, after, known = (_ends(facts, groups, work) for facts in (old, new, new_before))
     found = []
-    for cells, then, now, held in zip(groups, before, after, known, strict=True):
-        change = now[0] - then[1], now[1] - then[0]
+    for place in range(groups.shape[0]):
+        change = float(after.low[place] - before.high[place]), float(after.high[place] - before.low[place])
         is_told = small.are_told_by(*change) or small.are_told_by(-change[1], -change[0])
-        if is_told and now != held:
+        is_new = (after.low[place], after.high[place]) != (known.low[place], known.high[place])
+        if is_told and is_new:
             least, most = sorted((abs(change[0]), abs(change[1])))
-            found.append(Conflict(cells, least, most, proven=True))
+            found.append(Conflict(tuple(groups[place].indices.tolist()), least, most, proven=True))
     return found
 
 
-def _ends(facts: Sequence[Fact], story: Story, groups: list[tuple[int, ...]], work: Work) -> list[tuple[float, float]]:
+def _ends(facts: Sequence[Fact], groups: csr_matrix, work: Work) -> Ends:
     """Bound groups by the facts of one state alone; own people are known in no other state than their facts'."""
-    found = bounds_of(facts, story.cells.n_fine, MOST_PERSONS, groups, integer=True, work=work)
-    if not all(bound.proven for bound in found):
+    found = bounds_of(facts, groups, MOST_PERSONS, integer=True, work=work)
+    if not found.proven.all():
         raise NotProven
-    return [(bound.low, bound.high) for bound in found]
+    return found

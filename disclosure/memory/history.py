@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cld.errors import UnreadableFile
 
 __all__ = ["Fact", "History", "Release", "read_history"]
@@ -26,7 +29,7 @@ REMEDY = "Write the history as the help of caregate differences shows; what is n
 class Fact:
     """A sum over fine cells, between two numbers of persons."""
 
-    cells: tuple[int, ...]
+    cells: tuple[int, ...] | NDArray[np.int64]
     low: float
     high: float
 
@@ -60,7 +63,9 @@ class History:
             {
                 "name": release.name,
                 "recipient": release.recipient,
-                "rows": [{"cells": list(f.cells), "low": f.low, "high": f.high} for f in release.facts],
+                "rows": [
+                    {"cells": [int(cell) for cell in f.cells], "low": f.low, "high": f.high} for f in release.facts
+                ],
             }
             for release in self.releases
         ]

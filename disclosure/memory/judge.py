@@ -16,18 +16,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import bmat
+from scipy.sparse import bmat, csr_matrix, diags
 from scipy.sparse.csgraph import connected_components
 
-from disclosure.memory.bounds import Bound, bounds_of
-from disclosure.memory.boxes import BoxFact, BoxRelease, FineCells, fine_cells, nested_differences
+from disclosure.memory.bounds import bounds_of
+from disclosure.memory.boxes import BoxFact, BoxRelease, FineCells, fine_cells, targets_of
 from disclosure.memory.elastic import contradicted
 from disclosure.memory.history import Fact, Release
 from disclosure.memory.probes import Work
-from disclosure.memory.reduce import Contradiction, membership
+from disclosure.memory.reduce import Contradiction, labels, membership
 from disclosure.memory.sheet import MOST_PERSONS, FactSheet, OwnPeople
 
-__all__ = ["Conflict", "Held", "NotProven", "SmallCounts", "Story", "conflicts_in", "settled", "story_of"]
+__all__ = ["Conflict", "Held", "NotProven", "SmallCounts", "Story", "beyond_own", "conflicts_in", "settled", "story_of"]
 
 MOST_CORRECTIONS = 5  # a whole-number contradiction that the reals do not show takes another round
 
@@ -47,6 +47,12 @@ class SmallCounts:
         """Say whether an interval works out a small count."""
         width = max(self.least_width, 2)
         return low >= 1 and high <= self.largest and (high - low + 1 < width or high < width + 2)
+
+    def are_safe_from(self, least: float, most: float, outer_least: float, outer_most: float) -> bool:
+        """Say whether an interval that reaches from least to most, within outer bounds, works out no small count."""
+        width = max(self.least_width, 2)
+        reaches = least < 1 or most > self.largest or (most - least + 1 >= width and most >= width + 2)
+        return reaches or outer_least > self.largest or outer_most < 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ def story_of(candidate: FactSheet, held: Sequence[Held], own: Sequence[OwnPeople
     known = [Fact(cells.cells_of(fact.box), fact.low, fact.high) for fact in own_rows]
     known += [fact for one in own if one is not candidate.own for fact in _known(one, cells)]
     told = _known(candidate.own, cells) if candidate.own else []
-    inside = frozenset(cell for one in own for cell in cells.cells_of(one.box))
+    inside = frozenset(int(cell) for one in own for cell in cells.cells_of(one.box))
     return Story(cells, releases, tuple(known), tuple(told), inside)
 
 
@@ -139,7 +145,7 @@ def settled(story: Story, work: Work) -> Story:
     """
     for _ in range(MOST_CORRECTIONS):
         try:
-            bounds_of(story.facts(), story.cells.n_fine, MOST_PERSONS, [], integer=True, work=work)
+            bounds_of(story.facts(), csr_matrix((0, story.cells.n_fine)), MOST_PERSONS, integer=True, work=work)
         except Contradiction:
             firm = [*story.known, *story.told, *story.candidate.facts]
             earlier = [(place, fact) for place, r in enumerate(story.releases[:-1]) for fact in r.facts]
@@ -177,8 +183,8 @@ def _known(own: OwnPeople, cells: FineCells) -> list[Fact]:
         counted[group] = counted.get(group, 0) + n_persons
     members: dict[tuple[int, ...], list[int]] = {}
     inside = cells.cells_of(own.box)
-    places = np.unravel_index(np.array(inside), sizes)
-    for number, cell in enumerate(inside):
+    places = np.unravel_index(inside, sizes)
+    for number, cell in enumerate(inside.tolist()):
         members.setdefault(tuple(int(places[place][number]) for place, _ in told), []).append(cell)
     return [Fact(tuple(group), n, n) for key, group in members.items() for n in (counted.get(key, 0),)]
 
@@ -195,20 +201,23 @@ def conflicts_in(
     shown = [fact for number, fact in enumerate(story.candidate.facts) if number not in withheld]
     reached = _reached(facts, [*story.told, *shown], story.cells.n_fine)
     facts = [fact for fact in facts if reached[fact.cells[0]]]
-    targets = _targets(story, reached)
-    found = [
-        Conflict(bound.cells, bound.low, bound.high, bound.proven)
-        for bound in bounds_of(facts, story.cells.n_fine, MOST_PERSONS, targets, integer=True, work=work)
-        if small.are_told_by(bound.low, bound.high) or not (bound.proven or bound.low > small.largest)
+    asked = beyond_own(targets_of(story.releases, story.cells.n_fine), story.own)
+    asked = asked[np.flatnonzero(asked @ reached)]
+    now = bounds_of(facts, asked, MOST_PERSONS, integer=True, work=work, enough=small.are_safe_from)
+    open_ = [
+        place
+        for place in range(asked.shape[0])
+        if small.are_told_by(now.low[place], now.high[place])
+        or not (now.proven[place] or now.low[place] > small.largest)
     ]
-    before = story.facts_before()
-    known = bounds_of(before, story.cells.n_fine, MOST_PERSONS, [c.cells for c in found], integer=True, work=work)
-    return tuple(one for one, bound in zip(found, known, strict=True) if not _was_known(bound, one, small))
-
-
-def _was_known(before: Bound, now: Conflict, small: SmallCounts) -> bool:
-    """A count that was worked out already is not the candidate's doing, unless it is told more narrowly now."""
-    return small.are_told_by(before.low, before.high) and (before.low, before.high) == (now.low, now.high)
+    before = bounds_of(story.facts_before(), asked[open_], MOST_PERSONS, integer=True, work=work)
+    found = []
+    for number, place in enumerate(open_):
+        low, high = float(now.low[place]), float(now.high[place])
+        # what was worked out already is not the candidate's doing, unless it tells it more narrowly
+        if not (before.proven[number] and before.low[number] == low and before.high[number] == high):
+            found.append(Conflict(tuple(asked[place].indices.tolist()), low, high, bool(now.proven[place])))
+    return tuple(found)
 
 
 def _reached(facts: Sequence[Fact], candidate: Sequence[Fact], n_fine: int) -> NDArray[np.bool_]:
@@ -217,16 +226,16 @@ def _reached(facts: Sequence[Fact], candidate: Sequence[Fact], n_fine: int) -> N
     n_rows = matrix.shape[0]
     _, part = connected_components(bmat([[None, matrix], [matrix.T, None]]), directed=False)
     with_candidate = np.unique(part[n_rows:][[fact.cells[0] for fact in candidate]])
-    return np.isin(part[n_rows:], with_candidate)
+    reached: NDArray[np.bool_] = np.isin(part[n_rows:], with_candidate)
+    return reached
 
 
-def _targets(story: Story, reached: NDArray[np.bool_]) -> list[tuple[int, ...]]:
-    """Fine cells, rows, and what a row of one release leaves of a row of another; own people are taken out of each."""
-    rows = [fact.cells for release in story.releases for fact in release.facts]
-    differences = nested_differences(story.releases, story.cells.n_fine)
-    asked: dict[tuple[int, ...], None] = {}
-    for cells in [*((int(cell),) for cell in np.flatnonzero(reached)), *rows, *differences]:
-        beyond = tuple(cell for cell in cells if cell not in story.own)
-        if beyond and reached[beyond[0]]:
-            asked[beyond] = None
-    return list(asked)
+def beyond_own(asked: csr_matrix, own: frozenset[int]) -> csr_matrix:
+    """Return targets without the recipient's own people, each once, and none that is theirs alone."""
+    kept = np.ones(asked.shape[1])
+    kept[sorted(own)] = 0.0
+    left = csr_matrix(asked @ diags(kept))
+    left.eliminate_zeros()
+    left.sort_indices()
+    left = left[np.flatnonzero(np.diff(left.indptr))]
+    return left[labels(left)[1]]

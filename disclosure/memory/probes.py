@@ -9,20 +9,22 @@ Source: Fischetti and Salazar 2001 (an attacker's intervals as linear programmes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from highspy import _core
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from disclosure.memory.reduce import Component, Contradiction, Pieces, membership
+from disclosure.memory.reduce import Component, Contradiction, Pieces
 from disclosure.solver import new_solver
 
-__all__ = ["Ends", "Work", "ends_in", "prices"]
+__all__ = ["Ends", "Settled", "Work", "ends_in", "prices"]
 
 NEAR = 1e-6
 TRIES = 6  # corners asked for before an integer programme is; nearly all are found at the first
+CORNERS = 8  # before questions that far witnesses may answer
 FAILURES = 3  # a component whose corners are never whole is not asked again
 MOST_NODES = 20_000  # of one integer programme
 INTEGER_PRICE = 5  # a pivot inside an integer programme, with its cuts and presolving, against a plain one
@@ -60,24 +62,42 @@ class Ends:
     proven: NDArray[np.bool_]
 
 
-def ends_in(component: Component, sums: Sequence[Sequence[int]], work: Work, *, integer: bool) -> Ends:
-    """Return the ends of sums over the component's own pieces (numbers local to it).
+Settled = Callable[[int, float, float, float, float], bool]
+"""Whether a question about a sum is answered by what witnesses attain of it and by its outer bounds: number of the sum,
+least and most attained, outer least and most."""
 
+
+def ends_in(
+    component: Component, sums: csr_matrix, work: Work, *, integer: bool, settled: Settled | None = None
+) -> Ends:
+    """Return the ends of sums over the component's own pieces, one row a sum.
+
+    Where ``settled`` says so of what is attained, that is the answer: the interval reaches at least so far.
     Raises: Contradiction if nothing meets the component's rows.
     """
     probing = _Probing(component, sums, work, integer=integer)
     has_witness = probing.begin()
-    lows, highs = ([probing.end(number, sign) for number in range(len(sums))] for sign in (-1, 1))
-    return Ends(
-        np.array([value for value, _ in lows]),
-        np.array([value for value, _ in highs]),
-        np.array([has_witness and a[1] and b[1] for a, b in zip(lows, highs, strict=True)], dtype=np.bool_),
-    )
+    n_sums = sums.shape[0]
+    ends, proven = np.zeros((2, n_sums)), np.full(n_sums, has_witness)
+    if settled is not None and has_witness:
+        probing.spread()
+    for number in range(n_sums):
+        for row, sign in enumerate((-1, 1)):
+            if (
+                settled is not None
+                and has_witness
+                and settled(number, *probing.attained(number), *probing.outer(number))
+            ):
+                ends[:, number] = probing.attained(number)
+                break
+            ends[row, number], exact = probing.end(number, sign)
+            proven[number] &= exact
+    return Ends(ends[0], ends[1], proven)
 
 
-def prices(pieces: Pieces, chosen: Sequence[int]) -> NDArray[np.bool_]:
-    """Mark the rows that have a price where the sum of some pieces is least or most: those that prove its bounds."""
-    n_pieces, columns = len(pieces.lower), np.array(chosen, dtype=np.int32)
+def prices(pieces: Pieces) -> NDArray[np.bool_]:
+    """Mark the rows that have a price where the first target is least or most: those that prove its bounds."""
+    n_pieces, columns = len(pieces.lower), pieces.targets[0].indices.astype(np.int32)
     whole = Component(
         np.arange(n_pieces), (), pieces.matrix, pieces.low, pieces.high, pieces.lower, pieces.upper
     )  # fmt: skip
@@ -92,11 +112,11 @@ def prices(pieces: Pieces, chosen: Sequence[int]) -> NDArray[np.bool_]:
 class _Probing:
     """One component's programmes, its witnesses and what they attain."""
 
-    def __init__(self, component: Component, sums: Sequence[Sequence[int]], work: Work, *, integer: bool) -> None:
+    def __init__(self, component: Component, sums: csr_matrix, work: Work, *, integer: bool) -> None:
         self._part, self._work, self._integer = component, work, integer
-        self._matrix = membership(sums, len(component.lower))
+        self._matrix = sums
         self._outer = {-1: self._matrix @ component.lower, 1: self._matrix @ component.upper}
-        self._attained = {-1: np.full(len(sums), np.inf), 1: np.full(len(sums), -np.inf)}
+        self._attained = {-1: np.full(sums.shape[0], np.inf), 1: np.full(sums.shape[0], -np.inf)}
         self._has_witness = False
         self._linear = _model(component)
         self._seeking: _core._Highs | None = None
@@ -110,6 +130,23 @@ class _Probing:
         if self._integer and not self._has_witness:
             self._solve_whole()
         return self._has_witness
+
+    def spread(self) -> None:
+        """Look for witnesses far from one another before any single sum is asked for."""
+        n_pieces = len(self._part.lower)
+        places = np.arange(n_pieces, dtype=np.int32)
+        for _ in range(CORNERS):
+            self._linear.changeColsCost(n_pieces, places, self._random.uniform(-1.0, 1.0, n_pieces))
+            self._run(self._linear)
+        self._linear.changeColsCost(n_pieces, places, np.zeros(n_pieces))
+
+    def attained(self, number: int) -> tuple[float, float]:
+        """Return the least and the most of a sum among the witnesses."""
+        return float(self._attained[-1][number]), float(self._attained[1][number])
+
+    def outer(self, number: int) -> tuple[float, float]:
+        """Return bounds of a sum that no answer passes."""
+        return float(self._outer[-1][number]), float(self._outer[1][number])
 
     def end(self, number: int, sign: int) -> tuple[float, bool]:
         """Return one end of one sum and whether it is proven."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import bmat, csr_matrix, vstack
+from scipy.sparse import bmat, csr_matrix, diags, vstack
 from scipy.sparse.csgraph import connected_components
 
 from disclosure.memory.history import Fact
@@ -25,9 +25,9 @@ __all__ = [
     "Contradiction",
     "Pieces",
     "Rows",
-    "Target",
     "components",
     "joined",
+    "labels",
     "membership",
     "merged",
     "pieces_of",
@@ -58,20 +58,13 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A target in terms of pieces: the sum of ``pieces`` less what it leaves out of them, at most ``most_left_out``.
-
-    A target that takes part of one piece alone is at most ``most`` persons, whatever the piece holds.
-    """
-
-    pieces: tuple[int, ...]
-    most_left_out: float
-    most: float
-
-
-@dataclass(frozen=True, slots=True)
 class Pieces:
-    """The variables: rows over pieces with the facts behind each, bounds of each piece, and the targets."""
+    """The variables: rows over pieces with the facts behind each, bounds of each piece, and the targets.
+
+    targets:  one row a target, 1 for each piece in its sum.
+    most_left_out:  how much of that sum a target can at most leave out, where it takes part of one piece alone.
+    most:  what a target can at most hold, by its number of cells.
+    """
 
     matrix: csr_matrix
     low: NDArray[np.float64]
@@ -79,7 +72,9 @@ class Pieces:
     facts: tuple[tuple[int, ...], ...]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
-    targets: tuple[Target, ...]
+    targets: csr_matrix
+    most_left_out: NDArray[np.float64]
+    most: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +90,10 @@ class Component:
     upper: NDArray[np.float64]
 
 
-def membership(sets: Sequence[Sequence[int]], n_columns: int) -> csr_matrix:
+def membership(sets: Sequence[Sequence[int] | NDArray[np.int64]], n_columns: int) -> csr_matrix:
     """Return sets of column numbers as a 0/1 matrix, one row a set."""
     ends = np.cumsum([0, *map(len, sets)])
-    columns = np.fromiter((cell for chosen in sets for cell in chosen), dtype=np.int64, count=int(ends[-1]))
+    columns = np.concatenate([np.asarray(chosen, dtype=np.int64) for chosen in sets]) if len(sets) else np.zeros(0, int)
     made = csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(sets), n_columns))
     made.sort_indices()
     return made
@@ -113,7 +108,7 @@ def merged(facts: Sequence[Fact], n_fine: int, *, integer: bool) -> Rows:
     low, high = np.array([f.low for f in facts], dtype=np.float64), np.array([f.high for f in facts], dtype=np.float64)
     if integer:
         low, high = np.ceil(low - SLACK), np.floor(high + SLACK)
-    label, first = _labels(matrix)
+    label, first = labels(matrix)
     n_rows = len(first)
     merged_low, merged_high = np.full(n_rows, -np.inf), np.full(n_rows, np.inf)
     np.maximum.at(merged_low, label, low)
@@ -126,7 +121,7 @@ def merged(facts: Sequence[Fact], n_fine: int, *, integer: bool) -> Rows:
     return Rows(matrix[first], merged_low, merged_high, tuple(map(tuple, behind)))
 
 
-def _labels(matrix: csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def labels(matrix: csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Number the distinct rows of a 0/1 matrix with sorted indices; also return the first row of each number."""
     numbers: dict[bytes, int] = {}
     first: list[int] = []
@@ -140,40 +135,48 @@ def _labels(matrix: csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return label, np.array(first, dtype=np.int64)
 
 
-def pieces_of(rows: Rows, targets: Sequence[Sequence[int]], n_fine: int, upper: float) -> Pieces:
+def pieces_of(rows: Rows, asked: csr_matrix, upper: float) -> Pieces:
     """Join cells that no row tells apart. A target that cuts across several joined cells keeps its own pieces.
 
+    asked:  targets over fine cells, 0/1.
     A target that takes part of one class of joined cells alone needs no pieces of its own: with y persons in a class of
     k cells, s of its cells can hold anything from y - (k - s) upper to the smaller of y and s upper.
     """
-    asked = membership(targets, n_fine)
-    class_of, first = _labels(_turned(rows.matrix))
-    counts = asked @ _indicator(class_of)
+    class_of, first = labels(_turned(rows.matrix))
+    counts = csr_matrix(asked @ _indicator(class_of))
     class_size = np.bincount(class_of, minlength=len(first))
-    is_part = counts.copy()
-    is_part.data = (counts.data < class_size[counts.indices]).astype(np.float64)
-    n_classes = np.diff(counts.indptr)
-    cutting = (np.asarray(is_part.sum(axis=1)).ravel() > 0) & (n_classes > 1)
+    is_part = csr_matrix((counts.data < class_size[counts.indices], counts.indices, counts.indptr), counts.shape)
+    cutting = (np.asarray(is_part.sum(axis=1)).ravel() > 0) & (np.diff(counts.indptr) > 1)
     piece_of = class_of
     if cutting.any():
-        piece_of, first = _labels(_turned(csr_matrix(vstack([rows.matrix, asked[np.flatnonzero(cutting)]]))))
+        piece_of, first = labels(_turned(csr_matrix(vstack([rows.matrix, asked[np.flatnonzero(cutting)]]))))
     size = np.bincount(piece_of, minlength=len(first))
-    pieces_in = _groups(class_of[first], len(class_size))
-    found = []
-    for number in range(asked.shape[0]):
-        cells = asked.indices[asked.indptr[number] : asked.indptr[number + 1]]
-        if cutting[number]:
-            pieces = np.unique(piece_of[cells])
-        else:
-            pieces = np.concatenate([pieces_in[chosen] for chosen in np.unique(class_of[cells])])
-        found.append(Target(tuple(pieces.tolist()), (int(size[pieces].sum()) - len(cells)) * upper, len(cells) * upper))
-    matrix = csr_matrix(rows.matrix[:, first])
-    return Pieces(matrix, rows.low, rows.high, rows.facts, np.zeros(len(size)), size * np.float64(upper), tuple(found))
+    by_class = _ones(csr_matrix(diags((~cutting).astype(float)) @ counts)) @ _turned(_indicator(class_of[first]))
+    by_piece = _ones(csr_matrix(diags(cutting.astype(float)) @ asked @ _indicator(piece_of)))
+    targets = csr_matrix(by_class + by_piece)
+    n_cells = np.diff(asked.indptr)
+    return Pieces(
+        matrix=csr_matrix(rows.matrix[:, first]),
+        low=rows.low,
+        high=rows.high,
+        facts=rows.facts,
+        lower=np.zeros(len(size)),
+        upper=size * np.float64(upper),
+        targets=targets,
+        most_left_out=(targets @ size - n_cells) * np.float64(upper),
+        most=n_cells * np.float64(upper),
+    )
+
+
+def _ones(matrix: csr_matrix) -> csr_matrix:
+    """The same places, each 1."""
+    matrix.eliminate_zeros()
+    return csr_matrix((np.ones(len(matrix.indices)), matrix.indices, matrix.indptr), matrix.shape)
 
 
 def joined(matrix: csr_matrix) -> tuple[csr_matrix, NDArray[np.int64]]:
     """Join the columns that no row tells apart; return the rows over what is left and how many columns each stands for."""
-    label, first = _labels(_turned(matrix))
+    label, first = labels(_turned(matrix))
     return csr_matrix(matrix[:, first]), np.bincount(label, minlength=len(first))
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from disclosure.memory.bounds import bounds_of
 from disclosure.memory.history import Fact
 from disclosure.memory.judge import Conflict, SmallCounts, Story, conflicts_in
 from disclosure.memory.probes import Work, prices
-from disclosure.memory.reduce import merged, pieces_of
+from disclosure.memory.reduce import membership, merged, pieces_of
 from disclosure.memory.sheet import MOST_PERSONS
 
 __all__ = ["least_withheld", "releases_behind"]
@@ -80,11 +81,15 @@ def _next(story: Story, conflict: Conflict, offered: frozenset[int], withheld: f
 def _priced(facts: Sequence[Fact], conflict: Conflict, story: Story) -> list[int]:
     """Return the facts whose rows have a price in either bound of the group."""
     rows = merged(facts, story.cells.n_fine, integer=True)
-    pieces = pieces_of(rows, [conflict.cells], story.cells.n_fine, MOST_PERSONS)
-    behind = np.flatnonzero(prices(pieces, pieces.targets[0].pieces))
+    behind = np.flatnonzero(prices(pieces_of(rows, _asked(conflict, story), MOST_PERSONS)))
     return sorted({fact for row in behind for fact in rows.facts[row]})
 
 
+def _asked(conflict: Conflict, story: Story) -> csr_matrix:
+    return membership([conflict.cells], story.cells.n_fine)
+
+
 def _is_told(facts: Sequence[Fact], conflict: Conflict, story: Story, small: SmallCounts, work: Work) -> bool:
-    (bound,) = bounds_of(facts, story.cells.n_fine, MOST_PERSONS, [conflict.cells], integer=True, work=work)
-    return small.are_told_by(bound.low, bound.high) or not (bound.proven or bound.low > small.largest)
+    found = bounds_of(facts, _asked(conflict, story), MOST_PERSONS, integer=True, work=work)
+    low, high = float(found.low[0]), float(found.high[0])
+    return small.are_told_by(low, high) or not (bool(found.proven[0]) or low > small.largest)

@@ -18,6 +18,7 @@ __all__ = ["Memory", "PastRelease", "require_nothing_worked_out"]
 
 MOST_EXPLAINED = 5
 MOST_NAMED = 10
+COARSER = "Ask for coarser categories, or fewer of them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def require_nothing_worked_out(
         conflicts = conflicts_in(story, small, work)
         _refuse_unproven(conflicts, holders)
         if conflicts:
-            raise _refusal(story, candidate, conflicts, small, work, holders)
+            raise _refusal(story, candidate, conflicts, small, Work(most_units=most_units), holders)
         changes = small_changes(candidate, beside, own, small, work)
     except (NotProven, Contradiction, InputError) as fault:
         raise _not_proven(holders) from fault
@@ -79,21 +80,17 @@ def _not_proven(holders: str) -> DisclosureRefused:
     message = (
         f"It is not proven within the work limit that {holders} can work out no small count from all that they hold."
     )
-    return DisclosureRefused(
-        message, ("differencing, not proven safe",), "Ask for coarser categories or fewer of them."
-    )
+    return DisclosureRefused(message, ("differencing, not proven safe",), COARSER)
 
 
 def _refusal(
     story: Story, candidate: FactSheet, conflicts: Sequence[Conflict], small: SmallCounts, work: Work, holders: str
 ) -> DisclosureRefused:
+    """Say what could be worked out and with which earlier releases; ``work`` is for the explanation alone."""
     behind = dict.fromkeys(releases_behind(story, one, small, work) for one in conflicts[:MOST_EXPLAINED])
     named = [names for names in behind if names]
-    message = f"{holders} could work out {len(conflicts)} small counts, by subtracting {'; or '.join(map(_and, named))} from this."
-    if not named:
-        message = (
-            f"{holders} could work out {len(conflicts)} small counts from this and what they know of their own people."
-        )
+    against = "; or ".join(map(_and, named)) or "what is known of own people"
+    message = f"Small counts that {holders} could work out by setting this against {against}: {len(conflicts)}."
     measures = tuple(f"differencing against {_and(names)}" for names in named) or ("own people subtracted",)
     return DisclosureRefused(message, measures, _remedy(story, candidate, conflicts, small, work, named))
 
@@ -102,16 +99,16 @@ def _remedy(
     story: Story, candidate: FactSheet, conflicts: Sequence[Conflict], small: SmallCounts, work: Work,
     named: Sequence[tuple[str, ...]],
 ) -> str:  # fmt: skip
-    """Say the least change that was found and judged, or that the earlier release's own categories tell nothing new."""
+    """Say the least change that was found and judged, or that what an earlier release told tells nothing new."""
     offered = frozenset(number for number, row in enumerate(candidate.rows) if row.can_be_withheld)
     withheld = least_withheld(story, conflicts, offered, small, work)
     if withheld is None:
-        same = named[0][-1] if named else "a smaller set"
-        return f"Ask for the categories of {same}: the same numbers tell nothing new."
+        held = named[0][-1] if named else ""
+        return f"Ask for the people and categories of {held}: they tell nothing new." if held else COARSER
     cells = sorted(candidate.rows[number].labels for number in withheld)
     shown = "; ".join(" / ".join(labels) for labels in cells[:MOST_NAMED])
     more = f" and {len(cells) - MOST_NAMED} more" if len(cells) > MOST_NAMED else ""
-    return f"Withhold {len(cells)} cells: {shown}{more}."
+    return f"Withhold {len(cells)} of {len(offered)} cells: {shown}{more}."
 
 
 def _and(names: Sequence[str]) -> str:

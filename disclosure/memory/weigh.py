@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from cld.canonical import digest_of
 from cld.engine import Session
 from cld.errors import DisclosureRefused
 from cld.vocabulary import Form
@@ -42,16 +43,30 @@ def weigh(
     """
     groups = [("the recipient", (body_code,)), *rules.coalitions_with(body_code)]
     held = {code: memory.held_by(code) for _, members in groups for code in members}
-    if form is not Form.AGGREGATE:
-        _refuse_opt_out_pair(held[body_code], opt_outs_applied=opt_outs_applied)
     small = SmallCounts(rules.smallest_shown - 1, rules.least_width)
     kept = {code: [Held(release.name, _sheet(session, release)) for release in held[code]] for code in held}
+    weighed: set[tuple[str, ...]] = set()
     for holders, members in groups:
-        past = [one for code in members for one in kept[code]]
+        past = _distinct([one for code in members for one in kept[code]])
         own = [council_people(code) for code in members if code in councils]
-        own += [people for one in past if (people := _row_by_row(one.sheet, sheet)) is not None]
-        require_nothing_worked_out(sheet, past, own, small, most_units=rules.memory_units, holders=holders)
+        own += [people for one in past.values() if (people := _row_by_row(one.sheet, sheet)) is not None]
+        same = (*sorted(past), *(code for code in members if code in councils))
+        if same not in weighed:
+            require_nothing_worked_out(
+                sheet, [*past.values()], own, small, most_units=rules.memory_units, holders=holders
+            )
+        weighed.add(same)
+    if form is not Form.AGGREGATE:
+        _refuse_opt_out_pair(held[body_code], opt_outs_applied=opt_outs_applied)
     return {code: len(releases) for code, releases in held.items()}
+
+
+def _distinct(held: Sequence[Held]) -> dict[str, Held]:
+    """Keep one of releases that tell the same, by the digest of what they tell."""
+    found: dict[str, Held] = {}
+    for one in held:
+        found.setdefault(digest_of(one.sheet.as_json()), one)
+    return found
 
 
 def _row_by_row(kept: FactSheet, candidate: FactSheet) -> OwnPeople | None:

@@ -100,6 +100,7 @@ def test_a_recipient_verifies_with_the_one_file_in_the_package_and_nothing_of_ou
         ("NHS Oxfordshire CCG, a neighbour's people", "Direction 6(b) bullet 3"),
         ("Research body without NIHR funding or joint approval", "Direction 6(b): no listed route permits this"),
         ("DHSC, detail that singles people out", "disclosure check: k-anonymity"),
+        ("DHSC, the same rows without the people who object", "disclosure check: differencing against CG-0004"),
     ],
 )
 def test_an_approver_sees_who_is_refused_and_by_which_clause(demo_folder: Path, recipient: str, clause: str) -> None:

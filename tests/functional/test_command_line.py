@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEMO_REFUSALS = 9
+DEMO_REFUSALS = 10
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
