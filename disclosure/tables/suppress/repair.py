@@ -48,8 +48,6 @@ class Grower:
     def cuts_against(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:
         """Return a cut for needs that a whole pattern leaves unmet, strong ones where they are found."""
         found = self._whole.cuts(pattern, lift=LIFT, only=unmet)
-        if len(found) < len(unmet):
-            found += self._whole.cuts(pattern, only=unmet)
         return found or self._plain_cuts(pattern, unmet)
 
     def _plain_cuts(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:

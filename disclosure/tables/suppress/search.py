@@ -23,7 +23,6 @@ __all__ = ["Search"]
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-LEAST_GAP = 1e-3
 SLACK = 1e-6
 
 
@@ -77,10 +76,8 @@ class Search:
     def tighten(self, effort: Effort, n_latest: int | None = None) -> None:
         """Raise the bound with the separators in use, or with the latest ones alone."""
         first = 0 if n_latest is None else len(self.separators) - n_latest
-        self.relaxed = tighten(
-            self.master, ((self.pool, self.separators[first:]), (self.extra, self.beside)),
-            most_rounds=effort.most_rounds, is_over=effort.is_over,
-        )  # fmt: skip
+        sources = [(self.pool, one) for one in self.separators[first:]] + [(self.extra, one) for one in self.beside]
+        self.relaxed = tighten(self.master, sources, most_rounds=effort.most_rounds, is_over=effort.is_over)
         if self.relaxed is not None:
             self.bound = max(self.bound, self.relaxed.cost)
 
@@ -114,7 +111,7 @@ class Search:
             elif not found.finished or (clean and gap == 0.0):
                 return
             if clean:
-                gap = 0.0 if gap < LEAST_GAP else gap / 4
+                gap = 0.0
 
     def _solved(self, limits: WholeLimits) -> Found:
         """Solve for a pattern that satisfies all cuts; where it hides closed cells, its patterns are those that do not."""

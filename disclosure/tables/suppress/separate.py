@@ -8,7 +8,7 @@ others, and one that still fits when the pattern has changed need not be looked 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +24,8 @@ Vector = NDArray[np.float64]
 VIOLATED = 1e-3
 HELD = 1e-7
 MOST_CLASSES = 6
-NEVER = 10**9
+# stronger cuts cost more; so many needs of a class are asked about again
+MOST_LIFTED = 3
 
 
 def size_classes(distances: Iterable[float]) -> dict[float, float]:
@@ -71,34 +72,34 @@ class Separator:
             for size in sorted(set(sizes.values()), reverse=True)
         ]
         self._attacker = Attacker(part.matrix)
+        # a model of its own: a basis that fits one kind of capacity is far from one that fits the other
+        self._stronger = Attacker(part.matrix)
         self._clean: Vector | None = None
 
     @property
     def n_programmes(self) -> int:
         """How many linear programmes were solved."""
-        return self._attacker.n_programmes
+        return self._attacker.n_programmes + self._stronger.n_programmes
 
-    def cuts(
-        self, pattern: Vector, *, lift: float = 0.0, only: Iterable[Need] | None = None, most: int = NEVER
-    ) -> list[Cut]:
+    def cuts(self, pattern: Vector, *, lift: float = 0.0, only: Iterable[Need] | None = None) -> list[Cut]:
         """Return cuts that a pattern breaks, over the cells that ``places`` count.
 
         Shape:  pattern: of the larger part, each from 0 to 1, primaries 1.
-        ``only`` some needs are asked about. ``lift`` is added to every cell: a cut found against a little more than the pattern hides is a stronger one.
+        ``only`` some needs are asked about. With ``lift`` needs that are short are asked about again with so much more of
+        every cell: a cut that holds against a little more than the pattern hides is a stronger one.
         A pattern that was clean stays so when it grows, and is not asked about again.
         """
         own = pattern[self.places]
         wanted = None if only is None else frozenset(only)
         if self._clean is not None and bool(np.all(own >= self._clean - HELD)):
             return []
-        lifted = np.minimum(own + lift, 1.0) if lift else own
         found: list[Cut] = []
         reached = [np.zeros((2, self.part.n_cells)) for _ in self._classes]
-        for place in range(len(self._classes)):
-            self._ask(place, own, lifted, reached, found, most, wanted)
-            if len(found) >= most:
-                break
-        if not found and not lift and wanted is None:
+        for place, one in enumerate(self._classes):
+            short = self._short(place, own, reached, wanted)
+            stronger = self._lifted(one.size, own, lift, list(short)[:MOST_LIFTED]) if lift and short else {}
+            found += (short | stronger).values()
+        if not found and wanted is None:
             self._clean = own.copy()
         return [Cut(self.places[cut.cells], cut.shares) for cut in found]
 
@@ -107,23 +108,21 @@ class Separator:
         part = self.part
         return np.minimum(part.down / size, 1.0) * lifted, np.minimum(part.up / size, 1.0) * lifted
 
-    def _ask(
-        self, place: int, own: Vector, lifted: Vector, reached: list[NDArray[np.float64]], found: list[Cut], most: int,
-        wanted: frozenset[Need] | None,
-    ) -> None:  # fmt: skip
+    def _short(
+        self, place: int, own: Vector, reached: list[NDArray[np.float64]], wanted: frozenset[Need] | None
+    ) -> dict[Need, Cut]:
+        """Return the needs of one class that a pattern leaves short, each with a cut that it breaks."""
         one = self._classes[place]
-        down, up = self._capacities(one.size, lifted)
-        bounds = [self._capacities(later.size, lifted) for later in self._classes[place:]]
-        goes = reached[place]
+        bounds = [self._capacities(later.size, own) for later in self._classes[place:]]
+        (down, up), goes = bounds[0], reached[place]
         for need, (cells, moves) in one.kept.items():
             if bool(np.all(moves <= up[cells] + HELD)) and bool(np.all(moves >= -down[cells] - HELD)):
                 goes[(need.direction + 1) // 2][need.cell] = 1.0
+        found: dict[Need, Cut] = {}
         allowed = False
         for need in one.needs:
-            if wanted is not None and need not in wanted:
-                continue
             asked = need.distance / one.size - HELD
-            if goes[(need.direction + 1) // 2][need.cell] >= asked:
+            if (wanted is not None and need not in wanted) or goes[(need.direction + 1) // 2][need.cell] >= asked:
                 continue
             if not allowed:
                 self._attacker.allow(down, up)
@@ -131,15 +130,24 @@ class Separator:
             answer = self._attacker.furthest(need.cell, need.direction)
             if answer.fits:
                 _harvest(answer.point, bounds, reached[place:])
-            if answer.fits and need.direction * answer.point[need.cell] >= asked:
-                cells = np.flatnonzero(answer.point)
-                one.kept[need] = (cells, answer.point[cells])
-                continue
+                if need.direction * answer.point[need.cell] >= asked:
+                    cells = np.flatnonzero(answer.point)
+                    one.kept[need] = (cells, answer.point[cells])
+                    continue
             cut = cut_of(self.part, need, answer.duals)
             if cut is not None and cut.at(own) < 1.0 - VIOLATED:
-                found.append(cut)
-                if len(found) >= most:
-                    return
+                found[need] = cut
+        return found
+
+    def _lifted(self, size: float, own: Vector, lift: float, needs: Sequence[Need]) -> dict[Need, Cut]:
+        """Return the stronger cuts of needs that are short with more of every cell too."""
+        self._stronger.allow(*self._capacities(size, np.minimum(own + lift, 1.0)))
+        found = {}
+        for need in needs:
+            cut = cut_of(self.part, need, self._stronger.furthest(need.cell, need.direction).duals)
+            if cut is not None and cut.at(own) < 1.0 - VIOLATED:
+                found[need] = cut
+        return found
 
 
 def _harvest(point: Vector, bounds: list[tuple[Vector, Vector]], reached: list[NDArray[np.float64]]) -> None:
