@@ -248,6 +248,18 @@ def test_a_reviewer_sees_nothing_of_anothers_answer(demo_folder: Path, tmp_path:
     assert seen[0] == seen[1] == seen[2]
 
 
+def test_the_log_says_who_decided_and_not_what(desk: ReviewDesk, queue: ReviewQueue) -> None:
+    """Only whether two answers differ, which the third who is asked must know anyhow."""
+    digest, item = queue.document.digest, for_two(queue)
+    desk.decide(digest, item, "link", "moved", ONE)
+    desk.decide(digest, item, "not", "twin", TWO)
+    leaves = [json.loads(leaf) for leaf in desk.house.space.journal.leaves() if b'"review decided"' in leaf]
+    assert [(leaf["actor"], leaf["role"], leaf["details"]) for leaf in leaves] == [
+        (ONE, "reviewer", {"queue": digest, "item": item, "differs": False}),
+        (TWO, "reviewer", {"queue": digest, "item": item, "differs": True}),
+    ]
+
+
 def test_a_desk_without_reviewers_shows_and_decides_nothing(desk: ReviewDesk, queue: ReviewQueue) -> None:
     closed = ReviewDesk(replace(desk.house, space=replace(desk.house.space, reviewers=())))
     with pytest.raises(WrongRole):
