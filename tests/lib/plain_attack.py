@@ -24,7 +24,9 @@ def equations(cells: Sequence[Cell], parents: Sequence[Parents]) -> list[tuple[C
     held = set(cells)
     for cell in cells:
         for place, parent in enumerate(parents):
-            parts = [(*cell[:place], code, *cell[place + 1 :]) for code, above in parent.items() if above == cell[place]]
+            parts = [
+                (*cell[:place], code, *cell[place + 1 :]) for code, above in parent.items() if above == cell[place]
+            ]
             parts = [part for part in parts if part in held]
             if parts:
                 found.append((cell, parts))
@@ -106,7 +108,9 @@ def by_trying(
     said: Mapping[Cell, Interval], parents: Sequence[Parents], targets: Sequence[Cell]
 ) -> dict[Cell, Interval] | None:
     """Return each target's interval by trying every whole number in every inner cell, or None if no table fits."""
-    leaves = [cell for cell in said if all(code not in parent.values() for code, parent in zip(cell, parents, strict=True))]
+    leaves = [
+        cell for cell in said if all(code not in parent.values() for code, parent in zip(cell, parents, strict=True))
+    ]
     lines = {leaf: _above(leaf, parents) for leaf in leaves}
     reached: dict[Cell, list[float]] = {target: [] for target in targets}
     for values in itertools.product(*(range(int(said[leaf][0]), int(said[leaf][1]) + 1) for leaf in leaves)):
