@@ -224,5 +224,6 @@ def _brought_back(
 
 def _tidy(values: Vector) -> Vector:
     """Write whole numbers as such where the solver's last digits miss them."""
-    near = np.rint(values)
-    return np.where(np.abs(values - near) < HELD, near, values) + 0.0
+    finite = np.where(np.isinf(values), 0.0, values)
+    near = np.rint(finite)
+    return np.where(np.isinf(values) | (np.abs(finite - near) >= HELD), values, near) + 0.0

@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 from cld.errors import InputError
 from disclosure.tables.dimensions import Dimension
 
-__all__ = ["MOST_CELLS", "Grid", "grid_of"]
+__all__ = ["MOST_CELLS", "Grid", "grid_of", "radices_of"]
 
 MOST_CELLS = 5_000_000
 MOST_KEYS = 2**62
@@ -53,7 +53,11 @@ class Grid:
         return " / ".join(d.labels[self.codes[cell, place]] for place, d in enumerate(self.dimensions))
 
 
-def _radices(dimensions: tuple[Dimension, ...]) -> NDArray[np.int64]:
+def radices_of(dimensions: tuple[Dimension, ...]) -> NDArray[np.int64]:
+    """Return the weights that turn a cell's codes into one number.
+
+    Raises: InputError if the dimensions make more combinations of codes than can be numbered.
+    """
     sizes = [len(dimension.labels) for dimension in dimensions]
     if math.prod(sizes) > MOST_KEYS:
         message = f"The dimensions make {math.prod(sizes):.1e} combinations of codes."
@@ -73,7 +77,7 @@ def grid_of(dimensions: tuple[Dimension, ...], codes: NDArray[np.int32]) -> Grid
     Shape:  codes n_given x d, no two rows alike.
     Raises: InputError if there are more than MOST_CELLS cells.
     """
-    radices = _radices(dimensions)
+    radices = radices_of(dimensions)
     _refuse_too_many(len(codes))
     given = codes.astype(np.int64) @ radices
     keys = _with_totals(given, dimensions, radices)

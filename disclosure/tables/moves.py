@@ -121,9 +121,9 @@ def reach(layout: Layout, low: Vector, high: Vector, point: Vector, targets: NDA
         return found
     for cell in targets.tolist():
         for turn in range(MOST_TRIES):
-            if high[cell] - found.most[cell] > HELD:
+            if found.most[cell] < high[cell] - HELD:
                 _go(lattice, layout.codes[cell], room, cell, 0, point, found, turn)
-            if found.least[cell] - low[cell] > HELD:
+            if found.least[cell] > low[cell] + HELD:
                 _go(lattice, layout.codes[cell], room, cell, 1, point, found, turn)
     return found
 
@@ -144,7 +144,11 @@ def _go(
         step, cells, down = _widest(lattice, codes, room, side, turn)
         if step <= HELD:
             break
-        signed = np.where(down, -1.0, 1.0) * min(step, float(room[side][cell]))
+        step = min(step, float(room[side][cell]))
+        if np.isinf(step):
+            (found.least if side else found.most)[cell] = -np.inf if side else np.inf
+            break
+        signed = np.where(down, -step, step)
         room[0][cells] -= signed
         room[1][cells] += signed
         parts.append((cells, signed))

@@ -65,6 +65,8 @@ def find_point(
     ``amid`` asks for one whose distances from the middle of its bounds sum to the least.
     Raises: DisclosureRefused if the solver, or a search over whole numbers, ends without an answer.
     """
+    if not len(low):
+        return low.copy()
     if not amid or np.isinf(low).any():
         return _some_point(matrix, sums, low, high, np.zeros(len(low)), whole=whole)
     middle = np.where(np.isinf(high), low, np.floor((low + high) / 2))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cld.engine import Query, Session, quote
 from cld.errors import InputError, UnknownColumn
 from disclosure.tables.dimensions import Dimension, flat_dimension, read_dimension, some
-from disclosure.tables.grid import MOST_CELLS, Grid, grid_of
+from disclosure.tables.grid import MOST_CELLS, Grid, grid_of, radices_of
 
 __all__ = ["Rows", "TableRequest", "read_rows", "table_of_file"]
 
@@ -143,8 +143,7 @@ def _cells_of_rows(
 
     Raises: InputError if one file gives a cell twice.
     """
-    sizes = tuple(len(dimension.labels) for dimension in dimensions)
-    keys = np.ravel_multi_index(tuple(codes.T), sizes)
+    keys = codes.astype(np.int64) @ radices_of(tuple(dimensions))
     _, first, cell = np.unique(keys, return_index=True, return_inverse=True)
     twice = len(keys) - len(np.unique(np.stack([keys, file]), axis=1).T)
     if twice:
