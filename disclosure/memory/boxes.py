@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, identity, vstack
+from scipy.sparse import csr_matrix, identity, kron, vstack
 
 from cld.errors import InputError
 from disclosure.memory.history import MOST_FINE_CELLS, Fact, History, Release
@@ -72,6 +72,15 @@ class FineCells:
         places = np.unravel_index(cell, tuple(map(len, self.atoms)))
         return {name: atoms[int(p)] for name, atoms, p in zip(self.dimensions, self.atoms, places, strict=True)}
 
+    def margins(self) -> csr_matrix:
+        """Return every fine cell and every sum of fine cells over all atoms of some dimensions, one row each, 0/1."""
+        made = csr_matrix(np.ones((1, 1)))
+        for atoms in self.atoms:
+            whole = [csr_matrix(np.ones((1, len(atoms))))] if len(atoms) > 1 else []
+            made = csr_matrix(kron(made, vstack([identity(len(atoms)), *whole]), format="csr"))
+        made.eliminate_zeros()
+        return made
+
 
 def fine_cells(releases: Sequence[BoxRelease], domains: Mapping[str, Sequence[str]]) -> FineCells:
     """Return the fine cells of releases over the codes that each dimension has.
@@ -97,7 +106,7 @@ def fine_cells(releases: Sequence[BoxRelease], domains: Mapping[str, Sequence[st
 
 
 def history_of(releases: Sequence[BoxRelease], cells: FineCells, upper_bound: float) -> History:
-    """Return releases as a history over fine cells that asks for every fine cell, every row and every nested difference.
+    """Return releases as a history over fine cells that asks for every margin, every row and every nested difference.
 
     Raises: InputError if there are too many differences to ask for.
     """
@@ -105,21 +114,21 @@ def history_of(releases: Sequence[BoxRelease], cells: FineCells, upper_bound: fl
         Release(r.name, r.recipient, tuple(Fact(tuple(cells.cells_of(f.box).tolist()), f.low, f.high) for f in r.facts))
         for r in releases
     )
-    asked = targets_of(made, cells.n_fine)
+    asked = targets_of(made, cells)
     targets = [tuple(part.tolist()) for part in np.split(asked.indices, asked.indptr[1:-1])]
     return History(cells.n_fine, upper_bound, made, tuple(targets))
 
 
-def targets_of(releases: Sequence[Release], n_fine: int) -> csr_matrix:
-    """Return what can be asked of releases, each once: every fine cell, every row, and what a row of one release leaves of
-    a row of another that it lies inside.
+def targets_of(releases: Sequence[Release], cells: FineCells) -> csr_matrix:
+    """Return what can be asked of releases, each once: fine cells and their margins, every row, and what a row of one
+    release leaves of a row of another that it lies inside.
 
     Raises: InputError if there are too many.
     """
     facts = [fact for release in releases for fact in release.facts]
     owner = np.repeat(np.arange(len(releases)), [len(release.facts) for release in releases])
-    rows = membership([fact.cells for fact in facts], n_fine)
-    asked = csr_matrix(vstack([identity(n_fine), rows, _nested_differences(rows, owner)]))
+    rows = membership([fact.cells for fact in facts], cells.n_fine)
+    asked = csr_matrix(vstack([cells.margins(), rows, _nested_differences(rows, owner)]))
     asked.sort_indices()
     return asked[labels(asked)[1]]
 

@@ -3,7 +3,8 @@
 Candidate and earlier releases are one system over the fine cells of all their categories. Earlier rows that newer data
 contradict are set aside, the fewest that will do, and the rest is taken to hold still: an attacker may suppose that
 nothing else changed. A count is worked out when its interval lies within the small counts and is narrower than a star
-may be. Targets are fine cells, released rows and what one release leaves of another, less the recipient's own people.
+may be. Targets are fine cells and their margins, released rows and what one release leaves of another, less the
+recipient's own people.
 
 Source: Direction 6(b) bullet 4; ICO code of practice on anonymisation (who holds what else); Dwork et al. 2017,
 Exposed! (attacks by differencing).
@@ -201,7 +202,7 @@ def conflicts_in(
     shown = [fact for number, fact in enumerate(story.candidate.facts) if number not in withheld]
     reached = _reached(facts, [*story.told, *shown], story.cells.n_fine)
     facts = [fact for fact in facts if reached[fact.cells[0]]]
-    asked = beyond_own(targets_of(story.releases, story.cells.n_fine), story.own)
+    asked = beyond_own(targets_of(story.releases, story.cells), story.own)
     asked = asked[np.flatnonzero(asked @ reached)]
     now = bounds_of(facts, asked, MOST_PERSONS, integer=True, work=work, enough=small.are_safe_from)
     open_ = [

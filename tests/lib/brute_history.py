@@ -3,7 +3,6 @@ with the product."""
 
 from __future__ import annotations
 
-import itertools
 import random
 from typing import Any
 
@@ -39,16 +38,16 @@ def rows_of(history: dict[str, Any], recipients: tuple[str, ...]) -> list[dict[s
 
 def by_trying(history: dict[str, Any], recipients: tuple[str, ...]) -> list[Interval] | None:
     """Return each target's least and most over every whole-number answer, or None if there is no answer."""
-    rows = rows_of(history, recipients)
-    fitting = [
-        counts
-        for counts in itertools.product(range(int(history["upper_bound"]) + 1), repeat=history["n_fine"])
-        if all(row["low"] <= sum(counts[cell] for cell in row["cells"]) <= row["high"] for row in rows)
-    ]
-    if not fitting:
+    n_fine = history["n_fine"]
+    every = np.indices((int(history["upper_bound"]) + 1,) * n_fine).reshape(n_fine, -1)
+    fits = np.ones(every.shape[1], dtype=bool)
+    for row in rows_of(history, recipients):
+        counted = every[row["cells"]].sum(axis=0)
+        fits &= (row["low"] <= counted) & (counted <= row["high"])
+    if not fits.any():
         return None
-    sums = [[sum(counts[cell] for cell in target) for counts in fitting] for target in history["targets"]]
-    return [(min(values), max(values)) for values in sums]
+    sums = [every[target][:, fits].sum(axis=0) for target in history["targets"]]
+    return [(int(values.min()), int(values.max())) for values in sums]
 
 
 def by_cold_programmes(history: dict[str, Any], recipients: tuple[str, ...]) -> list[Interval] | None:
