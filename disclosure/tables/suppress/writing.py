@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from cld.engine import Query, Session, quote
+from cld.engine import Session
 from disclosure.tables.cells import Cells
-from disclosure.tables.reading import TableRequest, table_of_file
+from disclosure.tables.reading import TableRequest
+from disclosure.tables.writing import write_beside
 
 __all__ = ["write_protected"]
 
@@ -22,27 +23,11 @@ def write_protected(
 
     Shape:  each column one value a cell of the grid; they replace columns of the same name.
     """
-    n_files = int(cells.file.max()) + 1
-    tables = [table_of_file(place) for place in range(n_files)]
-    place = np.concatenate([np.arange(n) for n in np.bincount(cells.file, minlength=n_files)])
     of_rows = {name: held.take(pa.array(cells.cell)) for name, held in columns.items()}
-    session.take("protected_rows", pa.table({"file_of_row": cells.file, "place_of_row": place, **of_rows}))
-    session.take("added_totals", _added(cells, request, columns, n_files))
-    held = dict.fromkeys(name for table in tables for name in session.columns(table))
-    kept = [name for name in held if name != "file_row_number" and name not in columns]
-    union = " union all by name ".join(f"select *, {n} as file_of_row from {t}" for n, t in enumerate(tables))  # noqa: S608
-    given = ", ".join(f"r.{quote(name)}" for name in kept)
-    found = ", ".join(f"b.{quote(name)}" for name in columns)
-    text = (
-        f"select * exclude (file_of_row, place_of_row) from (select {given}, {found}, b.file_of_row, b.place_of_row"  # noqa: S608
-        f" from ({union}) r join protected_rows b"
-        " on b.file_of_row = r.file_of_row and b.place_of_row = r.file_row_number"
-        " union all by name select * from added_totals) order by file_of_row, place_of_row"
-    )
-    session.export(Query(text, ("protected_rows", "added_totals", *tables)), out)
+    write_beside(session, cells.file, of_rows, out, more_rows=_added(cells, request, columns))
 
 
-def _added(cells: Cells, request: TableRequest, columns: Mapping[str, pa.Array], n_files: int) -> pa.Table:
+def _added(cells: Cells, request: TableRequest, columns: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
     """Return the added totals as rows: codes, value and columns, in the order of the grid."""
     grid = cells.grid
     added = np.arange(grid.n_given, grid.n_cells)
@@ -51,12 +36,8 @@ def _added(cells: Cells, request: TableRequest, columns: Mapping[str, pa.Array],
         for place, dimension in enumerate(grid.dimensions)
     }
     values = cells.values[added] if cells.magnitude else cells.values[added].astype(np.int64)
-    return pa.table(
-        {
-            **codes,
-            request.value: values,
-            **{name: held.take(pa.array(added)) for name, held in columns.items()},
-            "file_of_row": np.full(len(added), n_files, dtype=np.int32),
-            "place_of_row": np.arange(len(added)),
-        }
-    )
+    return {
+        **codes,
+        request.value: pa.array(values),
+        **{name: held.take(pa.array(added)) for name, held in columns.items()},
+    }
