@@ -108,34 +108,39 @@ class Story:
 
 
 def story_of(candidate: FactSheet, held: Sequence[Held], own: Sequence[OwnPeople]) -> Story:
-    """Put a candidate and what is held on common fine cells; own people's boxes cut cells too.
+    """Put a candidate and what is held on common fine cells.
 
-    What is known of own people binds where it is of the candidate's data.
+    own:  people whom the recipient knows anyway; those that it holds row by row stand in the sheets.
+    What is known of own people binds where it is of the candidate's data; their boxes cut cells in any case.
     Raises: InputError if the categories make more fine cells than can be worked on.
     """
     named = [*((one.name, one.sheet) for one in held), ("", candidate)]
     boxes = [BoxRelease(name, "", sheet.facts()) for name, sheet in named]
-    own = [*own, *([candidate.own] if candidate.own else [])]
+    people = [*own, *(sheet.own for _, sheet in named if sheet.own)]
     own_rows = [fact for _, sheet in named if sheet.linked == candidate.linked for fact in sheet.own_facts()]
-    cutting = BoxRelease("", "", (*own_rows, *(BoxFact(one.box, 0, MOST_PERSONS) for one in own)))
+    cutting = BoxRelease("", "", (*own_rows, *(BoxFact(one.box, 0, MOST_PERSONS) for one in people)))
+    cells = _cells_of([*boxes, cutting], [sheet for _, sheet in named], people)
+    releases = []
+    for made, (_, sheet) in zip(boxes, named, strict=True):
+        facts = [Fact(cells.cells_of(f.box), f.low, f.high) for f in made.facts]
+        if sheet.own and sheet is not candidate and sheet.linked == candidate.linked:
+            facts += _by_class(sheet.own, cells)
+        releases.append(Release(made.name, "", tuple(facts)))
+    known = tuple(Fact(cells.cells_of(fact.box), fact.low, fact.high) for fact in own_rows)
+    told = tuple(_by_class(candidate.own, cells)) if candidate.own else ()
+    inside = frozenset(int(cell) for one in people for cell in cells.cells_of(one.box))
+    return Story(cells, tuple(releases), known, told, inside)
+
+
+def _cells_of(releases: Sequence[BoxRelease], sheets: Sequence[FactSheet], people: Sequence[OwnPeople]) -> FineCells:
+    """Return the fine cells of boxes over every code that anything names."""
+    boxes = [fact.box for release in releases for fact in release.facts]
     domains: dict[str, set[str]] = {}
-    for codes_of in [
-        *(sheet.domains for _, sheet in named),
-        *(fact.box for release in (*boxes, cutting) for fact in release.facts),
-        *(_codes_of_classes(one) for one in own),
-    ]:
+    for codes_of in [*(sheet.domains for sheet in sheets), *boxes, *map(_codes_of_classes, people)]:
         for name, codes in codes_of.items():
             domains.setdefault(name, set()).update(codes)
-    used = {name for release in (*boxes, cutting) for fact in release.facts for name in fact.box}
-    cells = fine_cells([*boxes, cutting], {name: sorted(domains[name]) for name in used})
-    releases = tuple(
-        Release(made.name, "", tuple(Fact(cells.cells_of(f.box), f.low, f.high) for f in made.facts)) for made in boxes
-    )
-    known = [Fact(cells.cells_of(fact.box), fact.low, fact.high) for fact in own_rows]
-    known += [fact for one in own if one is not candidate.own for fact in _known(one, cells)]
-    told = _known(candidate.own, cells) if candidate.own else []
-    inside = frozenset(int(cell) for one in own for cell in cells.cells_of(one.box))
-    return Story(cells, releases, tuple(known), tuple(told), inside)
+    used = {name for box in boxes for name in box}
+    return fine_cells(releases, {name: sorted(domains[name]) for name in used})
 
 
 def settled(story: Story, work: Work) -> Story:
@@ -168,10 +173,8 @@ def _codes_of_classes(own: OwnPeople) -> dict[str, set[str]]:
     return {name: {codes[place] for codes, _ in own.classes} for place, name in enumerate(own.dimensions)}
 
 
-def _known(own: OwnPeople, cells: FineCells) -> list[Fact]:
+def _by_class(own: OwnPeople, cells: FineCells) -> list[Fact]:
     """Count own people over the fine cells that their classes tell apart; a class that is not there has nobody."""
-    if not own.dimensions:
-        return []
     told = [
         (cells.dimensions.index(name), own.dimensions.index(name))
         for name in cells.dimensions

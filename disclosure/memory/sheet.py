@@ -72,7 +72,10 @@ class FactSheet:
 
     def without_empty(self) -> FactSheet:
         """Leave out rows whose categories lie outside the population: they say nothing."""
-        return replace(self, rows=tuple(row for row in self.rows if all(self.box_of(row).values())))
+        rows, own_rows = (
+            tuple(row for row in rows if all(self.box_of(row).values())) for rows in (self.rows, self.own_rows)
+        )
+        return replace(self, rows=rows, own_rows=own_rows)
 
     def facts(self) -> tuple[BoxFact, ...]:
         """Return the rows as boxes within the population."""

@@ -11,7 +11,7 @@ from cld.errors import DisclosureRefused
 from cld.vocabulary import Form
 from disclosure.memory.judge import Held, SmallCounts
 from disclosure.memory.remember import council_people, own_people
-from disclosure.memory.sheet import FactSheet, OwnPeople, sheet_from
+from disclosure.memory.sheet import FactSheet, sheet_from
 from disclosure.memory.verdict import Memory, PastRelease, require_nothing_worked_out
 
 __all__ = ["MemoryRules", "weigh"]
@@ -49,7 +49,6 @@ def weigh(
     for holders, members in groups:
         past = _distinct([one for code in members for one in kept[code]])
         own = [council_people(code) for code in members if code in councils]
-        own += [people for one in past.values() if (people := _row_by_row(one.sheet, sheet)) is not None]
         same = (*sorted(past), *(code for code in members if code in councils))
         if same not in weighed:
             require_nothing_worked_out(
@@ -67,13 +66,6 @@ def _distinct(held: Sequence[Held]) -> dict[str, Held]:
     for one in held:
         found.setdefault(digest_of(one.sheet.as_json()), one)
     return found
-
-
-def _row_by_row(kept: FactSheet, candidate: FactSheet) -> OwnPeople | None:
-    """People held row by row are counted exactly where the data are the candidate's; on other data they bind nothing."""
-    if kept.own is None or kept.linked == candidate.linked:
-        return kept.own
-    return OwnPeople(kept.own.box)
 
 
 def _sheet(session: Session, release: PastRelease) -> FactSheet:
