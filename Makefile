@@ -9,7 +9,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo serve test test-long faults check bench-linkage
+.PHONY: demo serve test test-long faults check bench-linkage bench-disclosure
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -53,3 +53,10 @@ $(PEERS)/.stamp: benchmarks/requirements-peers.txt
 # SIZES=all adds 1 million to 10 and to 60 million; SIZES=febrl4,100k_1m chooses
 bench-linkage: $(VENV)/.run.stamp $(PEERS)/.stamp
 	$(BIN)/python -m benchmarks.linkage.run --peer $(PEERS)/bin/python --sizes $(SIZES) --rounds $(ROUNDS) --historical $(HISTORICAL)
+
+# SHAPES=1760,3840,10560,21120,42240 takes the larger tables in
+SHAPES := 1760,3840,10560
+bench-disclosure: $(VENV)/.test.stamp
+	$(BIN)/python -m benchmarks.disclosure.rows --adult tests/data/adult/adult.csv.gz
+	$(BIN)/python -m benchmarks.disclosure.lattice
+	$(BIN)/python -m benchmarks.disclosure.tables --shapes $(SHAPES)

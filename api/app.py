@@ -13,14 +13,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader, select_autoescape
+from markupsafe import Markup
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from api.database import ApplicationRow, JobRow, SubmissionRow
-from api.identity import COOKIE, SignedIn, require_role, sign_in, sign_out, signed_in
-from api.jobs import enqueue, requeue_interrupted, run_queued
+from api.house import House
+from api.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
+from api.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
 from api.problems import problem_of, problem_of_http, problem_of_validation
+from api.review_desk import ReviewDesk
+from api.review_pages import add_review_interface, add_review_pages
 from api.wiring import Workspace
 from audit.ancestry import require_ancestry
 from audit.fsck import fsck
@@ -30,12 +34,20 @@ from cld.errors import CLDError
 from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
+from disclosure.report.page import report_parts
 from policies.decide import policy_digest
 
 __all__ = ["create_app"]
 
 Token = Annotated[str | None, Cookie(alias=COOKIE)]
-ROLES = (StaffRole.APPROVER, StaffRole.RELEASER, StaffRole.OFFICER, StaffRole.AUDITOR, StaffRole.OPERATOR)
+ROLES = (
+    StaffRole.APPROVER,
+    StaffRole.RELEASER,
+    StaffRole.OFFICER,
+    StaffRole.AUDITOR,
+    StaffRole.OPERATOR,
+    StaffRole.REVIEWER,
+)
 FINDINGS_SHOWN = 200
 
 
@@ -56,10 +68,18 @@ def create_app(space: Workspace) -> FastAPI:
     app.middleware("http")(_guard)
     pages = _Pages(space, _templates())
     requeue_interrupted(space.database)
+    desk = ReviewDesk(House(space))
+    kinds: JobKinds = {
+        "fsck": lambda: fsck(space.journal),
+        "review": lambda: {"queue": desk.draw().document.digest},
+    }
     _add_open_routes(app, space)
     _add_session_routes(app, space, pages)
-    _add_pages(app, space, pages)
-    _add_interface(app, space)
+    _add_pages(app, space, pages, kinds)
+    add_review_pages(app, desk, pages, kinds)
+    caller = _caller(space)
+    _add_interface(app, space, caller)
+    add_review_interface(app, desk, caller, kinds)
     return app
 
 
@@ -116,12 +136,14 @@ def _add_open_routes(app: FastAPI, space: Workspace) -> None:
 def _add_session_routes(app: FastAPI, space: Workspace, pages: _Pages) -> None:
     @app.get("/sign-in", response_class=HTMLResponse)
     def sign_in_page(request: Request) -> HTMLResponse:
-        return pages.draw(request, "sign-in", None, roles=[role.value for role in ROLES])
+        roles = [role.value for role in ROLES]
+        return pages.draw(request, "sign-in", None, roles=roles, reviewers=space.reviewers)
 
     @app.post("/sign-in")
-    def sign_in_as(role: Annotated[StaffRole, Form()]) -> RedirectResponse:
-        token = sign_in(space.database, role)
-        space.journal.record(Event("signed in", "demo person", role.value, {}))
+    def sign_in_as(role: Annotated[StaffRole, Form()], reviewer: Annotated[str, Form()] = "") -> RedirectResponse:
+        name = person_of(role, reviewer, space.reviewers)
+        token = sign_in(space.database, role, name)
+        space.journal.record(Event("signed in", name, role.value, {}))
         answer = RedirectResponse("/", 303)
         answer.set_cookie(COOKIE, token, httponly=True, samesite="lax")
         return answer
@@ -154,7 +176,7 @@ def _trace_words(row: ApplicationRow) -> list[dict[str, str]]:
     return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
 
 
-def _add_pages(app: FastAPI, space: Workspace, pages: _Pages) -> None:
+def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -> None:
     person_of = Depends(pages.person)
 
     @app.get("/", response_class=HTMLResponse)
@@ -182,6 +204,20 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages) -> None:
             request, "release", person, row=row, facts=signed.body, documents=documents, measures=measures
         )
 
+    @app.get("/applications/{reference}/disclosure", response_class=HTMLResponse)
+    def disclosure_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
+        require_role(person, StaffRole.APPROVER, StaffRole.AUDITOR)
+        row = _application(space, reference)
+        checked = space.journal.load(row.documents.get("CheckedExtract", ""))
+        if checked is None:
+            raise HTTPException(404)
+        space.journal.record(
+            Event("disclosure report viewed", person.name, person.role.value, {"reference": reference})
+        )
+        return pages.draw(
+            request, "disclosure", person, row=row, parts=[Markup(one) for one in report_parts(checked.body)]
+        )  # noqa: S704 - drawn and escaped by ourselves
+
     @app.get("/councils/{la_code}", response_class=HTMLResponse)
     def findings(request: Request, la_code: str, person: SignedIn = person_of) -> HTMLResponse:
         require_role(person, StaffRole.OFFICER)
@@ -190,7 +226,7 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages) -> None:
         document = space.journal.load(digest) if digest else None
         if document is None:
             raise HTTPException(404)
-        space.journal.record(Event("findings viewed", "demo person", person.role.value, {"la_code": la_code}))
+        space.journal.record(Event("findings viewed", person.name, person.role.value, {"la_code": la_code}))
         rows = _finding_rows(space, AcceptedSubmission(document))
         titles = {rule["code"]: rule for rule in rules()}
         return pages.draw(
@@ -203,8 +239,8 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages) -> None:
     ) -> RedirectResponse:
         require_role(person, StaffRole.AUDITOR, StaffRole.OPERATOR)
         person.check_form(form_token)
-        job_id = enqueue(space.database, space.journal, "fsck", "demo person", person.role.value)
-        tasks.add_task(run_queued, space.database, space.journal, {"fsck": lambda: fsck(space.journal)})
+        job_id = enqueue(space.database, space.journal, "fsck", person.name, person.role.value)
+        tasks.add_task(run_queued, space.database, space.journal, kinds)
         return RedirectResponse(f"/jobs/{job_id}", 303)
 
     @app.get("/jobs/{job_id}", response_class=HTMLResponse)
@@ -223,14 +259,20 @@ def _finding_rows(space: Workspace, submission: AcceptedSubmission) -> list[tupl
         return session.rows(Query(wanted, ("faults",), {"most": FINDINGS_SHOWN}))
 
 
-def _add_interface(app: FastAPI, space: Workspace) -> None:
-    def person_of(token: Token = None) -> SignedIn:
+def _caller(space: Workspace) -> Callable[[str | None], SignedIn]:
+    """Return what says who calls the interface, or refuses them."""
+
+    def caller(token: Token = None) -> SignedIn:
         found = signed_in(space.database, token)
         if found is None:
             raise HTTPException(401)
         return found
 
-    caller = Depends(person_of)
+    return caller
+
+
+def _add_interface(app: FastAPI, space: Workspace, who: Callable[[str | None], SignedIn]) -> None:
+    caller = Depends(who)
 
     @app.get("/api/applications")
     def list_applications(person: SignedIn = caller) -> JSONResponse:

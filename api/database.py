@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import JSON, Engine, Integer, LargeBinary, String, create_engine, event
+from sqlalchemy import JSON, Engine, Integer, LargeBinary, String, UniqueConstraint, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "JobRow",
     "LeafRow",
     "MemoryRow",
+    "ReviewDecisionRow",
+    "ReviewRow",
     "SessionRow",
     "SignOffRow",
     "SubmissionRow",
@@ -73,6 +75,7 @@ class SessionRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     role: Mapped[str] = mapped_column(String(32))
     form_token: Mapped[str] = mapped_column(String(64))
+    person: Mapped[str] = mapped_column(String(64))
 
 
 class JobRow(Base):
@@ -95,6 +98,26 @@ class SignOffRow(Base):
     digest: Mapped[str] = mapped_column(String(64))
     signature: Mapped[str] = mapped_column(String(256))
     public_key: Mapped[str] = mapped_column(String(128))
+
+
+class ReviewRow(Base):
+    """A review queue: whether it is open, and how many decisions it holds."""
+
+    __tablename__ = "reviews"
+    queue: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    n_decisions: Mapped[int] = mapped_column(Integer)
+
+
+class ReviewDecisionRow(Base):
+    """That a person decided an item, without the answer: one a turn, and one a person, whoever comes at the same time."""
+
+    __tablename__ = "review_decisions"
+    __table_args__ = (UniqueConstraint("queue", "item", "reviewer"),)
+    queue: Mapped[str] = mapped_column(String(64), primary_key=True)
+    item: Mapped[int] = mapped_column(Integer, primary_key=True)
+    turn: Mapped[int] = mapped_column(Integer, primary_key=True)
+    reviewer: Mapped[str] = mapped_column(String(64))
 
 
 class MemoryRow(Base):

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyrage
 
+from api.demo_intruders import intruders_page
 from api.demo_report import index_page, linkage_quality, summary_row
 from api.demo_requests import DemoRequest, demo_requests
 from api.house import House, Stage
@@ -38,7 +39,7 @@ __all__ = ["demo_participations", "run_demo"]
 LOCAL_ITEM = "Local: Frailty Band"
 OUTSIDER = Participation(Council("999", "E10000032", "West Sussex", "South East"), date(2022, 4, 1), None)
 TRUST = "trust-policy.txt"
-N_OTHER_STEPS = 15
+N_OTHER_STEPS = 16
 
 
 @dataclass(slots=True)
@@ -90,12 +91,15 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
     _accept_all(run)
     with run.stage("link", "Linking people to the person index and the NHS data sets"):
         house.link()
+    house.write_statement(out)
     linkage = linkage_quality(house, house.latest_submissions(), england.truth / "clients.csv")
     with run.stage("requests", "Deciding applications"):
         for request in demo_requests():
             run.rows.append(_decide_one(run, request))
     with run.stage("verify", "Verifying every package offline"):
         _verify_all(run)
+    with run.stage("intruders", "Letting motivated intruders try the anonymised extract"):
+        atomic_write(out / "intruders.html", intruders_page(house).encode())
     summary = {
         "rows": run.rows,
         "linkage": linkage,
@@ -174,6 +178,7 @@ def _release_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
         "package": str(package.relative_to(house.space.folder)),
         "identity": str(identity.relative_to(house.space.folder)),
         "trust": TRUST,
+        "report": f"reports/{reference}.html",
     }
 
 

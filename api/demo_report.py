@@ -103,7 +103,7 @@ def _cells(row: dict[str, Any]) -> str:
         row["n_hidden_cells"], row["decision"], "; ".join(row["clauses"]), (row["digest"] or "")[:16],
     )  # fmt: skip
     package = (
-        f'<a href="{html.escape(row["package"])}">package</a>, <a href="{html.escape(row["identity"])}">key</a>'
+        f'<a href="{html.escape(row["package"])}">package</a>, <a href="{html.escape(row["identity"])}">key</a>, <a href="{html.escape(row["report"])}">disclosure report</a>'
         if row.get("package")
         else ""
     )
@@ -146,9 +146,11 @@ def index_page(summary: dict[str, Any], councils: list[str]) -> str:
     found = summary["linkage"]
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Caregate demo</title><style>{STYLE}</style></head><body>'
-        f"<h1>Caregate demo</h1><p>Linkage against the known truth: precision {found.get('precision')}, recall {found.get('recall')}.</p>"
+        f"<h1>Caregate demo</h1><p>Linkage against the known truth: precision {found.get('precision')}, recall {found.get('recall')}."
+        ' <a href="linkage-statement.html">The statement of its quality</a> that travels with each extract.</p>'
         f"<table><caption>Requests and what became of them</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         f"{_verification(summary['rows'])}"
+        '<p><a href="intruders.html">What motivated intruders win from the anonymised extract</a>, the truth being known.</p>'
         f"{_quality_table('by council', found['by_council'])}{_quality_table('by naming tradition', found['by_tradition'])}"
         f"{_quality_table('by age', found['by_age_band'])}"
         f'<h2>Given back to councils</h2><ul>{back}</ul><p><a href="summary.json">summary.json</a>, <a href="received/">received</a>, '

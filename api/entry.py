@@ -13,10 +13,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from api.anonymise_commands import add_anonymise_commands
+from api.attack_commands import add_attack_commands
 from api.differences_commands import add_differences_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
+from api.protect_commands import add_protect_commands
+from api.risk_commands import add_risk_commands
 from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]
@@ -123,8 +127,12 @@ def policy_decide(
         sys.stdout.write(line + "\n")
 
 
+add_anonymise_commands(app)
 add_file_commands(app)
 add_linkage_commands(app)
+add_risk_commands(app)
+add_protect_commands(app)
+add_attack_commands(app)
 add_differences_commands(app)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
@@ -27,20 +29,27 @@ from cld.journey import (
     SignedRelease,
 )
 from cld.plan import ExtractPlan, plan_from_json
+from cld.shelf import atomic_write
 from cld.signing import SignOff, sign_off
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
+from disclosure.report.page import report_page
 from extracts.approve import Application, application_from_json, approve, decision_on, digest_to_sign, receive
 from extracts.build import build
 from extracts.release import deliver, release
 from linkage.link import link
 from linkage.prepare.keyhash import keyed
+from linkage.tell.standing import last_review
+from linkage.tell.statement import quality_statement
+from linkage.tell.statement_page import statement_page
 from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.decide import Decision, decide
 from policies.profiles import profile_named
 
 __all__ = ["House", "Stage"]
+
+REPORTED = ("profile", "limits", "limits_held", "judged_against", "report", "not_checked")
 
 
 class Stage:
@@ -127,6 +136,34 @@ class House:
             raise InvalidTransition(message, "Link first.")
         return LinkedDataset(found[-1])
 
+    def statement(self) -> dict[str, Any]:
+        """Return the quality statement of the latest linked data, with a review of them if one was settled.
+
+        Raises: InvalidTransition if nothing was linked.
+        """
+        document = self.linked().document
+        return quality_statement(document.body, last_review(self.space.journal, document.digest))
+
+    def write_statement(self, folder: Path) -> tuple[Path, Path]:
+        """Write the statement as JSON and as a page into a folder; returns both files."""
+        statement = self.statement()
+        paths = folder / "linkage-statement.json", folder / "linkage-statement.html"
+        atomic_write(paths[0], json.dumps(statement, indent=2, sort_keys=True).encode() + b"\n")
+        atomic_write(paths[1], statement_page(statement).encode())
+        return paths
+
+    def submissions_in(self, linked: LinkedDataset) -> tuple[AcceptedSubmission, ...]:
+        """Return the submissions that linked data rest on, in their order.
+
+        Raises: InvalidTransition if one is gone.
+        """
+        found = [self.space.journal.load(parent) for parent in linked.document.parents]
+        held = tuple(AcceptedSubmission(document) for document in found if document is not None)
+        if len(held) != len(found):
+            message = "A submission that these data rest on is gone."
+            raise InvalidTransition(message, "Restore it from the backup, or link again.")
+        return held
+
     def receive(self, application: Application, plan: ExtractPlan) -> Decision:
         """Take an application in."""
         return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
@@ -208,10 +245,21 @@ class House:
         candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)
         space, name = self.space, str(candidate.body["plan"]["profile"])
         regions = {code: found.council.region for code, found in read_register(space.folder).items()}
-        return check(
+        checked = check(
             CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
             memory=SqlMemory(space.database, space.journal), journal=space.journal, actor=actor, application=reference,
         )  # fmt: skip
+        self._write_report(reference, checked.document.body)
+        return checked
+
+    def _write_report(self, reference: str, body: Mapping[str, Any]) -> None:
+        """Write what the approver reads, intervals and all; it stays in the house."""
+        folder, title = self.space.folder / "reports", f"Disclosure report, {reference}"
+        atomic_write(
+            folder / f"{reference}.json",
+            json.dumps({name: body[name] for name in REPORTED}, indent=2, sort_keys=True).encode() + b"\n",
+        )
+        atomic_write(folder / f"{reference}.html", report_page(title, body).encode())
 
     def release(self, reference: str) -> tuple[SignedRelease, Path]:
         """Release a checked extract that two people signed, sealed to the key in its application."""

@@ -11,20 +11,22 @@ from sqlalchemy.orm import Session
 
 from api.database import SessionRow
 from cld.canonical import digest_of_bytes
-from cld.errors import NotPermitted, WrongRole
+from cld.errors import InputError, NotPermitted, WrongRole
 from cld.vocabulary import StaffRole
 
-__all__ = ["COOKIE", "SignedIn", "require_role", "sign_in", "sign_out", "signed_in"]
+__all__ = ["COOKIE", "DEMO_PERSON", "SignedIn", "person_of", "require_role", "sign_in", "sign_out", "signed_in"]
 
 COOKIE = "caregate_session"
+DEMO_PERSON = "demo person"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A signed-in person: a role, and the token that every form of theirs must carry."""
+    """A signed-in person: a role, the token that every form of theirs must carry, and the name that the log keeps."""
 
     role: StaffRole
     form_token: str
+    name: str
 
     def check_form(self, token: str) -> None:
         """Refuse a form that did not come from our own page.
@@ -36,13 +38,27 @@ class SignedIn:
             raise NotPermitted(message, "Open the page again and send the form once more.")
 
 
-def sign_in(database: Engine, role: StaffRole) -> str:
+def person_of(role: StaffRole, name: str, reviewers: tuple[str, ...]) -> str:
+    """Return who signs in: one of the reviewers by name, or the one demo person of any other role.
+
+    Raises: InputError for a name that no reviewer has.
+    """
+    if role is not StaffRole.REVIEWER:
+        return DEMO_PERSON
+    if (name or reviewers[0]) not in reviewers:
+        message = "There is no such reviewer."
+        raise InputError(message, "Choose one of the list.")
+    return name or reviewers[0]
+
+
+def sign_in(database: Engine, role: StaffRole, name: str = DEMO_PERSON) -> str:
     """Begin a session and return its cookie; only its hash is kept."""
     token = secrets.token_urlsafe(32)
+    begun = SessionRow(
+        token_hash=digest_of_bytes(token.encode()), role=role.value, form_token=secrets.token_hex(16), person=name
+    )
     with Session(database) as session, session.begin():
-        session.add(
-            SessionRow(token_hash=digest_of_bytes(token.encode()), role=role.value, form_token=secrets.token_hex(16))
-        )
+        session.add(begun)
     return token
 
 
@@ -52,7 +68,7 @@ def signed_in(database: Engine, token: str | None) -> SignedIn | None:
         return None
     with Session(database) as session:
         row = session.get(SessionRow, digest_of_bytes(token.encode()))
-        return SignedIn(StaffRole(row.role), row.form_token) if row else None
+        return SignedIn(StaffRole(row.role), row.form_token, row.person) if row else None
 
 
 def sign_out(database: Engine, token: str | None) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.database import DocumentRow, LeafRow
 from api.projections import project_document, project_event
 from audit.journal import Event, leaf_bytes
 from cld.clock import Clock
+from cld.errors import StaleVersion
 from cld.journey import Document
 
 __all__ = ["SqlJournal"]
@@ -25,13 +27,20 @@ class SqlJournal:
         self._clock = clock
 
     def seal(self, document: Document, event: Event) -> str:
-        """Keep a document with its leaf."""
+        """Keep a document with its leaf.
+
+        Raises: StaleVersion if what it changes was changed by somebody else at the same time.
+        """
         digest = document.digest
-        with Session(self._database) as session, session.begin():
-            if session.get(DocumentRow, digest) is None:
-                session.add(DocumentRow(digest=digest, content=document.canonical()))
-            project_document(session, document, event)
-            self.append(session, event, digest)
+        try:
+            with Session(self._database) as session, session.begin():
+                if session.get(DocumentRow, digest) is None:
+                    session.add(DocumentRow(digest=digest, content=document.canonical()))
+                project_document(session, document, event)
+                self.append(session, event, digest)
+        except IntegrityError:
+            message = "Somebody else changed this first."
+            raise StaleVersion(message, "Look at it again.") from None  # the fault's own words hold what was written
         return digest
 
     def record(self, event: Event) -> None:

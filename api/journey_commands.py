@@ -9,11 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
+from api.review_commands import review_app
+
 __all__ = ["journey_app"]
 
 journey_app = typer.Typer(
     no_args_is_help=True, help="The six verbs on a workspace: accept, link, approve, build, check, release."
 )
+
+journey_app.add_typer(review_app, name="review")
 
 Workspace = Annotated[Path, typer.Option("--workspace", help="A workspace that demo made.")]
 Reference = Annotated[str, typer.Argument(help="Reference of the application.")]
@@ -60,6 +64,15 @@ def link(
 ) -> None:
     """Link the latest file of every council to the person index and the NHS data sets; earlier answers are kept."""
     _sealed(_house(workspace).link(anew=anew))
+
+
+@journey_app.command()
+def statement(
+    workspace: Workspace, out: Annotated[Path, typer.Option(help="Folder for the statement as JSON and as a page.")]
+) -> None:
+    """Write the quality statement of the latest linked data: how surely people were linked, and for whom less so."""
+    written = _house(workspace).write_statement(out)
+    _say(written=[str(path) for path in written])
 
 
 @journey_app.command()

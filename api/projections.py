@@ -5,13 +5,15 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
-from api.database import ApplicationRow, SubmissionRow
+from api.database import ApplicationRow, ReviewDecisionRow, ReviewRow, SubmissionRow
 from api.memory import remember_release
 from audit.journal import Event
+from cld.errors import StaleVersion
 from cld.journey import Document, DocumentKind
 
 __all__ = ["project_document", "project_event"]
 
+OPEN = "open"
 STATES = {
     DocumentKind.APPROVED_PLAN: "approved",
     DocumentKind.CANDIDATE_EXTRACT: "built",
@@ -44,10 +46,38 @@ def project_document(session: Session, document: Document, event: Event) -> None
     """
     if document.kind is DocumentKind.ACCEPTED_SUBMISSION:
         session.merge(SubmissionRow(digest=document.digest, la_code=str(document.body["la_code"])))
-    if document.kind is DocumentKind.SIGNED_RELEASE:
+    elif document.kind is DocumentKind.REVIEW_QUEUE:
+        session.add(ReviewRow(queue=document.digest, state=OPEN, n_decisions=0))
+    elif document.kind is DocumentKind.REVIEW_DECISION:
+        _project_decision(session, document)
+    elif document.kind is DocumentKind.SETTLED_REVIEW:
+        _project_settled(session, document)
+    elif document.kind is DocumentKind.SIGNED_RELEASE:
         remember_release(session, document, str(event.details["application"]))
     row = session.get(ApplicationRow, event.details.get("application", ""))
     if row is not None and document.kind in STATES:
         row.state = STATES[document.kind]
         row.documents = {**row.documents, document.kind.value: document.digest}
         flag_modified(row, "documents")
+
+
+def _project_decision(session: Session, document: Document) -> None:
+    """Hold in the transaction itself that a queue is open, and by its keys that nobody decides an item twice."""
+    queue, body = document.parents[0], document.body
+    row = session.get_one(ReviewRow, queue)
+    if row.state != OPEN:
+        raise _came_between()
+    row.n_decisions += 1
+    session.add(ReviewDecisionRow(queue=queue, item=body["item"], turn=body["turn"], reviewer=body["reviewer"]))
+
+
+def _project_settled(session: Session, document: Document) -> None:
+    """Hold in the transaction itself that a settled review rests on every decision that was made."""
+    row = session.get_one(ReviewRow, document.parents[0])
+    if row.state != OPEN or row.n_decisions != len(document.parents) - 1:
+        raise _came_between()
+    row.state = "settled"
+
+
+def _came_between() -> StaleVersion:
+    return StaleVersion("Somebody else changed this first.", "Look at it again.")

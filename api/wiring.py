@@ -32,6 +32,7 @@ DEMO_PASSPHRASE = "a demo workspace holds no secrets"  # noqa: S105 - said to be
 SETTINGS = "workspace.json"
 ORIGIN = "caregate.demo"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
+REVIEWERS = ("reviewer one", "reviewer two", "reviewer three")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Workspace:
     keys: KeyStore
     release_keys: DemoKeys
     staff: Mapping[str, Ed25519PrivateKey]
+    reviewers: tuple[str, ...] = REVIEWERS
 
     def people(self) -> dict[str, str]:
         """Return the register of people: name to public key."""

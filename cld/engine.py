@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from cld.datasets import Dataset, Identified, Zone
 from cld.errors import InputError, InvariantBroken, StorageFull, UnreadableFile
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
-__all__ = ["Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
+__all__ = ["PLACE_COLUMN", "Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
 
 Z = TypeVar("Z", bound=Zone)
 FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
@@ -129,8 +130,28 @@ def _parquet_source(path: Path) -> str:
     return f"read_parquet({text_literal(str(path))}, hive_partitioning=false)"
 
 
-def _csv_source(path: Path, shown: str) -> str:
-    """Say exactly how a CSV file is read, so that nothing is guessed from its rows.
+def _first_lines(start: str, separator: str) -> tuple[list[str], list[str]]:
+    """Return the header of a file and its first row, nothing where they cannot be parted so."""
+    lines = csv.reader(io.StringIO(start, newline=""), delimiter=separator, strict=True)
+    try:
+        header = next(lines, [])
+    except csv.Error:
+        return [], []
+    try:
+        return header, next(lines, header)
+    except csv.Error:
+        return header, []
+
+
+def _header(start: str, separators: str) -> tuple[str, list[str]]:
+    """Return the separator that parts header and first row alike, into most names (the first of equals), and the names."""
+    found = [(separator, *_first_lines(start, separator)) for separator in separators]
+    separator, header, _ = max(found, key=lambda one: (len(one[1]) == len(one[2]), len(one[1])))
+    return separator, header
+
+
+def _csv_source(path: Path, shown: str, separators: str) -> str:
+    """Say exactly how a CSV file is read, so that nothing is guessed from its rows but, where there is a choice, the separator.
 
     Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
     Source: RFC 4180.
@@ -138,14 +159,14 @@ def _csv_source(path: Path, shown: str) -> str:
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
         start = stream.read(MOST_HEADER_CHARACTERS)
-    header = next(csv.reader(io.StringIO(start, newline=""), strict=True), [])
+    separator, header = _header(start, separators)
     if not any(header) or len({name.lower() for name in header}) != len(header) or PLACE_COLUMN in header:
         message = f"The header of {shown} is empty, names two columns alike, or one {PLACE_COLUMN}."
         raise UnreadableFile(message, "Name every column once in the first line, whatever its case.")
     columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
     return (
-        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim=',', quote='\"', escape='\"', comment='',"
-        f" strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
+        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim={text_literal(separator)}, "
+        f"quote='\"', escape='\"', comment='', strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
     )
 
 
@@ -158,6 +179,7 @@ class Session:
         self._shelf = shelf
         self._folder = folder
         self._tables: set[str] = set()
+        self._scanned: dict[str, Path] = {}
 
     def attach(self, name: str, dataset: Dataset[Any]) -> None:
         """Bring a dataset in under a name. Encrypted rows are decrypted into the session's own memory."""
@@ -173,34 +195,40 @@ class Session:
         self._run(f"create table {self._new(name)} as select * from arriving_rows", {})
         self._connection.unregister("arriving_rows")
 
-    def read_file(self, name: str, path: Path) -> None:
+    def read_file(self, name: str, path: Path, separators: str = ",") -> None:
         """Bring a Parquet or CSV file of our own in as a table; every CSV column is text.
+
+        Which of ``separators`` a CSV file uses is read from its header and first row.
 
         Raises: UnreadableFile if DuckDB cannot read it.
         """
         try:
             with _plain_name(path) as plain:
-                source = _parquet_source(plain) if path.suffix == ".parquet" else _csv_source(plain, path.name)
+                source = (
+                    _parquet_source(plain) if path.suffix == ".parquet" else _csv_source(plain, path.name, separators)
+                )
                 self._run(f"create table {self._new(name)} as select * from {source}", {})
         except BROKEN:
             self._tables.discard(name)
             # the engine's own words quote the row it stopped at, so the chain ends here
             raise _unreadable(path) from None
 
-    def scan_file(self, name: str, path: Path) -> None:
+    def scan_file(self, name: str, path: Path, separators: str = ",") -> None:
         """Bring a Parquet or CSV file in as a view with the row's place as ``file_row_number``; memory stays bounded.
 
-        A CSV file is first rewritten as Parquet in the session's spill folder; every CSV column is text.
+        A CSV file is first rewritten as Parquet in the session's spill folder; every CSV column is text. Which of
+        ``separators`` it uses is read from its header and first row.
         Raises: UnreadableFile if DuckDB cannot read it.
         """
         plain = self._folder / f"{name}{'.parquet' if path.suffix == '.parquet' else '.rows.parquet'}"
         if path.suffix == ".parquet" and path.is_file():
             plain.symlink_to(path.resolve())
         else:
-            self._rewrite(path, plain)
+            self._rewrite(path, plain, separators)
         source = f"read_parquet({text_literal(str(plain))}, hive_partitioning=false, file_row_number=true)"
         try:
             self._run(f"create view {self._new(name)} as select * from {source}", {})
+            self._scanned[name] = plain
         except duckdb.Error:
             self._tables.discard(name)
             message = f"The file {path.name} is not whole Parquet, or has a column called {PLACE_COLUMN}."
@@ -240,11 +268,11 @@ class Session:
             message = f"The file {path.name} is no kept index, or one that breaks off."
             raise UnreadableFile(message, "Name an index, or a file that is not there yet to have one made.") from None
 
-    def _rewrite(self, path: Path, plain: Path) -> None:
+    def _rewrite(self, path: Path, plain: Path, separators: str) -> None:
         """Rewrite a CSV file as Parquet, row by row."""
         try:
             with _plain_name(path) as named:
-                source = _csv_source(named, path.name)
+                source = _csv_source(named, path.name, separators)
                 self._run(f"copy (select * from {source}) to {text_literal(str(plain))} (format parquet)", {})
         except BROKEN:
             raise _unreadable(path) from None
@@ -268,6 +296,18 @@ class Session:
     def arrow(self, query: Query) -> pa.Table:
         """Run a query whose answer is small and return it as an Arrow table."""
         return self.stream(query).read_all()
+
+    def coded(self, name: str, column: str) -> pa.ChunkedArray:
+        """Return a column of a table as codes with the values they stand for, row after row; a missing cell has none.
+
+        Text of a scanned file keeps the dictionary that its Parquet holds, so that no cell is decoded.
+        """
+        scanned = self._scanned.get(name)
+        if scanned is not None and self.types(name)[column] == "VARCHAR" and NAME.fullmatch(column):
+            read = pq.ParquetFile(scanned, read_dictionary=[column]).read(columns=[column], use_threads=False)[column]
+        else:
+            read = self.arrow(Query(f"select {quote(column)} as cell from {quote(name)}", (name,)))["cell"]  # noqa: S608
+        return read if pa.types.is_dictionary(read.type) else read.dictionary_encode()
 
     def stream(self, query: Query) -> pa.RecordBatchReader:
         """Run a query and return its rows as a stream; read it to the end before the next query."""
@@ -300,6 +340,7 @@ class Session:
         kind = "view" if name in self._views() else "table"
         self._run(f"drop {kind} if exists {quote(name)}", {})
         self._tables.discard(name)
+        self._scanned.pop(name, None)
 
     def view(self, name: str, query: Query) -> None:
         """Name a query without running it; it takes no parameters."""
@@ -346,7 +387,7 @@ class Session:
     def _run(self, text: str, parameters: Mapping[str, object]) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(text, dict(parameters)) if parameters else self._connection.execute(text)
-        except duckdb.IOException as fault:
+        except (duckdb.IOException, duckdb.TransactionException) as fault:  # the latter where a commit is what fails
             if any(words in str(fault) for words in FULL_DISK_WORDS):
                 raise StorageFull from None
             raise

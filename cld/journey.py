@@ -3,6 +3,9 @@
 accept -> AcceptedSubmission -> link -> LinkedDataset ; approve -> ApprovedPlan ;
 build (ApprovedPlan, LinkedDataset) -> CandidateExtract -> check -> CheckedExtract -> release -> SignedRelease.
 
+Beside the journey stand the three of clerical review, on which no step rests: LinkedDataset -> ReviewQueue ->
+ReviewDecision, one an answer -> SettledReview.
+
 A document is sealed when the digest of its canonical bytes is in the log. None holds an identifier or a value of a
 person: counts, digests, codes and the names of bodies only.
 """
@@ -26,13 +29,16 @@ __all__ = [
     "Document",
     "DocumentKind",
     "LinkedDataset",
+    "ReviewDecision",
+    "ReviewQueue",
+    "SettledReview",
     "SignedRelease",
     "released_dataset",
 ]
 
 
 class DocumentKind(StrEnum):
-    """The six kinds of sealed document."""
+    """The kinds of sealed document: six of the journey, three of clerical review."""
 
     ACCEPTED_SUBMISSION = "AcceptedSubmission"
     LINKED_DATASET = "LinkedDataset"
@@ -40,6 +46,9 @@ class DocumentKind(StrEnum):
     CANDIDATE_EXTRACT = "CandidateExtract"
     CHECKED_EXTRACT = "CheckedExtract"
     SIGNED_RELEASE = "SignedRelease"
+    REVIEW_QUEUE = "ReviewQueue"
+    REVIEW_DECISION = "ReviewDecision"
+    SETTLED_REVIEW = "SettledReview"
 
 
 PARENT_KINDS: Mapping[DocumentKind, frozenset[DocumentKind]] = {
@@ -49,6 +58,9 @@ PARENT_KINDS: Mapping[DocumentKind, frozenset[DocumentKind]] = {
     DocumentKind.CANDIDATE_EXTRACT: frozenset({DocumentKind.APPROVED_PLAN, DocumentKind.LINKED_DATASET}),
     DocumentKind.CHECKED_EXTRACT: frozenset({DocumentKind.CANDIDATE_EXTRACT}),
     DocumentKind.SIGNED_RELEASE: frozenset({DocumentKind.CHECKED_EXTRACT}),
+    DocumentKind.REVIEW_QUEUE: frozenset({DocumentKind.LINKED_DATASET}),
+    DocumentKind.REVIEW_DECISION: frozenset({DocumentKind.REVIEW_QUEUE}),
+    DocumentKind.SETTLED_REVIEW: frozenset({DocumentKind.REVIEW_QUEUE, DocumentKind.REVIEW_DECISION}),
 }
 """Which kinds each document must rest on, all of them and no others."""
 
@@ -122,6 +134,11 @@ class LinkedDataset:
         """One row a distinct record of a person: whom it was linked to, by which step, model and index version."""
         return Dataset.from_json(Identified, self.document.body["answers"])
 
+    @property
+    def links(self) -> Dataset[Identified]:
+        """One row a council and person reference: whom it was linked to, if anybody."""
+        return Dataset.from_json(Identified, self.document.body["links"])
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovedPlan:
@@ -147,6 +164,62 @@ class CheckedExtract:
 @dataclass(frozen=True, slots=True)
 class SignedRelease:
     """A checked extract with two release signatures and its payload digest."""
+
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewQueue:
+    """Pairs of a LinkedDataset drawn for people to decide; the pairs lie encrypted, the document holds counts."""
+
+    document: Document
+
+    @property
+    def items(self) -> Dataset[Identified]:
+        """One row a pair: what each record says, the levels of agreement and what each weighs."""
+        return Dataset.from_json(Identified, self.document.body["items"])
+
+    @property
+    def n_items(self) -> int:
+        """How many pairs there are; they are numbered from 1."""
+        return int(self.document.body["n_items"])
+
+    @property
+    def asked_twice(self) -> frozenset[int]:
+        """The items that two people decide."""
+        return frozenset(self.document.body["asked_twice"])
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDecision:
+    """One person's answer on one item of a queue, with a reason of the list."""
+
+    document: Document
+
+    @property
+    def item(self) -> int:
+        """The item decided."""
+        return int(self.document.body["item"])
+
+    @property
+    def reviewer(self) -> str:
+        """Who decided."""
+        return str(self.document.body["reviewer"])
+
+    @property
+    def answer(self) -> str:
+        """``link``, ``not`` or ``unsure``."""
+        return str(self.document.body["answer"])
+
+    @property
+    def reason(self) -> str:
+        """The code of the reason."""
+        return str(self.document.body["reason"])
+
+
+@dataclass(frozen=True, slots=True)
+class SettledReview:
+    """What the decisions on a queue say: agreement, precision and recall with intervals, a threshold to ask for."""
 
     document: Document
 

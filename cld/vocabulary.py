@@ -92,3 +92,4 @@ class StaffRole(StrEnum):
     CUSTODIAN = "custodian"
     AUDITOR = "auditor"
     OPERATOR = "operator"
+    REVIEWER = "reviewer"

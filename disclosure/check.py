@@ -7,7 +7,7 @@ Whatever the form, it is weighed against all that its recipient holds, and its f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +34,9 @@ from disclosure.memory.sheet import FactSheet
 from disclosure.memory.shown import ShowingRule
 from disclosure.memory.verdict import Memory
 from disclosure.memory.weigh import weigh
+from disclosure.report.limits import ReportLimit, hold_limits
+from disclosure.report.rows import GeneralisedRows, report_of_events, report_of_people
+from disclosure.report.tables import report_of_table
 from disclosure.rows.classes import best_levels, distinct_l, generalised, row_risk
 from disclosure.tables.stars import Limits, protect, with_totals
 
@@ -60,11 +63,15 @@ class CheckProfile(Protocol):
     @property
     def memory_units(self) -> int: ...  # noqa: D102
     def coalitions_with(self, body_code: str) -> tuple[tuple[str, tuple[str, ...]], ...]: ...  # noqa: D102
+    def limits_for(self, form: str, recipient: str) -> Sequence[ReportLimit]: ...  # noqa: D102
 
 
 NOT_CHECKED = {
     Form.PSEUDONYMISED: ["what a motivated intruder finds in these rows"],
-    Form.ANONYMISED: ["closeness (t)", "inference from the columns outside k, here or beside earlier releases"],
+    Form.ANONYMISED: [
+        "intruders other than those stated",
+        "inference from the columns outside k, here or beside earlier releases",
+    ],
     Form.AGGREGATE: ["what people outside the house know of their neighbours"],
 }
 
@@ -119,6 +126,7 @@ def check(
         with engine.session() as session:
             subject = _subject(candidate, plan, profile, regions, journal)
             body, sheet = _checked(session, subject)
+            body["limits_held"] = hold_limits(body["report"], profile.limits_for(plan.form.value, subject.body_class))
             body["judged_against"] = weigh(
                 session, sheet, plan.form, opt_outs_applied=plan.opt_outs_applied, memory=memory, rules=profile,
                 body_code=subject.body_code, councils=regions,
@@ -149,6 +157,7 @@ class _Subject:
     profile: CheckProfile
     regions: Mapping[str, str]
     body_code: str
+    body_class: str
     linked: str
 
     @property
@@ -164,8 +173,9 @@ def _subject(
     of_kind = {document.kind: digest for digest, document in parents.items() if document is not None}
     approved = parents[of_kind[DocumentKind.APPROVED_PLAN]]
     assert approved is not None  # noqa: S101 - its ancestry was required
-    code = str(approved.body["application"]["body_code"])
-    return _Subject(candidate, plan, profile, regions, code, of_kind[DocumentKind.LINKED_DATASET])
+    asked = approved.body["application"]
+    linked = of_kind[DocumentKind.LINKED_DATASET]
+    return _Subject(candidate, plan, profile, regions, str(asked["body_code"]), str(asked["body"]), linked)
 
 
 def _checked(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactSheet]:
@@ -177,7 +187,8 @@ def _checked(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactS
         case Form.PSEUDONYMISED:
             _refuse_small_overlaps(subject.candidate, plan, subject.profile)
             sheet = sheet_of_own(session, plan, subject.linked, body["own_classes"])
-            made = {"tables": dict(body["tables"]), "measures": _pseudonymised_measures(session, plan)}
+            report = {table.data_set: report_of_events(session, table.data_set, _quasi(table)) for table in plan.tables}
+            made = {"tables": dict(body["tables"]), "measures": _pseudonymised_measures(report), "report": report}
             return {**made, "own_classes": body["own_classes"]}, sheet
         case Form.ANONYMISED:
             return _anonymised(session, subject)
@@ -195,12 +206,10 @@ def _refuse_small_overlaps(candidate: CandidateExtract, plan: ExtractPlan, profi
         raise DisclosureRefused(message, ("overlap",), "Leave those councils' few people out of the plan.")
 
 
-def _pseudonymised_measures(session: Session, plan: ExtractPlan) -> dict[str, Any]:
-    measures = {}
-    for table in plan.tables:
-        risk = row_risk(session, table.data_set, _quasi(table))
-        measures[table.data_set] = {"n_classes": risk.n_classes, "k": risk.k, "n_uniques": risk.n_uniques}
-    return measures
+def _pseudonymised_measures(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: {key: found["after"][key] for key in ("n_classes", "k", "n_uniques")} for name, found in report.items()
+    }
 
 
 def _anonymised(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactSheet]:
@@ -218,7 +227,8 @@ def _anonymised(session: Session, subject: _Subject) -> tuple[dict[str, Any], Fa
     levels, n_suppressed = best_levels(
         session, table.data_set, hierarchies, k=profile.k, most_suppressed=most, fixed=dict(plan.fixed_levels)
     )
-    query = generalised(table.data_set, tuple(column.name for column in table.columns), levels, hierarchies, profile.k)
+    names = tuple(column.name for column in table.columns)
+    query = generalised(table.data_set, names, levels, hierarchies, profile.k)
     dataset = session.store(query, Anonymised)
     session.attach("released", dataset)
     after = row_risk(session, "released", quasi)
@@ -227,6 +237,7 @@ def _anonymised(session: Session, subject: _Subject) -> tuple[dict[str, Any], Fa
         raise DisclosureRefused(message, ("k-anonymity",), "Allow coarser levels.")
     sensitive = _of_role(table, ColumnRole.SENSITIVE)
     outside = (*sensitive, *_of_role(table, ColumnRole.ORDINARY))
+    made = GeneralisedRows(table.data_set, "released", names, quasi, sensitive, levels, hierarchies, n_suppressed)
     named = {name: hierarchies[name].levels[level] for name, level in levels.items()}
     sources = {column.name: column.source for column in table.columns}
     sheet = sheet_of_classes(
@@ -235,6 +246,7 @@ def _anonymised(session: Session, subject: _Subject) -> tuple[dict[str, Any], Fa
     )  # fmt: skip
     body = {
         "tables": {table.data_set: {"dataset": dataset.as_json(), "n_persons": dataset.n_rows}},
+        "report": {table.data_set: report_of_people(session, made)},
         "measures": {
             table.data_set: {
                 "k_before": before.k, "n_uniques_before": before.n_uniques, "k": after.k, "n_classes": after.n_classes,
@@ -282,4 +294,5 @@ def _aggregate(session: Session, subject: _Subject) -> tuple[dict[str, Any], Fac
         "intervals": [[*cell, low, high] for cell, (low, high) in sorted(made.intervals.items())],
     }
     table = {"dataset": dataset.as_json(), "n_persons": sum(cells.values())}
-    return {"tables": {counts.name: table}, "measures": {counts.name: measures}}, sheet
+    report = {counts.name: report_of_table(cells, made, values, profile.smallest_shown)}
+    return {"tables": {counts.name: table}, "measures": {counts.name: measures}, "report": report}, sheet

@@ -44,6 +44,7 @@ from cld.plan import (
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from extracts.lineage import approved_words
+from extracts.opt_outs import read_opt_outs
 from keys.derivation import PseudonymDomain
 from keys.pseudonym import context_fingerprint, pseudonym_table, self_test
 from keys.store import KeyStore
@@ -103,7 +104,7 @@ def _known_to(la_codes: tuple[str, ...]) -> str:
 
 def _choose_people(session: Session, plan: ExtractPlan, opt_outs: Path) -> dict[str, int]:
     """Make ``chosen``; where opt-outs apply, objectors and people who cannot be checked are held back and counted."""
-    session.read_file("opt_outs", opt_outs)
+    read_opt_outs(session, opt_outs)
     session.table(
         "population", Query(f"select * from ({_chosen(plan.population)}) order by person_id", ("cld", "people"))
     )  # noqa: S608

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from cld.errors import InputError
 from cld.journey import CheckedExtract, LinkedDataset, released_dataset
 from cld.plan import ExtractPlan
 from cld.shelf import atomic_write
+from disclosure.report.statement import disclosure_statement, disclosure_statement_page
+from linkage.tell.statement import quality_statement
+from linkage.tell.statement_page import statement_page
 
 __all__ = ["seal_folder", "write_payload"]
 
-SMALLEST_GROUP_SHOWN = 100
-SMALLEST_SHOWN = 8
-ROUND_TO = 5
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 MOST_EXCEL_ROWS = 1_048_575
 
@@ -79,61 +79,28 @@ def write_payload(
             for form in ("csv", "parquet"):
                 session.export(Query(f"select * from {name} order by all", (name,)), folder / "data" / f"{name}.{form}")  # noqa: S608
                 resources.append(_resource(name, f"data/{name}.{form}", form, dataset.n_rows, described))
-    measures = {
-        name: {k: v for k, v in found.items() if k != "intervals"}
-        for name, found in checked.document.body["measures"].items()
-    }
-    body = linked.document.body
-    linkage = {
-        "model": body["model"],
-        "second_estimate": body["second_estimate"],
-        "expected_precision": body["expected"],
-        "linked_by_group": _rates(body["rates"]),
-        "persons_by_step": _coarse(body["steps"]),
-        "persons_by_council_and_band": _coarse(body["bands_by_council"]),
-        "counts": "persons; 1 to 7 shown as *, others to the nearest 5",
-        "bands": "exact: settled by an exact step; high and medium: by weighed evidence; none: not linked",
-    }
+    statement = quality_statement(linked.document.body)
+    protection = disclosure_statement(plan.form.value, checked.document.body)
     documents = {
         "datapackage.json": {"name": facts["name"], "profile": "tabular-data-package", "resources": resources},
-        "linkage-statement.json": linkage,
-        "disclosure-statement.json": {
-            "profile": plan.profile,
-            "form": plan.form.value,
-            "limits": checked.document.body["limits"],
-            "measures": measures,
-            "not_checked": checked.document.body["not_checked"],
-        },
+        "linkage-statement.json": statement,
+        "disclosure-statement.json": protection,
         "release.json": dict(facts),
     }
     for name, content in documents.items():
         atomic_write(folder / name, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
+    atomic_write(folder / "linkage-statement.html", statement_page(statement).encode())
+    atomic_write(folder / "disclosure-statement.html", disclosure_statement_page(protection).encode())
     atomic_write(folder / "README.txt", _readme(facts).encode())
     return _write_manifest(folder)
-
-
-def _rates(rates: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Show shares of persons linked, to a hundredth, for groups of a hundred and more."""
-    shown = []
-    for one in rates:
-        large = one["interval"] is not None and one["n_records"] >= SMALLEST_GROUP_SHOWN
-        interval = " to ".join(f"{float(end):.2f}" for end in one["interval"]) if large else "withheld"
-        shown.append({"group": one["group"], "value": one["value"], "linked, 95% interval": interval})
-    return shown
-
-
-def _coarse(counts: Mapping[str, int]) -> dict[str, str]:
-    """Show counts of persons under the published small-number rule: a statement is a release too."""
-    return {
-        name: "0" if n == 0 else "*" if n < SMALLEST_SHOWN else str((n + ROUND_TO // 2) // ROUND_TO * ROUND_TO)
-        for name, n in counts.items()
-    }
 
 
 def _readme(facts: Mapping[str, Any]) -> str:
     return (
         f"{facts['name']}\n\nFor: {facts['recipient']}. Agreement {facts['agreement']}, until {facts['agreement_to']}.\n"
         "Data lie in data/ as CSV (for Excel) and Parquet; datapackage.json is the dictionary.\n"
+        "How surely people were linked, and for whom less so: linkage-statement.html, for programs linkage-statement.json.\n"
+        "How people are protected in these data, and what that does to them: disclosure-statement.html.\n"
         "To check this package offline: python verify.py . --trust POLICY, with the trust policy you got by another road.\n"
         "Not to be published (Direction of 7 December 2020, paragraph 5).\n"
     )

@@ -5,8 +5,10 @@ An untraced person keeps an id of its council's own (``L`` + council + id), so t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from audit.journal import Event, Journal
 from cld.datasets import Identified
@@ -16,8 +18,17 @@ from cld.journey import AcceptedSubmission, Document, DocumentKind, LinkedDatase
 from linkage.joins import DEATHS_BY_PERSON, death_date_sql, rules_on, valid_for_matching_sql
 from linkage.prepare.index import Prepared, index_mark
 from linkage.settle.expect import Expected
-from linkage.tell.quality import PERSON_GROUPS, link_rates
-from linkage.trace import Answers, PersonIndex, attach_index, trace_persons
+from linkage.tell.changes import changes_since, earlier_linked
+from linkage.tell.facts import (
+    CLIENT_FIELDS,
+    NHS_FIELDS,
+    identifiers_by_council,
+    identifiers_of,
+    index_identifiers,
+    rates_of_persons,
+)
+from linkage.tell.standing import last_review
+from linkage.trace import Answers, PersonIndex, attach_index, gather_persons, trace_persons
 from linkage.weigh.crosscheck import require_agreement
 from linkage.weigh.model import Model
 
@@ -67,16 +78,7 @@ PEOPLE = """
     where l.place = 1
     order by l.person_id
 """
-PERSONS_LINKED = """
-    with latest as (
-        select la_code, person_ref, arg_max(ethnicity, row_number) as ethnicity, arg_max(residence_ccg, row_number) as residence_ccg
-        from cld group by all
-    )
-    select p.la_code, p.number, p.sex, p.date_of_birth, l.ethnicity, nullif(l.residence_ccg, '') as residence_ccg,
-        t.person_id is not null as linked
-    from persons p join traced t using (rid) left join latest l on l.la_code = p.la_code and l.person_ref = p.person_ref
-    order by p.rid
-"""
+LINKS = "select p.la_code, p.person_ref, t.person_id from persons p join traced t using (rid) order by p.la_code, p.person_ref"
 
 
 def link(
@@ -92,10 +94,12 @@ def link(
     """
     with engine.session() as session:
         index = attach_index(session, person_index)
+        of_index = index_identifiers(session, index)  # before the trace counts the values of a small index with others
         session.read_file("postcode_file", nhs / "postcodes.parquet")
         text = "select postcode, min(lsoa) as lsoa, min(ccg) as ccg from postcode_file group by all order by postcode"
         session.table("postcodes", Query(text, ("postcode_file",)))
         _union(session, submissions)
+        gather_persons(session, submissions)
         traced = trace_persons(session, index, answers=_answers(session, earlier), index=person_index)
         second_estimate = _second_estimate(session, index, traced.model, earlier)
         answers = session.store(Query("select * from answers order by digest", ("answers",)), Identified)
@@ -107,10 +111,12 @@ def link(
             session,
             "select p.la_code || ' ' || t.band, count(*) from persons p join traced t using (rid) group by all order by all",
         )
-        session.table("persons_linked", Query(PERSONS_LINKED, ("persons", "traced", "cld")))
-        rates = link_rates(session, "persons_linked", ("number", "sex"), "linked", PERSON_GROUPS)
+        quality = _quality(session, journal, [s.document.digest for s in submissions], traced.model)
+        links = session.store(Query("select * from links order by la_code, person_ref", ("links",)), Identified)
         for name, key in NHS_KEYS.items():
             _resolve_nhs(session, index, nhs / f"{name}.parquet", name, key, rules_on(today, name))
+            quality["identifiers"] += identifiers_of(session, name, NHS_FIELDS)
+        quality["identifiers"] += of_index
         _settle_deaths(session, rules_on(today, "cld"))
         session.table("people", Query(PEOPLE, ("cld", *NHS_KEYS)))
         orders = {"cld": "la_code, row_number", "people": "person_id", **NHS_KEYS}
@@ -121,7 +127,8 @@ def link(
     body = {
         "model": traced.model.as_json(),
         "expected": {name: str(value) for name, value in traced.expected.as_json().items()},
-        "rates": [one.as_json() for one in rates],
+        **quality,
+        "sources": _sources(submissions, stored),
         "second_estimate": second_estimate,
         "index": {"mark": mark, "n_people": index.n_people},
         "answers": answers.as_json(),
@@ -129,11 +136,35 @@ def link(
         "n_kept": traced.n_reused,
         "steps": steps,
         "bands_by_council": by_council,
+        "links": links.as_json(),
         "data_sets": stored,
     }
     document = Document(DocumentKind.LINKED_DATASET, tuple(s.document.digest for s in submissions), body)
     journal.seal(document, Event("link", actor, "operator", {"n_submissions": len(submissions), "steps": steps}))
     return LinkedDataset(document)
+
+
+def _quality(session: Session, journal: Journal, submissions: Sequence[str], model: Model) -> dict[str, Any]:
+    """Gather what the quality statement says of these links, while the people of the councils are the ones at hand."""
+    session.table("links", Query(LINKS, ("persons", "traced")))
+    earlier = earlier_linked(journal)
+    return {
+        "rates": [one.as_json() for one in rates_of_persons(session)],
+        "identifiers": identifiers_of(session, "client-level files", CLIENT_FIELDS),
+        "identifiers_by_council": identifiers_by_council(session),
+        "changes": changes_since(session, earlier, submissions, mark=index_mark(session), model=model.as_json()),
+        "last_review": last_review(journal),
+    }
+
+
+def _sources(submissions: tuple[AcceptedSubmission, ...], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what was linked: the councils' files and their period, and the rows of each data set."""
+    bodies = [submission.document.body for submission in submissions]
+    return {
+        "councils": [submission.la_code for submission in submissions],
+        "period": [min(str(one["period_start"]) for one in bodies), max(str(one["period_end"]) for one in bodies)],
+        "n_rows": {name: stored[name]["n_rows"] for name in ("cld", *NHS_KEYS)},
+    }
 
 
 def _answers(session: Session, earlier: LinkedDataset | None) -> Answers | None:
@@ -157,14 +188,9 @@ def _second_estimate(
 def _union(session: Session, submissions: tuple[AcceptedSubmission, ...]) -> None:
     for place, submission in enumerate(submissions):
         session.attach(f"rows_{place}", submission.rows)
-        session.attach(f"persons_{place}", submission.persons)
     names = [f"rows_{place}" for place in range(len(submissions))]
     union = " union all by name ".join(f"select * from {name}" for name in names)  # noqa: S608
     session.table("all_rows", Query(union, tuple(names)))
-    columns = "la_code, person_ref, la_person_unique_identifier, sent_number, number_fault, number, given_name, family_name, date_of_birth, sex, postcode"
-    people = " union all ".join(f"select {columns} from persons_{place}" for place in range(len(submissions)))  # noqa: S608
-    text = f"select row_number() over (order by la_code, person_ref) as rid, * from ({people})"  # noqa: S608
-    session.table("persons", Query(text, tuple(f"persons_{place}" for place in range(len(submissions)))))
 
 
 def _settle_deaths(session: Session, rules: dict[str, str]) -> None:

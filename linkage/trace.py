@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cld.engine import Query, Session, text_literal
+from cld.journey import AcceptedSubmission
 from linkage.prepare.fields import Side
 from linkage.prepare.index import Prepared, fingerprint, index_mark, keep_index, open_index, prepare
 from linkage.prepare.keyhash import KeyHash
@@ -17,7 +18,21 @@ from linkage.settle.incremental import ANSWER_COLUMNS, Kept, model_mark, plan_al
 from linkage.settle.matching import AUDITED, Matched, match_two
 from linkage.weigh.model import Model
 
-__all__ = ["TRACED_COLUMNS", "Answers", "PersonIndex", "Traced", "attach_index", "trace_persons"]
+__all__ = [
+    "TRACED_COLUMNS",
+    "Answers",
+    "PersonIndex",
+    "Traced",
+    "attach_index",
+    "gather_persons",
+    "trace_persons",
+    "weigh_again",
+]
+
+PERSON_COLUMNS = (
+    "la_code", "person_ref", "la_person_unique_identifier", "sent_number", "number_fault", "number", "given_name",
+    "family_name", "date_of_birth", "sex", "postcode",
+)  # fmt: skip
 
 TRACED_COLUMNS = ("rid", "person_id", "step", "band", "outcome", "weight_millibits", "superseded")
 HIGH_BITS = 15.0
@@ -125,6 +140,34 @@ def attach_index(session: Session, index: PersonIndex) -> Prepared:
         made = prepare(session, fold(session, "index_people", INDEX_SIDE, "index_folded"), (), to_keep=True)
         keep_index(session, made, kept, mark, index.hashed)
     return open_index(session, kept, mark, index.hashed)
+
+
+def gather_persons(session: Session, submissions: Sequence[AcceptedSubmission]) -> None:
+    """Make ``persons``: the people of all submissions, one row a council and person reference, numbered in that order.
+
+    Shape:  out n rows x (rid, PERSON_COLUMNS).
+    """
+    for place, submission in enumerate(submissions):
+        session.attach(f"persons_{place}", submission.persons)
+    names = tuple(f"persons_{place}" for place in range(len(submissions)))
+    columns = ", ".join(PERSON_COLUMNS)
+    people = " union all ".join(f"select {columns} from {name}" for name in names)  # noqa: S608
+    text = f"select row_number() over (order by la_code, person_ref) as rid, * from ({people})"  # noqa: S608
+    session.table("persons", Query(text, names))
+
+
+def weigh_again(session: Session, right: Prepared, model: Model) -> Matched:
+    """Make again, by a model that was kept, the candidates of ``persons``: what trace_persons weighed, without its links.
+
+    Shape:  in persons as trace_persons; out ``left_digests`` x (rid, id, digest), and decided, compared, settled,
+            left_people, right_people as match_two and decide_links make them.
+    """
+    session.table("records", Query(RECORDS, ("persons", "person_index")))
+    left = fold(session, "records", RECORD_SIDE, "left_folded")
+    plan = plan_all(session, left, tuple(name for name in left.fields if name in right.fields))
+    matched = match_two(session, plan.to_weigh, right, stage=_silent, model=model, keep_present=True)
+    decide_links(session, "weighed", "decided", model.present, matched.n_right)
+    return matched
 
 
 def trace_persons(

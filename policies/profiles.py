@@ -8,6 +8,7 @@ from datetime import date
 from importlib.resources import files
 
 from cld.errors import UnknownSpecification
+from policies.limits import StatedLimit, limits_in_force
 
 __all__ = ["Coalition", "Profile", "profile_named"]
 
@@ -27,7 +28,7 @@ class Profile:
     """Limits in force: k in persons, the smallest count shown, the rounding base, the narrowest interval allowed.
 
     memory_units:  how much may be solved to weigh a candidate against memory (pivots times rows).
-    coalitions:  those in force on the day.
+    coalitions, limits:  those in force on the day.
     """
 
     name: str
@@ -35,10 +36,16 @@ class Profile:
     smallest_shown: int
     round_to: int
     secondary: bool
+    national_exact: bool
     least_width: int
     smallest_overlap: int
     memory_units: int
     coalitions: tuple[Coalition, ...]
+    limits: tuple[StatedLimit, ...]
+
+    def limits_for(self, form: str, recipient: str) -> tuple[StatedLimit, ...]:
+        """Return the limits for an extract of a form to a class of body."""
+        return tuple(limit for limit in self.limits if limit.is_for(form, recipient))
 
     def coalitions_with(self, body_code: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """Return the name and members of each coalition that a body belongs to."""
@@ -61,4 +68,4 @@ def profile_named(name: str, on: date) -> Profile:
         for one in stated
         if date.fromisoformat(one["from"]) <= on
     )
-    return Profile(name=name, coalitions=in_force, **found)
+    return Profile(name=name, coalitions=in_force, limits=limits_in_force(name, on), **found)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
 
 from cld.engine import Query, Session, quote
-from cld.errors import DisclosureRefused
 from cld.hierarchies import Hierarchy
+from disclosure.rows.ladders import Ladder, ladder_of
+from disclosure.rows.lattice import best_node
+from disclosure.rows.measures import measure_table
+from disclosure.rows.recode import code_rows
+from disclosure.rows.safety import Limits
+from disclosure.rows.utility import utility_named
 
-__all__ = ["RowRisk", "best_levels", "distinct_l", "generalised", "row_risk"]
+__all__ = ["RowRisk", "best_levels", "distinct_l", "generalised", "losses", "row_risk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,42 +35,31 @@ def row_risk(session: Session, table: str, quasi_identifiers: tuple[str, ...], p
     Nulls:  a missing value is a category of its own.
     Source: prosecutor risk is 1/k (El Emam 2009).
     """
-    listed = ", ".join(quote(name) for name in quasi_identifiers) or "1"
-    text = f"""
-        select count(*), coalesce(min(n), 0), count(*) filter (n = 1)
-        from (select {listed}, count(distinct {quote(person)}) as n from {quote(table)} group by {listed})
-    """  # noqa: S608
-    values = [int(value) for value in session.rows(Query(text, (table,)))[0]]
-    return RowRisk(*values)
+    classes, _ = measure_table(session, table, quasi_identifiers, person=person)
+    return RowRisk(classes.n_classes, classes.k, classes.n_uniques)
 
 
 def distinct_l(
     session: Session, table: str, quasi_identifiers: tuple[str, ...], sensitive: tuple[str, ...]
 ) -> dict[str, int]:
-    """Return, for each sensitive column, the fewest distinct values that any class holds.
+    """Return, for each sensitive column, the fewest distinct values that any class holds; a missing one is Unknown.
 
     Source: Machanavajjhala et al. 2007 (l-diversity).
     """
-    listed = ", ".join(quote(name) for name in quasi_identifiers) or "1"
-    found = {}
-    for name in sensitive:
-        counted = f"count(distinct coalesce(cast({quote(name)} as varchar), 'Unknown'))"
-        text = f"select coalesce(min(n), 0) from (select {counted} as n from {quote(table)} group by {listed})"  # noqa: S608
-        found[name] = session.whole(Query(text, (table,)))
-    return found
+    known = ", ".join(f"coalesce(cast({quote(name)} as varchar), 'Unknown') as {quote(name)}" for name in sensitive)
+    if not known:
+        return {}
+    session.view("sensitive_known", Query(f"select * replace ({known}) from {quote(table)}", (table,)))  # noqa: S608
+    _, measured = measure_table(session, "sensitive_known", quasi_identifiers, sensitive)
+    return {name: measured[name].distinct_l if name in measured else 0 for name in sensitive}
 
 
-def _small(session: Session, levels: Mapping[str, int], hierarchies: Mapping[str, Hierarchy], k: int) -> int:
-    """Count persons in classes below k at a node, from the counts of distinct finest values."""
-    cells = ", ".join(
-        f"{hierarchies[name].sql(name, level)} as g{place}" for place, (name, level) in enumerate(levels.items())
-    )
-    groups = ", ".join(f"g{place}" for place in range(len(levels)))
-    text = f"""
-        select coalesce(sum(n) filter (n < {k}), 0)
-        from (select {groups}, sum(n_persons) as n from (select {cells}, n_persons from finest) group by {groups})
-    """  # noqa: S608
-    return session.whole(Query(text, ("finest",)))
+def _ladder(session: Session, table: str, column: str, hierarchy: Hierarchy) -> Ladder:
+    """Return the groups of a column's values at every level, as the hierarchy's SQL makes them."""
+    cells = ", ".join(f"cast({hierarchy.sql(column, level)} as varchar)" for level in range(hierarchy.top + 1))
+    text = f"select distinct cast({quote(column)} as varchar), {cells} from {quote(table)}"  # noqa: S608
+    lines = {row[0]: tuple(row[1:]) for row in session.rows(Query(text, (table,)))}
+    return ladder_of(column, lines, list(lines))
 
 
 def best_levels(
@@ -78,34 +71,33 @@ def best_levels(
     most_suppressed: int,
     fixed: Mapping[str, int],
 ) -> tuple[dict[str, int], int]:
-    """Search the whole lattice for the least loss at which at most ``most_suppressed`` persons sit in small classes.
+    """Return the levels of the least loss at which at most ``most_suppressed`` persons sit in classes under k, and how many.
 
-    Loss is the mean of level over top level, ties going to fewer suppressed, then to names; every node is visited, so
-    the answer is the optimum. Returns the levels and the persons to suppress.
+    Loss is the mean of level over top level, ties going to fewer suppressed, then to lower levels by name. The table
+    has one row a person.
     Raises: DisclosureRefused if no node passes.
     """
     names = sorted(hierarchies)
-    listed = ", ".join(quote(name) for name in names)
-    session.table(
-        "finest",
-        Query(
-            f"select {listed}, count(distinct person_key) as n_persons from {quote(table)} group by all order by all",
-            (table,),
-        ),
-    )  # noqa: S608
-    ranges = [[fixed[name]] if name in fixed else range(hierarchies[name].top + 1) for name in names]
-    best: tuple[float, int, tuple[int, ...]] | None = None
-    for node in product(*ranges):
-        loss = sum(level / hierarchies[name].top for name, level in zip(names, node, strict=True)) / len(names)
-        if best is not None and loss > best[0]:
-            continue
-        small = _small(session, dict(zip(names, node, strict=True)), hierarchies, k)
-        if small <= most_suppressed and (best is None or (loss, small, node) < best):
-            best = (loss, small, node)
-    if best is None:
-        message = f"No allowed generalisation leaves at most {most_suppressed} persons in classes under {k}."
-        raise DisclosureRefused(message, ("k-anonymity",), "Allow coarser levels, or ask for fewer columns.")
-    return dict(zip(names, best[2], strict=True)), best[1]
+    ladders = [_ladder(session, table, name, hierarchies[name]) for name in names]
+    ladders = [ladder.only(fixed[ladder.column]) if ladder.column in fixed else ladder for ladder in ladders]
+    census = code_rows(session, table, ladders, row="person_key")
+    found = best_node(census, Limits(k), utility_named("precision", census), most_suppressed)
+    return {name: fixed.get(name, level) for name, level in zip(names, found.levels, strict=True)}, found.n_suppressed
+
+
+def losses(
+    session: Session, table: str, hierarchies: Mapping[str, Hierarchy], levels: Mapping[str, int]
+) -> dict[str, float]:
+    """Return the loss of each column at its level: 0 as it is, 1 where one value stands for all; no row suppressed.
+
+    Source: Iyengar 2002 (values below a cell's value less one, over all values less one, averaged over rows).
+    """
+    names = sorted(levels)
+    census = code_rows(
+        session, table, [_ladder(session, table, name, hierarchies[name]) for name in names], row="person_key"
+    )
+    costs = utility_named("loss", census).level_costs
+    return {name: cost[levels[name]] for name, cost in zip(names, costs, strict=True)}
 
 
 def generalised(

@@ -1,4 +1,6 @@
-"""The file that travels: Parquet of a declared schema, written whole or not at all, read only if every part is known.
+"""The service port ``encoded linkage``: a file that travels, Parquet of a declared schema, written whole or not at all.
+
+A file is read only if every part of it is known.
 
 Columns: ``record_id`` (text, as the partner gave it), ``salt_tag`` (0 to 15), ``filter_<field>`` (fixed-size binary) and
 ``key_<key>`` (16 bytes); no column holds a value. The metadata hold the scheme, the check value of the secret and the

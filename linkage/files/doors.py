@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cld.engine import Query, Session
 from cld.errors import InputError
+from cld.pictures import page, table
 from cld.shelf import atomic_write
 from linkage.files.indexes import map_alone, map_for, prepared_right, right_headers
 from linkage.files.request import Request
@@ -20,9 +21,9 @@ from linkage.settle.expect import expect_links, expect_pairs
 from linkage.settle.incremental import Kept, merge_answers, model_mark, plan_all, plan_reuse
 from linkage.settle.matching import AUDITED, Matched, Stage, match_alone, match_two
 from linkage.tell.explain import Explanation, explain_record
-from linkage.tell.pictures import page, table, waterfall
+from linkage.tell.pictures import waterfall
+from linkage.tell.queue import draw_queue
 from linkage.tell.report import linkage_page
-from linkage.tell.review import draw_queue
 from linkage.weigh.model import Model, read_model
 
 __all__ = [

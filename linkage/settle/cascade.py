@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cld.engine import Query, Session
+from linkage.prepare.comparisons import NEAR, similarity_sql
 
 __all__ = ["ALPHANUMERIC", "CROSS_CHECK", "EXACT_DEMOGRAPHICS", "cascade_keys", "settle_exactly", "steps_for"]
 
@@ -95,5 +96,5 @@ def _fits(step: str, fields: Sequence[str]) -> str:
             else "r.postcode = l.postcode"
         )
         return f"{number} and r.given = l.given and {family} and r.birth = l.birth and {lived}"
-    near = "jaro_winkler_similarity(l.given, r.given) >= 0.92 and jaro_winkler_similarity(l.family, r.family) >= 0.92"
+    near = " and ".join(f"{similarity_sql(f'l.{name}', f'r.{name}')} >= {NEAR}" for name in ("given", "family"))
     return f"{number} and r.birth = l.birth and r.postcode = l.postcode and r.sex = l.sex and {near}"

@@ -16,7 +16,7 @@ from linkage.settle.matching import Matched
 from linkage.weigh.estimate import SMALLEST, conditional
 from linkage.weigh.model import Model
 
-__all__ = ["Explanation", "Part", "contribution", "explain_record"]
+__all__ = ["Explanation", "Part", "contribution", "explain_record", "parts_of", "parts_sql"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,32 @@ def contribution(
     return Part(one.name, one.labels[level], plain + lost, lost)
 
 
+def parts_sql(comparisons: Sequence[Comparison]) -> str:
+    """Return the select list that parts_of reads, ``d`` being ``decided`` and ``c`` being ``compared``."""
+    shares = "".join(f", c.share_{one.name}" for one in comparisons if one.frequency)
+    return (
+        f"d.weight_bits, d.alone_bits, d.n_rivals, c.mask, {', '.join(f'c.{one.name}' for one in comparisons)}{shares}"
+    )
+
+
+def parts_of(
+    comparisons: Sequence[Comparison], row: Sequence[float], model: Model, n_right: int
+) -> tuple[tuple[Part, ...], int]:
+    """Take one row of parts_sql apart: every field's part, the prior and the rivals; and how many rivals there are."""
+    weight, alone, n_rivals, mask, *rest = row
+    names = [one.name for one in comparisons]
+    levels = dict(zip(names, rest, strict=False))
+    shares = dict(zip([one.name for one in comparisons if one.frequency], rest[len(names) :], strict=True))
+    parts = [
+        contribution(comparisons, place, int(levels[name]), int(mask), float(shares.get(name, 0.0)), model, n_right)
+        for place, name in enumerate(names)
+    ]
+    prior = log2(max(model.present, 1e-12) / max(n_right, 1)) - log2(1 - model.present)
+    parts.append(Part("prior", "before anything is compared", prior))
+    parts.append(Part("rivals", f"{n_rivals} rivals", float(weight) - float(alone)))
+    return tuple(parts), int(n_rivals)
+
+
 def explain_record(
     session: Session, matched: Matched, id_l: str, id_r: str | None, threshold_bits: float
 ) -> Explanation | None:
@@ -119,12 +145,8 @@ def explain_record(
 
     Returns None where the pair shares no blocking key, so that it was never compared.
     """
-    comparisons, model = matched.comparisons, matched.model
-    names = [one.name for one in comparisons]
-    shares = [f"share_{one.name}" for one in comparisons if one.frequency]
     text = f"""
-        select r.id, coalesce(s.step, 'probabilistic'), d.weight_bits, d.alone_bits, d.n_rivals, c.mask, {", ".join(f"c.{n}" for n in names)}
-            {"".join(f", c.{share}" for share in shares)}
+        select r.id, coalesce(s.step, 'probabilistic'), {parts_sql(matched.comparisons)}
         from left_people l join decided d on d.rid_l = l.rid join right_people r on r.rid = d.rid_r
         join compared c on c.rid_l = d.rid_l and c.rid_r = d.rid_r
         left join settled s on s.rid_l = d.rid_l and s.rid_r = d.rid_r
@@ -134,25 +156,7 @@ def explain_record(
     rows = session.rows(Query(text, inputs, {"id_l": id_l, "id_r": id_r}))
     if not rows:
         return None
-    found_r, step, weight, alone, n_rivals, mask, *rest = rows[0]
-    levels, share_of = rest[: len(names)], dict(zip(shares, rest[len(names) :], strict=True))
-    parts = [
-        contribution(
-            comparisons,
-            place,
-            int(level),
-            int(mask),
-            float(share_of.get(f"share_{one.name}", 0.0)),
-            model,
-            matched.n_right,
-        )
-        for place, (one, level) in enumerate(zip(comparisons, levels, strict=True))
-    ]
-    prior = log2(max(model.present, 1e-12) / max(matched.n_right, 1)) - log2(1 - model.present)
-    parts += [
-        Part("prior", "before anything is compared", prior),
-        Part("rivals", f"{n_rivals} rivals", float(weight) - float(alone)),
-    ]
-    return Explanation(
-        id_l, str(found_r), str(step), tuple(parts), min(float(weight), MOST_BITS), threshold_bits, int(n_rivals)
-    )
+    found_r, step, *row = rows[0]
+    parts, n_rivals = parts_of(matched.comparisons, row, matched.model, matched.n_right)
+    weight = min(float(row[0]), MOST_BITS)
+    return Explanation(id_l, str(found_r), str(step), parts, weight, threshold_bits, n_rivals)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import log2
 
 from cld.engine import Query, Session
+from cld.pictures import bars, page, table
 from linkage.settle.matching import Matched
-from linkage.tell.pictures import bars, page, table
 from linkage.tell.quality import GROUPS, link_rates
 from linkage.weigh.estimate import SMALLEST
 

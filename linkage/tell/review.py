@@ -1,8 +1,6 @@
-"""Clerical review as documents: a queue drawn by chance, decisions with reasons, and what they say of the linkage.
+"""What the decisions of a clerical review say of the linkage: kappa, precision and recall with intervals, a threshold.
 
-A queue is drawn by strata of weight, so that a few hundred decisions estimate precision and recall with intervals; a
-stated share is given to two people, and how far they agree is told as kappa. Decisions never change a weight: they
-give a threshold to ask for and an estimate to print. A queue names records and levels of agreement, never a value.
+Decisions never change a weight: they give a threshold to ask for and an estimate to print.
 
 Source: Cohen 1960 (kappa); Blakely and Salmond 2002 and Marchant and Steorts 2017 (estimates from a stratified review).
 """
@@ -17,66 +15,18 @@ from pathlib import Path
 
 from cld.engine import Query, Session
 from cld.errors import InputError
-from linkage.prepare.comparisons import Comparison
-from linkage.tell.quality import Z_95, wilson
+from cld.intervals import Z_95, wilson
+from linkage.tell.queue import QUEUE_COLUMNS, STRATUM_BITS
 
-__all__ = ["ANSWERS", "Outcome", "Reviewed", "draw_queue", "read_reviews", "settle_reviews"]
+__all__ = ["ANSWERS", "Outcome", "Reviewed", "read_reviews", "settle_reviews"]
 
 ANSWERS = ("link", "not", "unsure")
-STRATUM_BITS = 4.0
-LOWEST_BITS = -8.0
-HIGHEST_BITS = 20.0
-QUEUE_COLUMNS = ("item", "stratum", "n_in_stratum", "id_l", "id_r", "weight_bits", "step", "reviews_asked")
 DECISION_COLUMNS = ("item", "reviewer", "answer", "reason")
-
-
-def draw_queue(
-    session: Session, comparisons: Sequence[Comparison], out: Path, *, n_items: int, twice_percent: int, seed: int
-) -> int:
-    """Draw pairs for review, evenly over strata of four bits, and write them; returns their number.
-
-    Shape:  reads decided (best candidates), compared, left_people, right_people, settled; out rows x (item, stratum,
-            n_in_stratum, id_l, id_r, weight_bits, step, reviews_asked, a level a comparison), by item.
-    Order:  items are numbered in an order that says nothing of the weight.
-    """
-    labels = ", ".join(
-        f"case when c.{one.name} < 0 then 'missing' else {_labels(one)}[c.{one.name} + 1] end as {one.name}"
-        for one in comparisons
-    )
-    text = f"""
-        with placed as (
-            select d.rid_l, d.rid_r, d.weight_bits,
-                cast(floor(least(greatest(d.weight_bits, {LOWEST_BITS}), {HIGHEST_BITS}) / {STRATUM_BITS}) as integer) as stratum
-            from decided d where d.place = 1
-        ), drawn as (
-            select *, count(*) over (partition by stratum) as n_in_stratum,
-                row_number() over (partition by stratum order by hash(rid_l, {seed}), rid_l) as turn
-            from placed
-        ), chosen as (
-            select *, row_number() over (order by turn, hash(rid_l, {seed + 1}), rid_l) as at_turn from drawn
-        ), kept as (
-            select *, row_number() over (order by hash(rid_l, {seed + 2}), rid_l) as item from chosen where at_turn <= {n_items}
-        )
-        select k.item, k.stratum, k.n_in_stratum, l.id as id_l, r.id as id_r, k.weight_bits, coalesce(s.step, 'probabilistic') as step,
-            case when hash(k.rid_l, {seed + 3}) % 100 < {twice_percent} then 2 else 1 end as reviews_asked, {labels}
-        from kept k join left_people l on l.rid = k.rid_l join right_people r on r.rid = k.rid_r
-        join compared c on c.rid_l = k.rid_l and c.rid_r = k.rid_r
-        left join settled s on s.rid_l = k.rid_l and s.rid_r = k.rid_r
-        order by k.item
-    """  # noqa: S608
-    inputs = ("decided", "left_people", "right_people", "compared", "settled")
-    session.table("queue", Query(text, inputs))
-    session.export(Query("select * from queue order by item", ("queue",)), out)
-    return session.whole(Query("select count(*) from queue", ("queue",)))
-
-
-def _labels(one: Comparison) -> str:
-    return "[" + ", ".join(f"'{label}'" for label in one.labels) + "]"
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """An item of the queue with the answers given, by reviewer."""
+    """An item of the queue with the answers given, by reviewer; ``third`` is a third person's where two differed."""
 
     item: int
     stratum: int
@@ -84,14 +34,16 @@ class Reviewed:
     weight_bits: float
     reviews_asked: int
     answers: Mapping[str, str]
+    third: str | None = None
 
     @property
     def label(self) -> bool | None:
-        """The answer that all reviewers share: link or not; None where they differ, are unsure or are too few."""
-        given = set(self.answers.values())
-        if len(self.answers) < self.reviews_asked or len(given) != 1 or given == {"unsure"}:
+        """The answer that all reviewers share, or the third's where two differ; None where it is unsure or wanting."""
+        if len(self.answers) < self.reviews_asked:
             return None
-        return given == {"link"}
+        given = set(self.answers.values())
+        answer = given.pop() if len(given) == 1 else self.third
+        return None if answer in (None, "unsure") else answer == "link"
 
 
 def read_reviews(session: Session, queue: Path, decisions: Path) -> tuple[Reviewed, ...]:

@@ -13,7 +13,26 @@ from cld import errors
 ROOT = Path(__file__).parents[2]
 ROOMS = ("cld", "audit", "collection", "linkage", "disclosure", "keys", "policies", "extracts", "api", "synthetic")
 STREET_DOORS = ("collection/give_back.py", "extracts/release.py", "keys/reidentify.py")
+SERVICE_PORTS = ("extracts/opt_outs.py", "linkage/encoded/exchange.py")
+"""Ports that carry identifiers to do their work. Tracing by MESH or PDS and backup are not built."""
+PORT_CALLERS = {"read_opt_outs": {"extracts/build.py"}, "encode_file": {"api/linkage_commands.py"}}
+NETWORK = {"socket", "ssl", "http", "urllib", "httpx", "requests", "aiohttp", "smtplib", "ftplib", "paramiko", "grpc"}
 CALLERS = {"seal_folder": {"extracts/release.py"}, "give_back": {"api/house.py"}, "reidentify": set()}
+
+
+def modules_marked(words: str) -> set[str]:
+    """Return the modules whose first sentence holds these words."""
+    return {path.relative_to(ROOT).as_posix() for path in modules() if words in path.read_text("utf-8").split(".")[0]}
+
+
+def callers_of(names: set[str]) -> dict[str, set[str]]:
+    """Return, for each function, the modules that call it by name."""
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in found:
+                found[node.func.id].add(path.relative_to(ROOT).as_posix())
+    return found
 
 
 def modules() -> list[Path]:
@@ -46,18 +65,24 @@ def test_every_public_name_has_a_docstring_and_types() -> None:
 
 def test_there_are_three_street_doors_and_each_is_called_where_it_is_known_to_be() -> None:
     """Re-identification is called by no command and no page: it is off by default."""
-    named = {
-        path.relative_to(ROOT).as_posix()
-        for path in modules()
-        if "street door" in path.read_text("utf-8").split(".")[0]
-    }
-    assert named == set(STREET_DOORS)
-    callers: dict[str, set[str]] = {name: set() for name in CALLERS}
+    assert modules_marked("street door") == set(STREET_DOORS)
+    assert callers_of(set(CALLERS)) == CALLERS
+
+
+def test_service_ports_are_a_closed_list_and_each_is_called_where_it_is_known_to_be() -> None:
+    assert modules_marked("service port") == set(SERVICE_PORTS)
+    assert callers_of(set(PORT_CALLERS)) == PORT_CALLERS
+
+
+def test_no_room_can_reach_a_network() -> None:
+    """A port that sends identifiers to another service would need one of these; the first to do so is named here."""
+    reached = set()
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in callers:
-                callers[node.func.id].add(path.relative_to(ROOT).as_posix())
-    assert callers == CALLERS
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            reached |= {path.relative_to(ROOT).as_posix() for name in names if name.split(".")[0] in NETWORK}
+    assert not reached
 
 
 def test_nothing_speaks_of_publishing_outside_policy() -> None:

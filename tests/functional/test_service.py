@@ -35,7 +35,19 @@ def test_open_doors_need_no_sign_in_and_allow_nothing_from_outside(client: TestC
     assert answer.headers["content-security-policy"].startswith("default-src 'self'")
 
 
-@pytest.mark.parametrize("path", ["/", "/applications/CG-0001", "/releases/CG-0001", "/councils/503", "/jobs/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/applications/CG-0001",
+        "/releases/CG-0001",
+        "/councils/503",
+        "/jobs/x",
+        "/linkage",
+        "/reviews",
+        "/reviews/x",
+    ],
+)
 def test_every_page_asks_for_sign_in(client: TestClient, path: str) -> None:
     assert client.get(path).headers["location"] == "/sign-in"
     assert client.get("/api/applications").status_code == 401
@@ -81,6 +93,17 @@ def test_the_log_is_recomputed_as_a_job_and_no_fault_is_found(client: TestClient
     place = client.post("/jobs", data={"form_token": token[1]}).headers["location"]
     assert "No fault was found" in client.get(place).text
     assert client.post("/jobs", data={"form_token": "another"}).status_code == 403
+
+
+def test_the_quality_of_linkage_is_a_page_and_an_answer_and_the_file_beside_them(
+    client: TestClient, demo_folder: Path
+) -> None:
+    page = signed_in(client, "approver").get("/linkage").text
+    told = client.get("/api/linkage").json()
+    assert told == json.loads((demo_folder / "linkage-statement.json").read_text())
+    assert "not available: no index of deprivation" in page
+    assert told["error"]["expected_precision"]["low"] in page
+    assert "linkage-statement.html" in (demo_folder / "index.html").read_text()
 
 
 def test_an_answer_never_echoes_what_was_sent(client: TestClient) -> None:

@@ -42,6 +42,11 @@ CASES = [
     ("family", "A|SMITH JONES|", "A|JONES|", "near"),
     ("family", "A|JOHNSON|", "A|JOHNSTON|", "near"),
     ("family", "A|JONES|", "A|PATEL|", "differs"),
+    # by letters 0.556, by bytes 0.800: docs/methods/linkage.md, section 2
+    ("family", "A|ИВАНОВ|", "A|ПЕТРОВ|", "differs"),
+    ("family", "A|ИВАНОВ|", "A|ИВАНОВА|", "near"),
+    ("family", "A|ΠΑΠΑΔΟΠΟΥΛΟΣ|", "A|ΝΙΚΟΛΑΟΥ|", "differs"),
+    ("given", "محمد|KAUR|", "محمود|KAUR|", "near"),
     ("birth", "19400302", "19400302", "equal"),
     ("birth", "19400302", "19400203", "one part wrong"),
     ("birth", "19400302", "19400312", "one part wrong"),

@@ -1,0 +1,1 @@
+"""Motivated intruders: people of stated knowledge who try released rows by record linkage."""

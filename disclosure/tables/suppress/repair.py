@@ -1,0 +1,185 @@
+"""Making a whole pattern safe, and thrifty: cells added until every need is met, then those that nothing needs dropped.
+
+Cells are only added while it grows, and only needs that are still open are asked about again, so growing always ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import hstack
+
+from disclosure.solver import new_solver
+from disclosure.tables.programmes import Status, loaded
+from disclosure.tables.suppress.attacker import Attacker
+from disclosure.tables.suppress.cuts import Cut, Pool, cut_of
+from disclosure.tables.suppress.integer import WholeLimits, least_whole
+from disclosure.tables.suppress.part import Need, Part
+from disclosure.tables.suppress.safety import Auditor
+from disclosure.tables.suppress.separate import Separator
+
+__all__ = ["Grower", "drop"]
+
+Vector = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+LIFT = 0.01
+N_BY_CUTS = 6
+FLOW = 1e-7
+# the price of a cell that is hidden already: not nothing, so that deviations stay short
+HIDDEN_PRICE = 1e-4
+
+
+class Grower:
+    """Adds cells to patterns of one part until they are safe; every cut that it finds goes into the pool."""
+
+    def __init__(self, part: Part, pool: Pool, auditor: Auditor, closed: Flags) -> None:
+        """Take the part, the pool to add to, the auditor and the cells that are never hidden.
+
+        ``separators`` of slices, where given, are asked first.
+        """
+        self.part, self.pool, self.auditor, self.closed = part, pool, auditor, closed
+        self.separators: list[Separator] = []
+        self._whole = Separator(part)
+        self._plain = Attacker(part.matrix)
+        self._flow: _Flow | None = None
+
+    def cuts_against(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:
+        """Return a cut for needs that a whole pattern leaves unmet, strong ones where they are found."""
+        found = self._whole.cuts(pattern, lift=LIFT, only=unmet)
+        return found or self._plain_cuts(pattern, unmet)
+
+    def _plain_cuts(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:
+        """Return the cuts of unclipped programmes; where a need is unmet there is one."""
+        self._plain.allow(self.part.down * pattern, self.part.up * pattern)
+        cuts = [cut_of(self.part, need, self._plain.furthest(need.cell, need.direction).duals) for need in unmet]
+        return [cut for cut in cuts if cut is not None and cut.at(pattern) < 1.0]
+
+    def grown(self, pattern: Vector) -> Vector:
+        """Return a safe pattern that hides all that a pattern hides, and more.
+
+        Assumes: with every cell hidden, every need of the part is met.
+        """
+        pattern = self._clean_in_slices(pattern.copy())
+        unmet = self.auditor.unmet(pattern > 0)
+        for _ in range(N_BY_CUTS):
+            if not unmet:
+                return pattern
+            cuts = self.cuts_against(pattern, unmet)
+            self.pool.add(cuts)
+            if not cuts:
+                break
+            pattern = self._clean_in_slices(self._covering(pattern, cuts))
+            unmet = self.auditor.unmet(pattern > 0, needs=unmet)
+        for need in unmet:
+            if self.auditor.unmet(pattern > 0, needs=[need]):
+                self._flow = self._flow or _Flow(self.part, self.closed)
+                pattern[self._flow.cells(pattern, need)] = 1.0
+        return pattern
+
+    def slice_cuts(self, pattern: Vector) -> list[Cut]:
+        """Return cuts of slices that a whole pattern breaks, also added to the pool."""
+        cuts = [cut for separator in self.separators for cut in separator.cuts(pattern, lift=LIFT)]
+        self.pool.add(cuts)
+        return cuts
+
+    def _clean_in_slices(self, pattern: Vector) -> Vector:
+        """Add the cheapest cells that leave slices no cut, or few rounds later what is left."""
+        for _ in range(N_BY_CUTS):
+            cuts = self.slice_cuts(pattern)
+            if not cuts:
+                break
+            pattern = self._covering(pattern, cuts)
+        return pattern
+
+    def _covering(self, pattern: Vector, cuts: Sequence[Cut]) -> Vector:
+        """Add the cheapest cells that satisfy cuts."""
+        own = Pool(self.part.n_cells)
+        own.add(cuts)
+        rows = own.rows()
+        asked_of = (np.asarray(rows.sum(axis=0)).ravel() > 0) & ~self.closed
+        high = np.maximum(pattern, asked_of.astype(np.float64))
+        found = least_whole(self.part.weight, rows, pattern, high, WholeLimits(gap=0.01, n_checks=200))
+        return found.patterns[0] if found.patterns else high
+
+
+class _Flow:
+    """The cheapest deviation that meets one need, cells not yet hidden being dear: its cells are what to hide."""
+
+    def __init__(self, part: Part, closed: Flags) -> None:
+        self._part = part
+        self._open = np.flatnonzero(~closed)
+        n = part.n_cells
+        both = hstack([part.matrix, -part.matrix], format="csr")
+        self._low = np.zeros(2 * n)
+        self._high = np.where(np.tile(closed, 2), 0.0, np.concatenate([part.up, part.down]))
+        rest = np.zeros(part.matrix.shape[0])
+        self._model = loaded(new_solver(simplex_strategy=1, presolve=True), both, rest, self._low, self._high)
+        self._places = np.arange(2 * n, dtype=np.int32)
+
+    def cells(self, pattern: Vector, need: Need) -> NDArray[np.int64]:
+        """Return the cells that move; every cell that may where no deviation is found."""
+        part, n = self._part, self._part.n_cells
+        size = np.maximum(np.minimum(np.minimum(part.down, part.up), need.distance), FLOW)
+        price = np.where(pattern > 0, HIDDEN_PRICE, part.weight / size + HIDDEN_PRICE)
+        forward, backward = (need.cell, need.cell + n) if need.direction > 0 else (need.cell + n, need.cell)
+        low, high = self._low.copy(), self._high.copy()
+        low[forward], high[forward], high[backward] = need.distance, max(need.distance, high[forward]), 0.0
+        self._model.changeColsBounds(2 * n, self._places, low, high)
+        self._model.changeColsCost(2 * n, self._places, np.concatenate([price, price]))
+        self._model.run()
+        if self._model.getModelStatus() != Status.kOptimal:
+            return self._open
+        values = np.array(self._model.getSolution().col_value)
+        return np.flatnonzero(values[:n] + values[n:] > FLOW)
+
+
+def drop(part: Part, pattern: Vector, pool: Pool, grower: Grower, *, most_tries: int) -> Vector:
+    """Return a safe pattern without cells that a safe pattern does not need, the dearest tried first.
+
+    A cell without which a cut of the pool is broken is not tried; each refusal adds its cut.
+    """
+    pattern = pattern.copy()
+    auditor, covers = grower.auditor, _Covers(pool, pattern)
+    order = np.lexsort((np.arange(part.n_cells), -part.weight))
+    n_tries = 0
+    for cell in order[(pattern > 0)[order] & (part.weight > 0)[order]].tolist():
+        if covers.needs(cell):
+            continue
+        n_tries += 1
+        if n_tries > most_tries:
+            break
+        hidden = pattern > 0
+        doubtful = [need for need in part.needs if auditor.uses(need, cell, hidden)]
+        hidden[cell] = False
+        unmet = auditor.unmet(hidden, needs=doubtful, most=1)
+        if unmet:
+            pool.add(grower.cuts_against(hidden.astype(np.float64), unmet))
+        else:
+            pattern[cell] = 0.0
+        if unmet or len(pool.cuts) != covers.n_cuts:
+            covers = _Covers(pool, pattern)
+        else:
+            covers.without(cell)
+    return pattern
+
+
+class _Covers:
+    """How far each cut of a pool is satisfied by a pattern."""
+
+    def __init__(self, pool: Pool, pattern: Vector) -> None:
+        rows = pool.rows()
+        self._left, self._by_cell, self.n_cuts = rows @ pattern, rows.tocsc(), len(pool.cuts)
+
+    def _of(self, cell: int) -> tuple[NDArray[np.int32], Vector]:
+        entries = slice(self._by_cell.indptr[cell], self._by_cell.indptr[cell + 1])
+        return self._by_cell.indices[entries], self._by_cell.data[entries]
+
+    def needs(self, cell: int) -> bool:
+        cuts, shares = self._of(cell)
+        return bool(np.any(self._left[cuts] - shares < 1.0 - FLOW))
+
+    def without(self, cell: int) -> None:
+        cuts, shares = self._of(cell)
+        self._left[cuts] -= shares

@@ -1,0 +1,107 @@
+"""The demo's disclosure reports: a file and a page for the approver, a statement for the recipient, and who sees which."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.wiring import open_demo_workspace
+from audit.verify import open_package
+
+RELEASED = [f"CG-000{number}" for number in range(1, 8)]
+ANONYMISED, TABLE, EVENTS = "CG-0004", "CG-0007", "CG-0001"
+
+
+@pytest.fixture
+def client(demo_folder: Path) -> Iterator[TestClient]:
+    space = open_demo_workspace(demo_folder)
+    with TestClient(create_app(space), follow_redirects=False) as made:
+        yield made
+    space.journal.close()
+
+
+def report_of(demo: Path, reference: str) -> dict[str, dict[str, dict[str, object]]]:
+    found: dict[str, dict[str, dict[str, object]]] = json.loads((demo / "reports" / f"{reference}.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("reference", RELEASED)
+def test_every_release_has_a_report_that_says_before_after_limit_memory_and_what_was_not_checked(
+    demo_folder: Path, reference: str
+) -> None:
+    found = report_of(demo_folder, reference)
+    assert found["limits_held"]
+    assert found["judged_against"]
+    assert found["not_checked"]
+    assert all("after" in table for table in found["report"].values())
+    page = (demo_folder / "reports" / f"{reference}.html").read_text()
+    assert "What was not checked" in page
+    assert "the project, assumed" in page
+
+
+def test_forms_are_told_by_what_matters_for_them(demo_folder: Path) -> None:
+    rows = report_of(demo_folder, ANONYMISED)["report"]["people"]
+    assert {"before", "after", "sizes", "risk_by_column", "sensitive", "utility_lost", "intruders"} <= set(rows)
+    cells = report_of(demo_folder, TABLE)["report"]["persons_by_council_age"]
+    assert {"before", "after", "utility_lost", "grid"} <= set(cells)
+    unicity = report_of(demo_folder, EVENTS)["report"]["cld"]["unicity"]
+    assert isinstance(unicity, list)
+    assert [one["n_known"] for one in unicity] == [1, 2, 3, 4]
+    shares = [float(one["share_alone"]) for one in unicity]
+    assert shares == sorted(shares)
+    assert shares[-1] > 0
+
+
+def test_the_approver_and_the_auditor_read_the_report_and_nobody_else_does(client: TestClient) -> None:
+    path = f"/applications/{TABLE}/disclosure"
+    assert client.get(path).headers["location"] == "/sign-in"
+    for role, status in (("approver", 200), ("auditor", 200), ("officer", 403), ("operator", 403), ("releaser", 403)):
+        client.post("/sign-in", data={"role": role})
+        assert client.get(path).status_code == status, role
+        linked = f'href="{path}"' in client.get(f"/applications/{TABLE}").text
+        assert linked == (status == 200), role
+
+
+def test_the_report_shows_a_stars_interval_on_hover_and_is_not_there_for_what_was_refused(client: TestClient) -> None:
+    client.post("/sign-in", data={"role": "approver"})
+    page = client.get(f"/applications/{TABLE}/disclosure").text
+    assert re.search(r'title="\*, between \d+ and \d+"', page)
+    assert "style=" not in page, "the page's own policy would drop it"
+    assert client.get("/applications/CG-0012/disclosure").status_code == 404
+
+
+@pytest.mark.parametrize("reference", [EVENTS, ANONYMISED, TABLE])
+def test_the_recipients_statement_helps_no_intruder(demo_folder: Path, tmp_path: Path, reference: str) -> None:
+    rows = json.loads((demo_folder / "summary.json").read_text())["rows"]
+    row = next(row for row in rows if reference in (row.get("package") or ""))
+    open_package(demo_folder / row["package"], demo_folder / row["identity"], tmp_path)
+    statement = json.loads((tmp_path / "disclosure-statement.json").read_text())
+    rules = {line["measure"] for line in statement.pop("rules")}
+    assert bool(rules) == (reference != EVENTS), "rules are limits, never what was found"
+    assert "disclosure-statement.html" in (tmp_path / "manifest-sha512.txt").read_text()
+    page = (tmp_path / "disclosure-statement.html").read_text()
+    for secret in (
+        "n_uniques",
+        "n_primary",
+        "n_secondary",
+        "n_classes",
+        "intruders",
+        "share_alone",
+        "sizes",
+        "grid",
+        "found",
+    ):
+        assert f'"{secret}"' not in json.dumps(statement), secret
+    assert "between" not in page
+
+
+def test_the_demo_tells_what_intruders_won(demo_folder: Path) -> None:
+    page = (demo_folder / "intruders.html").read_text()
+    assert "a journalist with a death notice" in page
+    assert "intruders.html" in (demo_folder / "index.html").read_text()
