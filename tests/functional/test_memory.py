@@ -121,7 +121,7 @@ def test_memory_of_an_older_workspace_is_read_from_its_log(house: House) -> None
     memory = SqlMemory(house.space.database, house.space.journal)
     before = {code: memory.held_by(code) for code in ("907", "DHSC", "10Q", "503")}
     in_database(house, "drop table memory")
-    in_database(house, "update alembic_version set version_num = '0002'")
+    in_database(house, "update alembic_version set version_num = '0003'")
     again = House(open_demo_workspace(house.space.folder))
     memory = SqlMemory(again.space.database, again.space.journal)
     assert {code: memory.held_by(code) for code in before} == before
