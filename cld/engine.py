@@ -144,9 +144,9 @@ def _first_lines(start: str, separator: str) -> tuple[list[str], list[str]]:
 
 
 def _header(start: str, separators: str) -> tuple[str, list[str]]:
-    """Return the separator that parts header and first row alike, into most names (the first of equals), and the names."""
+    """Return the separator that parts the header, if any does, and the first row alike, into most names, and the names."""
     found = [(separator, *_first_lines(start, separator)) for separator in separators]
-    separator, header, _ = max(found, key=lambda one: (len(one[1]) == len(one[2]), len(one[1])))
+    separator, header, _ = max(found, key=lambda one: (len(one[1]) > 1, len(one[1]) == len(one[2]), len(one[1])))
     return separator, header
 
 
