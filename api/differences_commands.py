@@ -143,7 +143,10 @@ def _rule(text: str) -> ShowingRule:
         profile = profile_named(text, date.today())  # noqa: DTZ011 - the reader's own day
     except UnknownSpecification:
         return parse_showing_rule(text)
-    return ShowingRule((1, profile.smallest_shown - 1), profile.round_to)
+    return ShowingRule(
+        (1, profile.smallest_shown - 1), profile.round_to, hidden_from=profile.smallest_shown if profile.secondary else 0,
+        national_exact=profile.national_exact,
+    )  # fmt: skip
 
 
 def _write_history(history: History, path: Path) -> None:

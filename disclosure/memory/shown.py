@@ -22,22 +22,26 @@ class ShowingRule:
     stars:  the smallest and largest count that is starred, (0, 0) if none is.
     round_to:  base of rounding to the nearest, halves up; 1 if numbers are exact.
     midpoint:  size of the groups of counts that are shown as their midpoint; 0 if none.
+    hidden_from:  the least count that is hidden otherwise than by a star.
+    national_exact:  whether numbers of the whole of the first dimension are exact.
     Source: cld/reference/published-disclosure-rules.csv; OpenSAFELY (midpoint-6).
     """
 
     stars: tuple[int, int] = (0, 0)
     round_to: int = 1
     midpoint: int = 0
+    hidden_from: int = 0
+    national_exact: bool = False
 
     def interval(self, text: str, most: int) -> tuple[int, int]:
         """Return the least and the most that a shown value leaves; a hidden one is at most ``most``.
 
-        A star is one of the starred counts; whatever else is hidden can be anything.
+        A star is one of the starred counts; whatever else is hidden is at least ``hidden_from``.
         Raises: InputError for what is neither a number nor hidden, and for a number that the rule cannot show.
         """
         low, high = self.stars
         if text.strip() in HIDDEN:
-            return (low, high) if text.strip() == STAR and high else (0, most)
+            return (low, high) if text.strip() == STAR and high else (self.hidden_from, most)
         if not NUMBER.fullmatch(text.strip()):
             message = "A table holds a value that is neither a whole number of persons nor hidden."
             raise InputError(message, "Hidden values are empty, *, x, .. or c.")

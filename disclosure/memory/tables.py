@@ -15,7 +15,7 @@ from cld.errors import InputError, UnknownColumn
 from disclosure.memory.boxes import Box, BoxFact, BoxRelease, FineCells, fine_cells, history_of
 from disclosure.memory.groupings import Grouping, read_grouping
 from disclosure.memory.history import LARGEST_COUNT, History
-from disclosure.memory.shown import ShowingRule
+from disclosure.memory.shown import EXACT, ShowingRule
 
 __all__ = ["TablesRequest", "history_of_tables"]
 
@@ -101,12 +101,15 @@ def _release(
     table: _Table, groupings: Mapping[str, Grouping], request: TablesRequest, recipient: str, rule: ShowingRule
 ) -> BoxRelease:
     whole = {name: _whole(table, name, groupings[name], request.total) for name in table.dimensions}
+    first = request.dimensions[0]
+    nation = frozenset().union(*groupings[first].values())
     facts = []
     for codes, shown in table.rows:
         box: Box = {
             name: groupings[name].get(code, whole[name]) for name, code in zip(table.dimensions, codes, strict=True)
         }
-        facts.append(BoxFact(box, *rule.interval(shown, LARGEST_COUNT)))
+        is_national = rule.national_exact and box.get(first, nation) == nation
+        facts.append(BoxFact(box, *(EXACT if is_national else rule).interval(shown, LARGEST_COUNT)))
     return BoxRelease(table.name, recipient, tuple(facts))
 
 

@@ -195,6 +195,16 @@ def test_a_profile_can_be_named_for_a_table(tables: Path) -> None:
     assert bound_of(made, area="town", age="65") == (1, 4)
 
 
+def test_under_the_published_rule_the_whole_of_the_first_dimension_is_exact(tables: Path) -> None:
+    (tables / "first.csv").write_text(
+        "area,age,persons\ntown,18-64,40\ntown,65+,*\nrest,18-64,160\nrest,65+,*\nTotal,18-64,201\nTotal,65+,9\n"
+    )
+    (tables / "second.csv").write_text("area,age,persons\ntown,66+,*\n")
+    made = answer(*of_tables(tables, "--profile", "nhs-published", "--integer"))
+    assert bound_of(made, area="rest", age="18-64") == (159, 162)
+    assert bound_of(made, area="town", age="66+") == (1, 7)
+
+
 def test_a_total_covers_what_its_own_table_lists(tables: Path) -> None:
     """The second table leaves out who is 66 and over: its total is not of everybody, or it would contradict the first."""
     (tables / "second.csv").write_text("area,age,persons\nrest,18-64,160\nrest,65,20\nrest,Total,180\n")
