@@ -26,6 +26,9 @@ Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 LIFT = 0.01
 N_BY_CUTS = 2
+# a pattern is thinned afresh so often, then only mended, in so many steps at most
+N_THINNED = 3
+MOST_THINNED = 12
 N_IN_SLICES = 4
 FLOW = 1e-7
 # the price of a cell that is hidden already: not nothing, so that deviations stay short
@@ -73,6 +76,12 @@ class Grower:
                 break
             pattern = self._clean_in_slices(self._covering(pattern, cuts))
             unmet = self.auditor.unmet(pattern > 0, needs=unmet)
+        return self.completed(pattern, unmet)
+
+    def completed(self, pattern: Vector, unmet: Sequence[Need] | None = None) -> Vector:
+        """Return a safe pattern that hides more: for each need that is unmet the cells of its cheapest deviation."""
+        pattern = pattern.copy()
+        unmet = self.auditor.unmet(pattern > 0) if unmet is None else unmet
         while unmet:
             before = pattern.copy()
             for need in unmet:
@@ -86,11 +95,27 @@ class Grower:
     def _completing(self, pattern: Vector, need: Need) -> NDArray[np.int64]:
         """Return cells with which a need is met: those of the cheapest cube, or of the cheapest deviation of any form."""
         price = np.where(self.closed, np.inf, np.where(pattern > 0, 0.0, self.part.weight))
-        cells = None
+        cells = self.auditor.cubes.cheapest(need, price)
         if cells is None:
             self._flow = self._flow or _Flow(self.part, self.closed)
             cells = self._flow.cells(pattern, need)
         return cells
+
+    def thinned(self, pattern: Vector) -> Vector:
+        """Return a safe pattern among the cells of a safe one: the cheapest that the pool allows, mended from the rest."""
+        thin = pattern
+        for place in range(MOST_THINNED):
+            low = self.part.primary.astype(np.float64) if place < N_THINNED else thin
+            found = least_whole(self.part.weight, self.pool.rows(), low, pattern, WholeLimits(gap=0.002, n_checks=200))
+            if not found.patterns:
+                break
+            thin = found.patterns[0]
+            cuts = self.slice_cuts(thin)
+            unmet = [] if cuts else self.auditor.unmet(thin > 0)
+            if not cuts and not unmet:
+                return thin
+            self.pool.add(self.cuts_against(thin, unmet) if unmet else ())
+        return pattern
 
     def slice_cuts(self, pattern: Vector) -> list[Cut]:
         """Return cuts of slices that a whole pattern breaks, also added to the pool."""
