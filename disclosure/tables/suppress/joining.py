@@ -11,9 +11,8 @@ from disclosure.tables.suppress.blocks import Blocks
 from disclosure.tables.suppress.by_blocks import Union
 from disclosure.tables.suppress.cuts import Cut
 from disclosure.tables.suppress.effort import Effort
+from disclosure.tables.suppress.feasible import require_protectable
 from disclosure.tables.suppress.part import Part, part_of
-from disclosure.tables.suppress.pattern import Unprotectable
-from disclosure.tables.suppress.safety import Auditor
 from disclosure.tables.suppress.search import Search
 from disclosure.tables.suppress.separate import Separator
 from disclosure.tables.suppress.slices import slices_of
@@ -32,9 +31,7 @@ def joined(system: System, whole: Part, blocks: Blocks, union: Union, effort: Ef
     Raises: Unprotectable if needs are left that no pattern meets.
     """
     left = replace(whole, needs=union.left)
-    unmet = Auditor(left).unmet(np.ones(whole.n_cells, dtype=bool))
-    if unmet:
-        raise Unprotectable(np.unique(whole.cells[[need.cell for need in unmet]]))
+    require_protectable(left)
     if whole.n_cells > MOST_CELLS:
         return _completed(system, whole, left, union, effort), union.bound
     search = _search(system, whole, blocks, union)

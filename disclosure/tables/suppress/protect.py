@@ -14,10 +14,10 @@ from cld.errors import InvariantBroken
 from disclosure.tables.suppress.blocks import blocks_of
 from disclosure.tables.suppress.by_blocks import solved_blocks
 from disclosure.tables.suppress.effort import Effort
+from disclosure.tables.suppress.feasible import require_protectable
 from disclosure.tables.suppress.joining import joined
 from disclosure.tables.suppress.part import Part, part_of
-from disclosure.tables.suppress.pattern import Pattern, Unprotectable
-from disclosure.tables.suppress.safety import Auditor
+from disclosure.tables.suppress.pattern import Pattern
 from disclosure.tables.suppress.search import Search
 from disclosure.tables.suppress.workers import Workers
 from disclosure.tables.system import CellState, System
@@ -48,9 +48,7 @@ def protect_system(system: System, effort: Effort | None = None, *, n_processes:
 
 
 def _solved_whole(whole: Part, effort: Effort) -> Search:
-    unmet = Auditor(whole).unmet(np.ones(whole.n_cells, dtype=bool))
-    if unmet:
-        raise Unprotectable(np.unique(whole.cells[[need.cell for need in unmet]]))
+    require_protectable(whole)
     search = Search(whole)
     search.tighten_by_slices(effort)
     search.improve(effort)

@@ -27,6 +27,8 @@ TOLERANCE = 1e-6
 ZERO = 1e-9
 MOST_KEPT = 2
 NEVER = 10**9
+# small programmes are solved sooner than cubes are looked for
+WORTH_CUBES = 1_000
 # programmes of an earlier pattern serve a smaller one while this share of its cells is left
 WORTH_KEEPING = 0.9
 
@@ -38,6 +40,7 @@ class Auditor:
         """Take the part; nothing is solved yet."""
         self.part = part
         self.cubes = Cubes(part)
+        self.n_failed = 0
         self._cells = np.array([need.cell for need in part.needs], dtype=np.int64)
         self._directions = np.array([need.direction for need in part.needs], dtype=np.int64)
         self._distances = np.array([need.distance for need in part.needs])
@@ -81,6 +84,8 @@ class Auditor:
         return any(bool(np.all(hidden[cells])) for cells in self._kept[place])
 
     def _by_cube(self, place: int, hidden: Flags) -> bool:
+        if self.part.n_cells < WORTH_CUBES:
+            return False
         before = self._without_cube.get(place)
         if before is not None and not np.any(hidden & ~before):
             return False  # what had no cube has none when it hides less
@@ -107,6 +112,7 @@ class Auditor:
             if not is_open[number]:
                 continue
             answer = attacker.furthest(int(local[number]), int(self._directions[place]))
+            self.n_failed += not answer.fits
             point = answer.point if answer.fits else np.zeros(len(cells))
             for moved in (point, -_turned(point, down, up) * point):
                 goes = moved[local] * self._directions[asked]
