@@ -242,3 +242,22 @@ def _drawn(draw: np.random.Generator, name: str) -> PlainTable:
     if draw.random() < 0.2:
         keep |= {cell for cell in values if cell not in primary and draw.random() < 0.15}
     return PlainTable(parents, values, primary, keep, weights, known)
+
+
+def a_wide_table(draw: np.random.Generator) -> PlainTable:
+    """Draw a table of a few hundred cells, three regions with councils of their own by two further dimensions."""
+    n_councils = 9
+    places = [-1, 0, 0, 0, *(1 + number % 3 for number in range(n_councils))]
+    parents = (places, [-1, 0, 0, 0], [-1, 0, 0, 0])
+    size = draw.lognormal(0.0, 0.6, n_councils)
+    leaves = {
+        (4 + council, age, reason): int(draw.poisson(size[council] * 40.0 / (age * reason**1.5)))
+        for council in range(n_councils)
+        for age in range(1, 4)
+        for reason in range(1, 4)
+    }
+    values = with_totals(leaves, parents)
+    primary = {cell: (1.0, 5.0 - value) for cell, value in values.items() if 1 <= value <= 4}
+    known = {cell: (0.0, 2.0 * value + 20.0) for cell, value in values.items()}
+    weights = {cell: float(max(value, 1)) for cell, value in values.items()}
+    return PlainTable(parents, values, primary, {cell for cell, value in values.items() if value == 0}, weights, known)

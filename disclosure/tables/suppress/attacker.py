@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from disclosure.solver import new_solver
-from disclosure.tables.programmes import Status, loaded, refuse_without_answer
+from disclosure.tables.programmes import Status, loaded
 
 __all__ = ["Answer", "Attacker"]
 
@@ -43,7 +43,7 @@ class Attacker:
         self._down = self._up = np.zeros(matrix.shape[1])
         self._costed = 0
         self._model: _core._Highs | None = None
-        self.n_programmes = 0
+        self.n_programmes = self.n_failed = 0
 
     def allow(self, down: Vector, up: Vector) -> None:
         """Set how far each cell may go."""
@@ -54,20 +54,22 @@ class Attacker:
     def furthest(self, cell: int, direction: int) -> Answer:
         """Move one cell as far as it goes in a direction.
 
-        Raises: DisclosureRefused if the solver ends without an answer, from nothing too.
+        Where the solver ends without an answer, the answer is to stay, which shows nothing; ``n_failed`` counts that.
         """
         model = self._model or self._made()
         model.changeColCost(self._costed, 0.0)
         model.changeColCost(cell, float(-direction))
         self._costed = cell
-        answer = self._solved(model)
-        if answer is None or not answer.fits:  # a basis from other capacities can lead astray
-            model.clearSolver()
+        for again in (False, True):
+            if again:  # a basis from other capacities can lead astray: once more from nothing, and reduced first
+                model.clearSolver()
+                model.setOptionValue("presolve", "on")
             answer = self._solved(model)
-        if answer is None:
-            refuse_without_answer()
-            raise AssertionError
-        return answer
+            model.setOptionValue("presolve", "off")
+            if answer is not None and answer.fits:
+                return answer
+        self.n_failed += 1
+        return answer or Answer(np.zeros(len(self._places)), np.zeros(self._matrix.shape[0]), fits=False)
 
     def _made(self) -> _core._Highs:
         rest = np.zeros(self._matrix.shape[0])

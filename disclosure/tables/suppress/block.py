@@ -20,6 +20,8 @@ __all__ = ["BlockState", "begin_block", "improve_block"]
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+# by a clock, the bound takes at most so much of a block's time
+SHARE_OF_BOUND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +57,29 @@ class BlockState:
         return (*self.aside, *self.outside)
 
 
-def begin_block(task: tuple[Part, Flags, Effort]) -> BlockState:
-    """Part the needs, raise the bound by slices and find a first pattern."""
-    part, closed, effort = task
+def begin_block(task: tuple[Part, Flags, Effort, float]) -> BlockState:
+    """Part the needs, raise the bound by slices and find a first pattern, in so many seconds where there is a clock."""
+    part, closed, effort, seconds = task
+    effort = effort.within(seconds)
     everything = np.ones(part.n_cells, dtype=bool)
     outside = Auditor(part).unmet(everything)
     inside = replace(part, needs=_without(part.needs, outside))
     aside = Auditor(inside).unmet(~closed) if closed.any() else []
     state = BlockState(replace(part, needs=_without(inside.needs, aside)), closed, tuple(aside), tuple(outside))
-    return improve_block((state, effort))
+    return improve_block((state, effort, effort.left()))
 
 
-def improve_block(task: tuple[BlockState, Effort]) -> BlockState:
-    """Go on with a block until it is proven or the work is used up."""
-    state, effort = task
+def improve_block(task: tuple[BlockState, Effort, float]) -> BlockState:
+    """Go on with a block until it is proven or the work is used up, within so many seconds where there is a clock."""
+    state, effort, seconds = task
+    effort = effort.within(seconds)
     search = Search(state.part, closed=state.closed, aside=state.aside, cuts=state.cuts, extra=state.extra)
     search.bound = state.bound
-    search.tighten_by_slices(effort)
+    search.tighten_by_slices(effort.within(SHARE_OF_BOUND * effort.left()))
     if state.pattern is not None:
         search.offer(state.pattern)
     search.improve(effort)
+    search.ensure(effort)
     relaxed = search.relaxed
     return replace(
         state, cuts=tuple(search.pool.cuts), extra=tuple(search.extra.cuts), bound=search.least(),

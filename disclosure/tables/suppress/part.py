@@ -46,6 +46,7 @@ class Part:
     weight: Vector
     primary: NDArray[np.bool_]
     codes: NDArray[np.int32]
+    parents: tuple[NDArray[np.int32], ...]
     needs: tuple[Need, ...]
 
     @property
@@ -73,7 +74,7 @@ def part_of(system: System, cells: Places, *, published: NDArray[np.bool_] | Non
     needs = _needs(np.flatnonzero(primary), system.need_upper[cells], system.need_lower[cells])
     down, up = system.values[cells] - system.lower[cells], system.upper[cells] - system.values[cells]
     weight = np.where(primary, 0.0, system.weight[cells])
-    return Part(cells, matrix, matrix.T.tocsr(), down, up, weight, primary, system.codes[cells], needs)
+    return Part(cells, matrix, matrix.T.tocsr(), down, up, weight, primary, system.codes[cells], system.parents, needs)
 
 
 def _needs(primaries: Places, above: Vector, below: Vector) -> tuple[Need, ...]:
@@ -98,5 +99,5 @@ def sub_part(part: Part, cells: Places, rows: Places) -> Part:
     )
     return Part(
         part.cells[cells], matrix, matrix.T.tocsr(), part.down[cells], part.up[cells], part.weight[cells],
-        part.primary[cells], part.codes[cells], needs,
+        part.primary[cells], part.codes[cells], part.parents, needs,
     )  # fmt: skip

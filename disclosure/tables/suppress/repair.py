@@ -25,7 +25,11 @@ __all__ = ["Grower", "drop"]
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 LIFT = 0.01
-N_BY_CUTS = 6
+N_BY_CUTS = 2
+# a pattern is thinned afresh so often, then only mended, in so many steps at most
+N_THINNED = 3
+MOST_THINNED = 12
+N_IN_SLICES = 4
 FLOW = 1e-7
 # the price of a cell that is hidden already: not nothing, so that deviations stay short
 HIDDEN_PRICE = 1e-4
@@ -47,10 +51,10 @@ class Grower:
 
     def cuts_against(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:
         """Return a cut for needs that a whole pattern leaves unmet, strong ones where they are found."""
-        found = self._whole.cuts(pattern, lift=LIFT, only=unmet)
-        return found or self._plain_cuts(pattern, unmet)
+        found = self._whole.cuts(pattern, lift=LIFT if self.part.n_cells < 1000 else 0.0, only=unmet)
+        return found or self.plain_cuts(pattern, unmet)
 
-    def _plain_cuts(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:
+    def plain_cuts(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:
         """Return the cuts of unclipped programmes; where a need is unmet there is one."""
         self._plain.allow(self.part.down * pattern, self.part.up * pattern)
         cuts = [cut_of(self.part, need, self._plain.furthest(need.cell, need.direction).duals) for need in unmet]
@@ -72,10 +76,45 @@ class Grower:
                 break
             pattern = self._clean_in_slices(self._covering(pattern, cuts))
             unmet = self.auditor.unmet(pattern > 0, needs=unmet)
-        for need in unmet:
-            if self.auditor.unmet(pattern > 0, needs=[need]):
-                self._flow = self._flow or _Flow(self.part, self.closed)
-                pattern[self._flow.cells(pattern, need)] = 1.0
+        return self.completed(pattern, unmet)
+
+    def completed(self, pattern: Vector, unmet: Sequence[Need] | None = None) -> Vector:
+        """Return a safe pattern that hides more: for each need that is unmet the cells of its cheapest deviation."""
+        pattern = pattern.copy()
+        unmet = self.auditor.unmet(pattern > 0) if unmet is None else unmet
+        while unmet:
+            before = pattern.copy()
+            for need in unmet:
+                if not self.auditor.has_cube(need, pattern > 0):
+                    pattern[self._completing(pattern, need)] = 1.0
+            if np.array_equal(pattern, before):  # two programmes differ in the last digits: hiding all is certain to do
+                return np.where(self.closed, pattern, 1.0)
+            unmet = self.auditor.unmet(pattern > 0, needs=unmet)
+        return pattern
+
+    def _completing(self, pattern: Vector, need: Need) -> NDArray[np.int64]:
+        """Return cells with which a need is met: those of the cheapest cube, or of the cheapest deviation of any form."""
+        price = np.where(self.closed, np.inf, np.where(pattern > 0, 0.0, self.part.weight))
+        cells = self.auditor.cubes.cheapest(need, price)
+        if cells is None:
+            self._flow = self._flow or _Flow(self.part, self.closed)
+            cells = self._flow.cells(pattern, need)
+        return cells
+
+    def thinned(self, pattern: Vector) -> Vector:
+        """Return a safe pattern among the cells of a safe one: the cheapest that the pool allows, mended from the rest."""
+        thin = pattern
+        for place in range(MOST_THINNED):
+            low = self.part.primary.astype(np.float64) if place < N_THINNED else thin
+            found = least_whole(self.part.weight, self.pool.rows(), low, pattern, WholeLimits(gap=0.002, n_checks=200))
+            if not found.patterns:
+                break
+            thin = found.patterns[0]
+            cuts = self.slice_cuts(thin)
+            unmet = [] if cuts else self.auditor.unmet(thin > 0)
+            if not cuts and not unmet:
+                return thin
+            self.pool.add(self.cuts_against(thin, unmet) if unmet else ())
         return pattern
 
     def slice_cuts(self, pattern: Vector) -> list[Cut]:
@@ -86,7 +125,7 @@ class Grower:
 
     def _clean_in_slices(self, pattern: Vector) -> Vector:
         """Add the cheapest cells that leave slices no cut, or few rounds later what is left."""
-        for _ in range(N_BY_CUTS):
+        for _ in range(N_IN_SLICES):
             cuts = self.slice_cuts(pattern)
             if not cuts:
                 break
@@ -124,8 +163,8 @@ class _Flow:
         size = np.maximum(np.minimum(np.minimum(part.down, part.up), need.distance), FLOW)
         price = np.where(pattern > 0, HIDDEN_PRICE, part.weight / size + HIDDEN_PRICE)
         forward, backward = (need.cell, need.cell + n) if need.direction > 0 else (need.cell + n, need.cell)
-        low, high = self._low.copy(), self._high.copy()
-        low[forward], high[forward], high[backward] = need.distance, max(need.distance, high[forward]), 0.0
+        low, high = self._low.copy(), self._high / need.distance
+        low[forward], high[forward], high[backward] = 1.0, max(1.0, high[forward]), 0.0
         self._model.changeColsBounds(2 * n, self._places, low, high)
         self._model.changeColsCost(2 * n, self._places, np.concatenate([price, price]))
         self._model.run()
@@ -151,11 +190,11 @@ def drop(part: Part, pattern: Vector, pool: Pool, grower: Grower, *, most_tries:
         if n_tries > most_tries:
             break
         hidden = pattern > 0
-        doubtful = [need for need in part.needs if auditor.uses(need, cell, hidden)]
+        doubtful = auditor.relying_on(cell, hidden)
         hidden[cell] = False
         unmet = auditor.unmet(hidden, needs=doubtful, most=1)
         if unmet:
-            pool.add(grower.cuts_against(hidden.astype(np.float64), unmet))
+            pool.add(grower.plain_cuts(hidden.astype(np.float64), unmet))
         else:
             pattern[cell] = 0.0
         if unmet or len(pool.cuts) != covers.n_cuts:

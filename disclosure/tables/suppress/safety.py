@@ -6,7 +6,7 @@ programme. A deviation that met a need is kept: as long as its cells stay hidden
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,23 @@ from scipy.sparse import bmat
 from scipy.sparse.csgraph import connected_components
 
 from disclosure.tables.suppress.attacker import Attacker
+from disclosure.tables.suppress.cubes import Cubes
 from disclosure.tables.suppress.part import Need, Part
 
 __all__ = ["TOLERANCE", "Auditor"]
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
 # of a need of one unit: programmes answer to about a hundred-millionth
 TOLERANCE = 1e-6
 ZERO = 1e-9
 MOST_KEPT = 2
 NEVER = 10**9
+# small programmes are solved sooner than cubes are looked for
+WORTH_CUBES = 1_000
+# programmes of an earlier pattern serve a smaller one while this share of its cells is left
+WORTH_KEEPING = 0.9
 
 
 class Auditor:
@@ -33,65 +39,71 @@ class Auditor:
     def __init__(self, part: Part) -> None:
         """Take the part; nothing is solved yet."""
         self.part = part
+        self.cubes = Cubes(part)
+        self.n_failed = 0
         self._cells = np.array([need.cell for need in part.needs], dtype=np.int64)
         self._directions = np.array([need.direction for need in part.needs], dtype=np.int64)
         self._distances = np.array([need.distance for need in part.needs])
         self._number = {need: place for place, need in enumerate(part.needs)}
-        self._kept: dict[int, list[NDArray[np.int64]]] = {place: [] for place in range(len(part.needs))}
-        self.n_programmes = 0
+        self._kept: list[list[Places]] = [[] for _ in part.needs]
+        self._without_cube: dict[int, Flags] = {}
+        self._pieces = _Pieces(part, np.zeros(part.n_cells, dtype=bool))
 
     def unmet(self, hidden: Flags, *, needs: Iterable[Need] | None = None, most: int = NEVER) -> list[Need]:
         """Return the needs (of all, or of those given) that a pattern leaves unmet; stop when ``most`` are found.
 
-        Shape:  hidden n; primaries are hidden.
+        Shape:  hidden n; primaries are hidden. Needs are asked in the order given.
         """
         wanted = range(len(self._cells)) if needs is None else [self._number[need] for need in needs]
-        doubtful = [place for place in wanted if not self._is_kept(place, hidden)]
+        doubtful = [place for place in wanted if not self._is_kept(place, hidden) and not self._by_cube(place, hidden)]
         if not doubtful:
             return []
+        if not self._pieces.serves(hidden):
+            self._pieces = _Pieces(self.part, hidden.copy())
         found: list[int] = []
-        for rows, cells, asked in self._pieces(hidden, doubtful):
-            found += self._unmet_in(rows, cells, asked, most - len(found))
+        for cells, attacker, asked in self._pieces.of(self._cells, doubtful):
+            found += self._unmet_in(cells, attacker, asked, hidden, most - len(found))
             if len(found) >= most:
                 break
-        return [self.part.needs[place] for place in sorted(found)]
+        return [self.part.needs[place] for place in found]
 
-    def uses(self, need: Need, cell: int, hidden: Flags) -> bool:
-        """Say whether no kept deviation meets a need without a cell."""
-        without = [kept for kept in self._kept[self._number[need]] if bool(np.all(hidden[kept])) and cell not in kept]
-        return not without
+    def relying_on(self, cell: int, hidden: Flags) -> list[Need]:
+        """Return the needs that no kept deviation meets without a cell, those nearest to it first."""
+        without = hidden.copy()
+        without[cell] = False
+        places = [place for place in range(len(self._cells)) if not self._is_kept(place, without)]
+        apart = np.sum(self.part.codes[self._cells[places]] != self.part.codes[cell], axis=1)
+        return [self.part.needs[places[one]] for one in np.argsort(apart, kind="stable").tolist()]
+
+    def has_cube(self, need: Need, hidden: Flags) -> bool:
+        """Say whether a need is met by what is kept, or by a cube, without asking a solver."""
+        place = self._number[need]
+        return self._is_kept(place, hidden) or self._by_cube(place, hidden)
 
     def _is_kept(self, place: int, hidden: Flags) -> bool:
         return any(bool(np.all(hidden[cells])) for cells in self._kept[place])
 
-    def _keep(self, place: int, cells: NDArray[np.int64]) -> None:
+    def _by_cube(self, place: int, hidden: Flags) -> bool:
+        if self.part.n_cells < WORTH_CUBES:
+            return False
+        before = self._without_cube.get(place)
+        if before is not None and not np.any(hidden & ~before):
+            return False  # what had no cube has none when it hides less
+        cells = self.cubes.met(self.part.needs[place], hidden)
+        if cells is None:
+            self._without_cube[place] = hidden
+        else:
+            self._keep(place, cells)
+        return cells is not None
+
+    def _keep(self, place: int, cells: Places) -> None:
         kept = self._kept[place]
         kept.insert(0, cells)
         del kept[MOST_KEPT:]
 
-    def _pieces(
-        self, hidden: Flags, doubtful: list[int]
-    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], list[int]]]:
-        """Part the hidden cells into what hangs together; yield rows, cells and the doubtful needs among them."""
-        cells = np.flatnonzero(hidden)
-        matrix = self.part.matrix[:, cells]
-        rows = np.flatnonzero(np.diff(matrix.indptr))
-        matrix = matrix[rows]
-        _, label = connected_components(bmat([[None, matrix], [matrix.T, None]], format="csr"), directed=False)
-        of_row, of_cell = label[: len(rows)], label[len(rows) :]
-        place_of = np.full(self.part.n_cells, -1, dtype=np.int64)
-        place_of[cells] = np.arange(len(cells))
-        by_piece: dict[int, list[int]] = {}
-        for place in doubtful:
-            by_piece.setdefault(int(of_cell[place_of[self._cells[place]]]), []).append(place)
-        for piece in sorted(by_piece):
-            yield rows[of_row == piece], cells[of_cell == piece], by_piece[piece]
-
-    def _unmet_in(self, rows: NDArray[np.int64], cells: NDArray[np.int64], asked: list[int], most: int) -> list[int]:
+    def _unmet_in(self, cells: Places, attacker: Attacker, asked: list[int], hidden: Flags, most: int) -> list[int]:
         """Ask each doubtful need of one piece in turn; every answer may meet others."""
-        part = self.part
-        attacker = Attacker(part.matrix[rows][:, cells].tocsr())
-        down, up = part.down[cells], part.up[cells]
+        down, up = self.part.down[cells] * hidden[cells], self.part.up[cells] * hidden[cells]
         attacker.allow(down, up)
         local = np.searchsorted(cells, self._cells[asked])
         is_open = np.ones(len(asked), dtype=bool)
@@ -100,6 +112,7 @@ class Auditor:
             if not is_open[number]:
                 continue
             answer = attacker.furthest(int(local[number]), int(self._directions[place]))
+            self.n_failed += not answer.fits
             point = answer.point if answer.fits else np.zeros(len(cells))
             for moved in (point, -_turned(point, down, up) * point):
                 goes = moved[local] * self._directions[asked]
@@ -114,8 +127,41 @@ class Auditor:
                 found.append(place)
                 if len(found) >= most:
                     break
-        self.n_programmes += attacker.n_programmes
         return found
+
+
+class _Pieces:
+    """The hidden cells of one pattern parted into what hangs together, each piece with its programme."""
+
+    def __init__(self, part: Part, hidden: Flags) -> None:
+        self._matrix, self._hidden, self._n_hidden = part.matrix, hidden, int(hidden.sum())
+        cells = np.flatnonzero(hidden)
+        matrix = part.matrix[:, cells]
+        self._rows = np.flatnonzero(np.diff(matrix.indptr))
+        matrix = matrix[self._rows]
+        _, label = connected_components(bmat([[None, matrix], [matrix.T, None]], format="csr"), directed=False)
+        self._of_row = label[: len(self._rows)]
+        self._of_cell = np.full(part.n_cells, -1, dtype=np.int64)
+        self._of_cell[cells] = label[len(self._rows) :]
+        self._attackers: dict[int, tuple[Places, Attacker]] = {}
+
+    def serves(self, hidden: Flags) -> bool:
+        """Say whether these pieces do for a pattern: it hides nothing more, and nearly as much."""
+        return not np.any(hidden & ~self._hidden) and int(hidden.sum()) >= WORTH_KEEPING * self._n_hidden
+
+    def of(self, targets: Places, asked: list[int]) -> list[tuple[Places, Attacker, list[int]]]:
+        """Return the pieces of what is asked, in the order in which it is: cells, attacker, and what is asked of each."""
+        by_piece: dict[int, list[int]] = {}
+        for place in asked:
+            by_piece.setdefault(int(self._of_cell[targets[place]]), []).append(place)
+        return [(*self._piece(piece), places) for piece, places in by_piece.items()]
+
+    def _piece(self, piece: int) -> tuple[Places, Attacker]:
+        if piece not in self._attackers:
+            cells = np.flatnonzero(self._of_cell == piece)
+            rows = self._rows[self._of_row == piece]
+            self._attackers[piece] = cells, Attacker(self._matrix[rows][:, cells].tocsr())
+        return self._attackers[piece]
 
 
 def _turned(point: Vector, down: Vector, up: Vector) -> float:

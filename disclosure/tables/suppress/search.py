@@ -24,6 +24,7 @@ __all__ = ["Search"]
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 SLACK = 1e-6
+ROUNDED_UP = 0.3
 
 
 class Search:
@@ -84,7 +85,7 @@ class Search:
     def tighten_by_slices(self, effort: Effort) -> None:
         """Raise the bound with slices of two free dimensions, then of more, up to the part itself."""
         n_dimensions = self.part.codes.shape[1]
-        for n_free in range(min(2, n_dimensions), min(n_dimensions, effort.most_orders) + 1):
+        for n_free in range(min(2, n_dimensions), n_dimensions + 1):
             before = len(self.separators)
             self.use_slices(n_free)
             self.tighten(effort, len(self.separators) - before)
@@ -98,7 +99,7 @@ class Search:
     def improve(self, effort: Effort) -> None:
         """Solve whole programmes, cut what is not safe and repair it, until proven or work is used up."""
         gap = effort.first_gap
-        for _ in range(effort.most_programmes):
+        for _ in range(effort.programmes_for(len(self.part.needs))):
             if effort.is_over() or self.is_proven():
                 return
             found = self._solved(WholeLimits(gap, effort.n_checks, effort.is_over))
@@ -148,7 +149,15 @@ class Search:
                 self.repair(pattern, effort)
         return False
 
+    def ensure(self, effort: Effort) -> None:
+        """Have a pattern, if only the fractional one rounded and repaired."""
+        if self.pattern is not None:
+            return
+        rounded = self.part.primary | (~self.closed if self.relaxed is None else self.relaxed.pattern >= ROUNDED_UP)
+        self.repair((rounded & ~(self.closed & ~self.part.primary)).astype(np.float64), effort)
+
     def repair(self, pattern: Vector, effort: Effort) -> None:
         """Make a safe pattern of one that is not and offer it."""
         grown = self.grower.grown(pattern)
-        self.offer(drop(self.part, grown, self.pool, self.grower, most_tries=effort.most_tries))
+        thin = self.grower.thinned(grown)
+        self.offer(drop(self.part, thin, self.pool, self.grower, most_tries=effort.most_tries))

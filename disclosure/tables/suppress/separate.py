@@ -95,8 +95,10 @@ class Separator:
             return []
         found: list[Cut] = []
         reached = [np.zeros((2, self.part.n_cells)) for _ in self._classes]
+        cut_off: set[int] = set()
         for place, one in enumerate(self._classes):
-            short = self._short(place, own, reached, wanted)
+            short = self._short(place, own, reached, wanted, cut_off)
+            cut_off |= {need.cell for need in short}
             stronger = self._lifted(one.size, own, lift, list(short)[:MOST_LIFTED]) if lift and short else {}
             found += (short | stronger).values()
         if not found and wanted is None:
@@ -109,9 +111,13 @@ class Separator:
         return np.minimum(part.down / size, 1.0) * lifted, np.minimum(part.up / size, 1.0) * lifted
 
     def _short(
-        self, place: int, own: Vector, reached: list[NDArray[np.float64]], wanted: frozenset[Need] | None
-    ) -> dict[Need, Cut]:
-        """Return the needs of one class that a pattern leaves short, each with a cut that it breaks."""
+        self, place: int, own: Vector, reached: list[NDArray[np.float64]], wanted: frozenset[Need] | None,
+        cut_off: set[int],
+    ) -> dict[Need, Cut]:  # fmt: skip
+        """Return the needs of one class that a pattern leaves short, each with a cut that it breaks.
+
+        Cells in ``cut_off`` have a cut already, and are asked about again when it is satisfied.
+        """
         one = self._classes[place]
         bounds = [self._capacities(later.size, own) for later in self._classes[place:]]
         (down, up), goes = bounds[0], reached[place]
@@ -122,7 +128,9 @@ class Separator:
         allowed = False
         for need in one.needs:
             asked = need.distance / one.size - HELD
-            if (wanted is not None and need not in wanted) or goes[(need.direction + 1) // 2][need.cell] >= asked:
+            if need.cell in cut_off or (wanted is not None and need not in wanted):
+                continue
+            if goes[(need.direction + 1) // 2][need.cell] >= asked:
                 continue
             if not allowed:
                 self._attacker.allow(down, up)
