@@ -19,7 +19,7 @@ from disclosure.tables.dimensions import Dimension, dimension_of
 from disclosure.tables.evidence import verify_audit
 from disclosure.tables.grid import Grid, grid_of
 from disclosure.tables.moves import Layout
-from disclosure.tables.published import ShownRule, read_published
+from disclosure.tables.published import ShownRule, read_shown
 from disclosure.tables.reading import TableRequest
 from tests.lib.plain_attack import Cell, Interval, by_trying, plain_attack, plain_whole_attack
 from tests.lib.published_tables import SHAPES, a_table, write_parents, write_table
@@ -176,7 +176,7 @@ def test_files_with_missing_totals_and_linked_tables_are_read_as_the_plain_attac
                 part = {(cell[0], cell[keep]): v for cell, v in shown.items() if cell[gone] == "T"}
                 sides.append(write_table(tmp_path / f"{place}.csv", part, (names[0], names[keep])))
             forget(session)
-            published = read_published(session, sides, TableRequest(names, "shown", hierarchies), ShownRule())
+            published = read_shown(session, sides, TableRequest(names, "shown", hierarchies), ShownRule())
             grid = published.rows.grid
             found = intervals(grid.matrix, published.low, published.high, targets=published.hidden)
             said = {cell: (0.0, np.inf) if v == "x" else (float(str(v)),) * 2 for cell, v in shown.items()}
