@@ -18,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 
 from disclosure.tables.blocks import BETWEEN, block_of_cells, probe_by_blocks
 from disclosure.tables.bounds import SLACK, propagate
+from disclosure.tables.descent import point_from_the_top
 from disclosure.tables.evidence import Evidence, EvidenceMaker
 from disclosure.tables.merging import Classes, merge, unmerged
 from disclosure.tables.moves import Layout, reach
@@ -92,7 +93,7 @@ def intervals(
     low, high = low.astype(np.float64), high.astype(np.float64)
     # where most cells are open, moves between them reach most ends, from a table that has room on all sides
     mostly = layout is not None and int(np.sum(low != high)) > MOSTLY * len(low)
-    found = _opened(matrix, low, high, start, whole=whole, amid=mostly)
+    found = _opened(matrix, low, high, start, layout if mostly else None, whole=whole)
     if not isinstance(found, _Open):
         return Intervals(low, high, np.zeros((len(low), 2), dtype=bool), found)
     low[found.place], high[found.place] = found.low, found.high
@@ -106,7 +107,7 @@ def intervals(
 
 
 def _opened(
-    matrix: csr_matrix, low: Vector, high: Vector, start: Vector | None, *, whole: bool, amid: bool
+    matrix: csr_matrix, low: Vector, high: Vector, start: Vector | None, layout: Layout | None, *, whole: bool
 ) -> _Open | NDArray[np.int64]:
     """Cut the system to what is open, carry bounds and find a table that fits; or return the rows that none satisfies."""
     place = np.flatnonzero(low != high)
@@ -127,7 +128,12 @@ def _opened(
     if start is not None:
         point: Vector | None = start[place]
     else:
-        point = find_point(cut, sums, bounds.low, bounds.high, whole=whole, amid=amid)
+        point = None
+        if layout is not None:
+            of_place = Layout(layout.codes[place], layout.parents)
+            point = point_from_the_top(of_place, cut, sums, bounds.low, bounds.high, whole=whole)
+        if point is None:
+            point = find_point(cut, sums, bounds.low, bounds.high, whole=whole, amid=layout is not None)
     if point is None:
         return rows[:0]
     return _Open(place, rows, cut, bounds.low, bounds.high, point)

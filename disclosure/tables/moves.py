@@ -20,7 +20,7 @@ __all__ = ["Layout", "Reached", "reach"]
 
 Vector = NDArray[np.float64]
 MOST_PLACES_A_CELL = 8
-MOST_WAYS = 256
+MOST_WAYS = 40
 MOST_MOVES = 24
 MOST_TRIES = 3
 HELD = 1e-7

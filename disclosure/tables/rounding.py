@@ -17,7 +17,9 @@ from scipy.sparse import csr_matrix
 
 from cld.errors import InputError, Refused
 from disclosure.solver import new_solver
+from disclosure.tables.descent import parts_from_the_top
 from disclosure.tables.grid import Grid
+from disclosure.tables.moves import Layout
 from disclosure.tables.programmes import Status, loaded
 
 __all__ = ["Rounded", "round_controlled"]
@@ -64,22 +66,20 @@ def round_controlled(grid: Grid, values: Vector, base: int, *, n_nodes: int = NO
 
 def _from_the_top(grid: Grid, values: Vector, base: int, n_nodes: int) -> Rounded | None:
     """Round along the dimension with the most totals: each total with its parts, after the total itself."""
-    inner = [np.unique(dimension.parents[dimension.parents >= 0]) for dimension in grid.dimensions]
-    place = int(np.argmax([len(codes) for codes in inner]))
-    parents, codes = grid.dimensions[place].parents, grid.codes[:, place]
+    layout = Layout(grid.codes, tuple(dimension.parents for dimension in grid.dimensions))
     held = np.full(len(values), np.nan)
-    further, is_nearest = 0, len(inner[place]) == 1
-    for total in inner[place].tolist():
-        part = (codes == total) | (parents[codes] == total)
-        cells = np.flatnonzero(part)
-        rows = np.flatnonzero(abs(grid.matrix) @ ~part == 0)
+    found_parts = []
+    for cells, rows in parts_from_the_top(layout, grid.matrix):
         found = _nearest(grid.matrix[rows][:, cells], values[cells], base, n_nodes, held[cells])
         if found is None:
             return None
         held[cells] = found.values
-        further, is_nearest = max(further, found.further), is_nearest and found.is_nearest
+        found_parts.append(found)
     if np.isnan(held).any() or np.any(grid.matrix @ held != 0):
         return None
+    further = max(found.further for found in found_parts)
+    # where totals were held, each part is nearest only to them
+    is_nearest = len(found_parts) == 1 and found_parts[0].is_nearest
     return Rounded(held, further, is_nearest, float(np.abs(held - values).sum()))
 
 
