@@ -116,7 +116,7 @@ def moves_of(codes: NDArray[np.int32], parents: NDArray[np.int32], place: int) -
     apart = [leaf for leaf in leaves if place not in chains[leaf]]
     if not 0 < len(below) * (len(apart) + 1) <= MOST_MOVES:
         return None
-    found = [(chains[leaf], []) for leaf in below]
+    found: list[tuple[list[int], list[int]]] = [(chains[leaf], []) for leaf in below]
     for one, other in itertools.product(below, apart):
         meet = set(chains[one]) & set(chains[other])
         if place not in meet:
