@@ -42,7 +42,7 @@ def _is_plain(value: Any) -> bool:  # noqa: ANN401
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
-        return -MOST_EXACT < value < MOST_EXACT
+        return bool(-MOST_EXACT < value < MOST_EXACT)
     if isinstance(value, float):
         message = "A digested value holds a float."
         raise InvariantBroken(message, "Write weights and rates as text with stated digits.")

@@ -13,15 +13,14 @@ import base64
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.journal import Event, Journal
-from audit.note import ED25519_NOTE, Checkpoint, CosignerKeys, NoteKey, sign_checkpoint
-from audit.tree import inclusion_proof, leaf_hash, root_of
+from audit.note import ED25519_NOTE, CosignerKeys, NoteKey
 from audit.verifier import MANIFEST, PAYLOAD_TYPE
 from cld.canonical import canonical_bytes, digest_of_bytes
 from cld.engine import Engine
@@ -223,25 +222,8 @@ def _finish(
     key_id = key_id_for(lineage.application, lineage.plan)
     if lineage.plan.form is Form.ANONYMISED and not keys.is_destroyed(key_id):
         journal.record(Event("key destroyed", "system", "custodian", keys.destroy(key_id, today)))
-    proof = _log_proof(document.digest, journal, release_keys)
+    proof = journal.prove(document.digest)
     add_evidence(staging, _envelope(statement, release_keys), proof, trust_policy(release_keys))
     path = folder / f"{document.body['facts']['name']}.zip.age"
     seal_folder(staging, document.body["recipient_key"], path)
     return path
-
-
-def _log_proof(document: str, journal: Journal, keys: ReleaseKeys) -> str:
-    """Return the proof that the release's leaf is in the log, with a checkpoint signed by log and witness.
-
-    Source: C2SP tlog-proof.
-    """
-    leaves = journal.leaves()
-    hashes = [leaf_hash(leaf) for leaf in leaves]
-    needle = f'"document":"{document}"'.encode()
-    index = next(place for place, leaf in enumerate(leaves) if needle in leaf)
-    checkpoint = Checkpoint(keys.log.name, len(hashes), root_of(hashes))
-    at_utc = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    note = sign_checkpoint(checkpoint, keys.log, keys.witness, int(at_utc.timestamp()))
-    path = [base64.b64encode(step).decode() for step in inclusion_proof(hashes, index)]
-    head = ["c2sp.org/tlog-proof@v1", f"extra {base64.b64encode(leaves[index]).decode()}", f"index {index}", *path]
-    return "\n".join(head) + "\n\n" + note
