@@ -24,7 +24,7 @@ from cld.clock import Clock
 from cld.errors import BadSignature, LogInconsistent, NotWitnessed
 from cld.shelf import atomic_write
 
-__all__ = ["LeafRows", "Log", "moment_of", "single_witness_policy"]
+__all__ = ["LeafRows", "Log", "LogFolder", "moment_of", "single_witness_policy"]
 
 ENTRIES_AT_ONCE = 64 * TILE_WIDTH
 MOST_EARLIER = 100
@@ -66,6 +66,28 @@ def single_witness_policy(log: CosignerKeys, witnesses: Mapping[str, CosignerKey
 
 
 @dataclass(frozen=True, slots=True)
+class LogFolder:
+    """A log's folder as anybody can read it, with the origin it must have and the policy it must meet."""
+
+    tiles: TileStore
+    origin: str
+    policy: WitnessPolicy
+
+    @property
+    def keys(self) -> tuple[NoteKey, ...]:
+        """The keys that must sign each head."""
+        return self.policy.log_keys(self.origin)
+
+    def last_head(self) -> SignedNote | None:
+        """Return the last head that was kept, or None.
+
+        Raises: BadSignature if it is malformed.
+        """
+        path = self.tiles.folder / "checkpoint"
+        return read_note(path.read_text("utf-8")) if path.is_file() else None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """A log's folder with what signs it; its origin is the signer's name."""
 
@@ -104,13 +126,10 @@ class Log:
                 size += len(held)
         return size
 
-    def last_head(self) -> SignedNote | None:
-        """Return the last head that was kept, or None.
-
-        Raises: BadSignature if it is malformed.
-        """
-        path = self.tiles.folder / "checkpoint"
-        return read_note(path.read_text("utf-8")) if path.is_file() else None
+    @property
+    def folder(self) -> LogFolder:
+        """The log as anybody can read it."""
+        return LogFolder(self.tiles, self.signer.name, self.policy)
 
     def head(self, rows: LeafRows) -> SignedNote:
         """Return a head over everything the journal holds, signed and witnessed.
@@ -156,7 +175,7 @@ class Log:
 
     def _last_signed(self, checkpoint: Checkpoint) -> SignedNote | None:
         """Return the last head, holding that the new one continues it."""
-        last = self.last_head()
+        last = self.folder.last_head()
         if last is None:
             return None
         seen = require_signed(last, self.signer.log_keys())

@@ -23,7 +23,10 @@ from cld.canonical import canonical_bytes
 from cld.errors import InvariantBroken, LogInconsistent
 from cld.shelf import atomic_write, sync_folder
 
-__all__ = ["MOST_ENTRY_BYTES", "TILE_WIDTH", "TileStore", "bundle_of", "entries_of", "tile_files", "tile_name"]
+__all__ = [
+    "ENTRIES", "MOST_ENTRY_BYTES", "TILE_LEVELS", "TILE_WIDTH", "TileStore", "bundle_files", "bundle_of", "entries_of", "level_files",
+    "tile_files", "tile_name",
+]  # fmt: skip
 
 TILE_WIDTH = 256
 TILE_LEVELS = 8
@@ -91,19 +94,26 @@ def tile_files(
     ``tails`` are the hashes of the partial tiles of levels 1 and above before that, level by level.
     """
     first = start // TILE_WIDTH
-    files = {name: bundle_of(held) for name, held in _cut(ENTRIES, first, entries)}
+    files = bundle_files(first, entries)
     rows: list[bytes] = list(hashes)
     for level in range(TILE_LEVELS):
-        if not rows:
+        made, above = level_files(level, first, rows)
+        files |= made
+        if not above:
             break
-        above: list[bytes] = []
-        for name, held in _cut(level, first, rows):
-            files[name] = b"".join(held)
-            if len(held) == TILE_WIDTH:
-                above.append(_tile_root(files[name]))
-        tail = list(tails[level]) if level < len(tails) else []
-        first, rows = first // TILE_WIDTH, [*tail, *above] if above else []
+        first, rows = first // TILE_WIDTH, [*tails[level], *above]
     return files
+
+
+def bundle_files(first: int, entries: Sequence[bytes]) -> dict[str, bytes]:
+    """Return the bundles of these entries by name, beginning with tile ``first``."""
+    return {name: bundle_of(held) for name, held in _cut(ENTRIES, first, entries)}
+
+
+def level_files(level: int, first: int, rows: Sequence[bytes]) -> tuple[dict[str, bytes], list[bytes]]:
+    """Return the tiles of one level by name, beginning with tile ``first``, and the root of each full one."""
+    files = {name: b"".join(held) for name, held in _cut(level, first, rows)}
+    return files, [_tile_root(tile) for tile in files.values() if len(tile) == TILE_WIDTH * HASH_BYTES]
 
 
 class TileStore:

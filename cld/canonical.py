@@ -11,11 +11,12 @@ import rfc8785
 
 from cld.errors import InvariantBroken
 
-__all__ = ["CHUNK_BYTES", "canonical_bytes", "digest_of", "digest_of_bytes", "digest_of_file", "is_canonical_lines"]
+__all__ = ["CHUNK_BYTES", "canonical_bytes", "digest_of", "digest_of_bytes", "digest_of_file", "parsed_lines"]
 
 CHUNK_BYTES = 1 << 20
 MOST_EXACT = 1 << 53
 FIRST_ASTRAL = "\U00010000"
+ASTRAL_LEADS = tuple(range(0xF0, 0xF5))
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -58,21 +59,31 @@ def _is_plain(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, str)
 
 
-def is_canonical_lines(lines: list[bytes]) -> bool:
-    """Say whether each of these texts is the canonical form of one JSON value, without telling which is not.
+def parsed_lines(lines: list[bytes]) -> list[Any] | None:
+    """Return the JSON values of texts that are each the canonical form of one value, or None if any is not.
 
-    All are parsed and written again at once. False where the answer needs a slower look, one by one.
+    All are parsed and written again at once, which is several times faster than one by one. None is also the answer where
+    the standard encoder could differ from RFC 8785 (keys beyond the basic plane); ask again one by one.
     """
     joined = b"[" + b",".join(lines) + b"]"
+    if any(lead in joined for lead in ASTRAL_LEADS):
+        return None
     try:
-        held = json.loads(joined, parse_float=_no_float)
-        return len(held) == len(lines) and _is_plain(held) and _encode(held).encode() == joined
-    except (ValueError, RecursionError, InvariantBroken):
-        return False
+        held: list[Any] = json.loads(joined, parse_float=_no_number, parse_constant=_no_number, parse_int=_exact)
+        return held if len(held) == len(lines) and _encode(held).encode() == joined else None
+    except (ValueError, RecursionError):
+        return None
 
 
-def _no_float(text: str) -> None:
+def _no_number(text: str) -> None:
     raise ValueError(text)
+
+
+def _exact(text: str) -> int:
+    value = int(text)
+    if not -MOST_EXACT < value < MOST_EXACT:
+        raise ValueError(text)
+    return value
 
 
 def digest_of_bytes(content: bytes) -> str:
