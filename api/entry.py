@@ -7,7 +7,6 @@ import json
 import signal
 import sys
 import traceback
-from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,6 +20,7 @@ from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
 from api.protect_commands import add_protect_commands
 from api.risk_commands import add_risk_commands
+from api.verify_commands import add_verify_commands
 from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]
@@ -55,49 +55,6 @@ def demo(
 
 
 @app.command()
-def verify(
-    package: Annotated[Path, typer.Argument(help="A sealed package, a zip or an opened folder.")],
-    trust: Annotated[Path | None, typer.Option(help="Trust policy, got by another road than the package.")] = None,
-    identity: Annotated[Path | None, typer.Option(help="The recipient's age key, for a sealed package.")] = None,
-    on: Annotated[str, typer.Option(help="Day for the agreement, YYYY-MM-DD.")] = "",
-    second_library: Annotated[
-        bool, typer.Option("--second-library", help="First hold both libraries to published answers.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Verify a package offline; exit 0 when authentic and whole, 6 when not."""
-    from audit.verify import verify_package  # noqa: PLC0415
-
-    if second_library:
-        _say_second_library()
-    if trust is None:
-        raise typer.BadParameter("give the trust policy with --trust")  # noqa: EM101, TRY003
-    report = verify_package(package, trust, identity, _day(on))
-    if as_json:
-        sys.stdout.write(json.dumps(report) + "\n")
-    else:
-        for check in report["checks"]:
-            sys.stdout.write(f"{check['number']:>2} {check['result']:<12} {check['name']}: {check['reason']}\n")
-    raise typer.Exit(0 if report["ok"] else 6)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text) if text else date.today()  # noqa: DTZ011 - the reader's own day
-    except ValueError as fault:
-        message = "a day is written YYYY-MM-DD"
-        raise typer.BadParameter(message) from fault
-
-
-def _say_second_library() -> None:
-    """Hold both cryptographic libraries to published answers and say so on standard error."""
-    from keys.selftest import require_both_libraries, self_test_report  # noqa: PLC0415
-
-    require_both_libraries()
-    sys.stderr.write(f"{len(self_test_report())} published answers agree in both libraries\n")
-
-
-@app.command()
 def serve(
     workspace: Annotated[Path, typer.Option(help="A workspace that demo made.")],
     port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8000,
@@ -128,6 +85,7 @@ def policy_decide(
 
 
 add_anonymise_commands(app)
+add_verify_commands(app)
 add_file_commands(app)
 add_linkage_commands(app)
 add_risk_commands(app)
