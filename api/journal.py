@@ -153,8 +153,9 @@ class SqlJournal:
         message = f"A document is not in the log: {digest[:16]}."
         raise NotSealed(message, (digest,))
 
-    def prove(self, digest: str) -> str:
-        """Return the proof that a document is in the log, under a head that its witnesses signed.
+    def prove(self, digest: str) -> tuple[str, str]:
+        """Return the proof that a document is in the log, under a head that its witnesses signed, and the proofs that
+        this head continues those handed out before.
 
         Raises: NotSealed, LogInconsistent, NotWitnessed.
         """

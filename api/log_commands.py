@@ -74,7 +74,9 @@ def fsck(
         raise typer.BadParameter(message)
     words = [f"{report['n_leaves']} leaves, root {report['root']}", *report["faults"]]
     if report["clock_set_back"]:
-        words.append("marked in the log: the clock was set back at leaf " + ", ".join(map(str, report["clock_set_back"])))
+        words.append(
+            "marked in the log: the clock was set back at leaf " + ", ".join(map(str, report["clock_set_back"]))
+        )
     answer(report, "\n".join(words) + ("" if report["faults"] else "\nok"), as_json=as_json)
     raise typer.Exit(FAULTY if report["faults"] else 0)
 
@@ -136,7 +138,9 @@ def consistency(
 
 
 @witness_app.command()
-def create(folder: Folder, name: Annotated[str, typer.Option(help="Name in its keys, such as dhsc.example/w1.")]) -> None:
+def create(
+    folder: Folder, name: Annotated[str, typer.Option(help="Name in its keys, such as dhsc.example/w1.")]
+) -> None:
     """Make a witness's keys in its folder, and print the two lines a policy needs."""
     from api.witness_store import create_witness_keys  # noqa: PLC0415
 
@@ -170,4 +174,6 @@ def serve(
     from api.witness_http import create_witness_app  # noqa: PLC0415
     from api.witness_store import open_witness  # noqa: PLC0415
 
-    uvicorn.run(create_witness_app(open_witness(folder, _text(trust))), host="127.0.0.1", port=port, log_level="warning")
+    uvicorn.run(
+        create_witness_app(open_witness(folder, _text(trust))), host="127.0.0.1", port=port, log_level="warning"
+    )

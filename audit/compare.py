@@ -66,7 +66,7 @@ def _tiles_are_signed(log: LogFolder) -> bool:
         last = log.last_head()
         if last is None:
             return True
-        head = require_signed(last, log.keys)
+        head = require_signed(last, log.policy, log.origin)
         hashes = log.tiles.hashes(0, head.size)
         fresh = Recomputed(None, 0)
         fresh.add_hashes(hashes)
@@ -111,7 +111,7 @@ def hold_heads(found: Recomputed, log: LogFolder, seen: Iterable[str]) -> list[F
     for where, text, ours in _heads(log, seen):
         try:
             note = read_note(text)
-            head = require_signed(note, log.keys)
+            head = require_signed(note, log.policy, log.origin)
             if ours:
                 require_witnessed(note, log.policy)
         except CLDError:

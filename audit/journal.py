@@ -48,8 +48,10 @@ class Journal(Protocol):
         """Return every leaf in order."""
         ...
 
-    def prove(self, digest: str) -> str:
-        """Return the proof that a document is in the log, under a signed and witnessed checkpoint (.tlog-proof)."""
+    def prove(self, digest: str) -> tuple[str, str]:
+        """Return the proof that a document is in the log under a signed and witnessed head (.tlog-proof), and the proofs
+        that this head continues those handed out before.
+        """
         ...
 
 

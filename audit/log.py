@@ -27,7 +27,8 @@ from cld.shelf import atomic_write
 __all__ = ["LeafRows", "Log", "LogFolder", "moment_of", "single_witness_policy"]
 
 ENTRIES_AT_ONCE = 64 * TILE_WIDTH
-MOST_EARLIER = 100
+MOST_EARLIER = 256
+GIVEN = "given"
 OK, CONFLICT, UNPROCESSABLE = 200, 409, 422
 MOST_SIZE_DIGITS = 19
 STOP = "Stop. Keep every file as it is, and compare the database with the log's folder: caregate log fsck."
@@ -72,11 +73,6 @@ class LogFolder:
     tiles: TileStore
     origin: str
     policy: WitnessPolicy
-
-    @property
-    def keys(self) -> tuple[NoteKey, ...]:
-        """The keys that must sign each head."""
-        return self.policy.log_keys(self.origin)
 
     def last_head(self) -> SignedNote | None:
         """Return the last head that was kept, or None.
@@ -149,8 +145,8 @@ class Log:
             atomic_write(self.tiles.folder / "checkpoint", note.encode())
         return read_note(note)
 
-    def prove(self, rows: LeafRows, index: int) -> str:
-        """Return the proof that a leaf is in the log, under a head of now.
+    def prove(self, rows: LeafRows, index: int) -> tuple[str, str]:
+        """Return the proof that a leaf is in the log under a head of now, and the proofs from heads handed out before.
 
         Raises: LogInconsistent if the journal's leaf is not the one in the tiles.
         """
@@ -160,15 +156,17 @@ class Log:
         if self.tiles.hashes(index, index + 1) != [leaf_hash(leaf)]:
             message = f"Leaf {index} of the database is not the one in the log."
             raise LogInconsistent(message, STOP)
-        return write_proof(leaf, index, self.tiles.inclusion(index, size), note.content)
+        continuing = self._continuing(size)
+        atomic_write(self.tiles.folder / GIVEN / str(size), note.content.encode())
+        return write_proof(leaf, index, self.tiles.inclusion(index, size), note.content), continuing
 
     def consistency(self, older: int, size: int) -> tuple[bytes, ...]:
         """Return the proof that the log of ``size`` continues that of ``older`` entries."""
         return self.tiles.consistency(older, size)
 
-    def continuing(self, size: int) -> str:
-        """Return proofs from the last hundred heads before ``size``, for recipients who saw one of them."""
-        folder = self.tiles.folder / "checkpoints"
+    def _continuing(self, size: int) -> str:
+        """Return proofs from the last heads that were handed out before ``size``: their holders have seen one of them."""
+        folder = self.tiles.folder / GIVEN
         sizes = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit()) if folder.is_dir() else []
         earlier = [older for older in sizes if 0 < older < size][-MOST_EARLIER:]
         return consistency_text({older: self.tiles.consistency(older, size) for older in earlier})
@@ -178,7 +176,7 @@ class Log:
         last = self.folder.last_head()
         if last is None:
             return None
-        seen = require_signed(last, self.signer.log_keys())
+        seen = require_signed(last, self.policy, self.signer.name)
         if seen.size > checkpoint.size or self.tiles.root(seen.size) != seen.root:
             message = "The log does not continue the head that it signed last."
             raise LogInconsistent(message, STOP)
@@ -189,7 +187,7 @@ class Log:
         now = int(self.clock.now_utc().timestamp())
         before = [moment_of(leaf) for _, leaf in rows.rows(size - 1, size)]
         if last is not None:
-            before += verified_at(last, self.signer.log_keys()).values()
+            before += verified_at(last, self.policy.log_keys(self.signer.name)).values()
         if now < max(before, default=0):
             message = "The clock stands before the last entry or signature of the log: it was set back."
             raise LogInconsistent(message, "Set the machine's clock right; nothing is signed until then.")
@@ -199,7 +197,8 @@ class Log:
         """Ask every witness and add what verifies, holding the quorum at the end."""
         for witness in self.witnesses:
             note += self._ask(witness, note, checkpoint, last)
-        if not self.policy.is_met(verified_at(read_note(note), self.policy.witness_keys())):
+        signed = verified_at(read_note(note), self.policy.witness_keys())
+        if not self.policy.is_met(signed, checkpoint.size):
             message = "Too few witnesses signed the head of the log."
             raise NotWitnessed(message, "See that the witnesses of the policy can be reached, and try again.")
         return note

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from audit.note import ED25519_COSIGNATURE, ED25519_NOTE, ML_DSA_44_COSIGNATURE, NoteKey
 from cld.errors import BadSignature, InputError
@@ -15,6 +15,7 @@ from cld.errors import BadSignature, InputError
 __all__ = ["Group", "TrustedLog", "TrustedWitness", "WitnessPolicy", "read_policy"]
 
 NONE = "none"
+ENDLESS = 1 << 64
 ALLOWED = re.compile(rb"[\t\n\x20-\x7e\x80-\xff]*")
 NUMBER = re.compile(r"[1-9][0-9]*")
 LOG_KINDS = (ED25519_NOTE, ML_DSA_44_COSIGNATURE)
@@ -55,18 +56,32 @@ class WitnessPolicy:
     witnesses: tuple[TrustedWitness, ...]
     groups: tuple[Group, ...]
     quorum: str
+    retired: Mapping[NoteKey, int] = field(default_factory=dict)
 
-    def log_keys(self, origin: str) -> tuple[NoteKey, ...]:
-        """Return the keys trusted for an origin."""
-        return tuple(log.key for log in self.logs if log.key.name == origin)
+    def log_keys(self, origin: str, size: int | None = None) -> tuple[NoteKey, ...]:
+        """Return the keys trusted for an origin: of each type the one in force for a tree of this size, or all.
+
+        A retired key counts for trees of at most so many leaves, and is then the one that must have signed.
+        """
+        keys = [log.key for log in self.logs if log.key.name == origin]
+        if size is None:
+            return tuple(keys)
+        found: dict[int, NoteKey] = {}
+        for key in sorted(keys, key=self._ends):
+            if size <= self._ends(key):
+                found.setdefault(key.kind, key)
+        return tuple(found.values())
+
+    def _ends(self, key: NoteKey) -> int:
+        return self.retired.get(key, ENDLESS)
 
     def witness_keys(self) -> tuple[NoteKey, ...]:
         """Return the keys of every witness."""
         return tuple(witness.key for witness in self.witnesses)
 
-    def is_met(self, signers: Iterable[NoteKey]) -> bool:
-        """Say whether these keys, whose signatures were verified, make the quorum."""
-        signed = set(signers)
+    def is_met(self, signers: Iterable[NoteKey], size: int) -> bool:
+        """Say whether these keys, whose signatures on a tree of this size were verified, make the quorum."""
+        signed = {key for key in signers if size <= self._ends(key)}
         met = {witness.name for witness in self.witnesses if witness.key in signed} | {NONE}
         for group in self.groups:
             if sum(member in met for member in group.members) >= group.least:
@@ -74,8 +89,8 @@ class WitnessPolicy:
         return self.quorum in met
 
 
-def read_policy(text: str) -> WitnessPolicy:
-    """Read a policy file.
+def read_policy(text: str, retired: Mapping[NoteKey, int] | None = None) -> WitnessPolicy:
+    """Read a policy file; ``retired`` says up to which size a key counts.
 
     Raises: InputError naming the line that breaks the format.
     """
@@ -89,7 +104,11 @@ def read_policy(text: str) -> WitnessPolicy:
     if reading.quorum is None:
         raise _refused(0, "no quorum line")
     return WitnessPolicy(
-        tuple(reading.logs), tuple(reading.witnesses.values()), tuple(reading.groups.values()), reading.quorum
+        tuple(reading.logs),
+        tuple(reading.witnesses.values()),
+        tuple(reading.groups.values()),
+        reading.quorum,
+        retired or {},
     )
 
 

@@ -80,14 +80,14 @@ def _malformed() -> BadSignature:
     return BadSignature("A proof from the log is malformed.", "Ask the sender for it again.")
 
 
-def require_signed(note: SignedNote, keys: Sequence[NoteKey]) -> Checkpoint:
-    """Require every one of a log's keys to have signed a checkpoint of its origin; return the checkpoint.
+def require_signed(note: SignedNote, policy: WitnessPolicy, origin: str = "") -> Checkpoint:
+    """Require every key of its log that is in force to have signed a checkpoint, of ``origin`` if given; return it.
 
     Raises: BadSignature.
     """
     checkpoint = read_checkpoint(note.text)
-    ours = [key for key in keys if key.name == checkpoint.origin]
-    if not ours or set(verified_at(note, ours)) != set(ours):
+    keys = policy.log_keys(checkpoint.origin, checkpoint.size)
+    if not keys or set(verified_at(note, keys)) != set(keys) or origin not in ("", checkpoint.origin):
         message = "The checkpoint is not signed by every trusted key of its log."
         raise BadSignature(message)
     return checkpoint
@@ -99,7 +99,7 @@ def require_witnessed(note: SignedNote, policy: WitnessPolicy) -> dict[NoteKey, 
     Raises: BadSignature.
     """
     signed = verified_at(note, policy.witness_keys())
-    if not policy.is_met(signed):
+    if not policy.is_met(signed, read_checkpoint(note.text).size):
         message = "Too few of the trusted witnesses signed the checkpoint."
         raise BadSignature(message, "Ask the sender for a proof with their signatures.")
     return signed
@@ -111,7 +111,7 @@ def verify_proof(proof: LogProof, leaf: bytes, policy: WitnessPolicy) -> Checkpo
     Raises: BadSignature, LogInconsistent.
     Source: C2SP tlog-proof, verifying a tlog proof.
     """
-    checkpoint = require_signed(proof.note, policy.log_keys(read_checkpoint(proof.note.text).origin))
+    checkpoint = require_signed(proof.note, policy)
     require_witnessed(proof.note, policy)
     if root_from_inclusion(leaf_hash(leaf), proof.index, checkpoint.size, proof.path) != checkpoint.root:
         message = "The leaf is not in the tree of the checkpoint."
