@@ -90,7 +90,7 @@ def _name_leaves(found: Recomputed, tiles: TileStore, end: int) -> list[Fault]:
             faults.append(Fault(SWAPPED, place, f"swapped leaves: {place} and {other} stand in each other's place"))
             faults.append(Fault(SWAPPED, other, f"swapped leaves: {other} and {place} stand in each other's place"))
     rest = [place for place in wrong if swapped.get(swapped.get(place, -1)) != place]
-    if not wrong and not found.gone:
+    if not wrong and not found.gone and found.n_leaves >= tiles.size:
         return [Fault(TILE, -1, f"altered tile: {name}") for name in found.differing]
     return faults + _edited(rest, end)
 
