@@ -152,7 +152,7 @@ def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: by
     """
     if not 0 < older <= newer or (older == newer and (proof or older_root != newer_root)):
         raise LogInconsistent(NOT_CONTINUED)
-    if any(len(held) != HASH_BYTES for held in (older_root, newer_root, *proof)):
+    if any(len(step) != HASH_BYTES for step in proof):
         raise LogInconsistent(NOT_CONTINUED)
     if older < newer:
         _walk_consistency(older, older_root, newer, newer_root, list(proof))
