@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
-from sqlalchemy import Engine, delete, func, insert, select, text
+from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.database import CommitmentRow, DocumentRow, LeafRow
+from api.database import Base, CommitmentRow, DocumentRow, LeafRow
 from api.projections import project_document, project_event
 from audit.commitment import Opening, without_free_text
 from audit.journal import Event, leaf_bytes
@@ -23,6 +24,7 @@ __all__ = ["SqlJournal"]
 
 SALT_BYTES = 32
 LEAVES_AT_ONCE = 1_000
+LEAVES = Base.metadata.tables[LeafRow.__tablename__]
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -86,11 +88,12 @@ class SqlJournal:
         rows, openings = [], list[Opening]()
         for place, event in enumerate(events, start=seq):
             details, opened = without_free_text(dict(event.details), salts.__next__)
-            openings += opened
-            public = Event(event.action, event.actor, event.role, details)
-            leaf = leaf_bytes(place, at_utc, public, document, set_back=place == seq and at_utc < last_at)
+            if opened:
+                openings += opened
+                event = replace(event, details=details)
+            leaf = leaf_bytes(place, at_utc, event, document, set_back=place == seq and at_utc < last_at)
             rows.append({"seq": place, "content": leaf})
-        session.execute(insert(LeafRow), rows)
+        session.connection().execute(LEAVES.insert(), rows)
         session.add_all(
             CommitmentRow(digest=made.digest, salt=made.salt, content=made.text.encode()) for made in openings
         )

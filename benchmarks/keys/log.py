@@ -78,7 +78,15 @@ def _speed(folder: Path, n: int) -> list[dict[str, Any]]:
     rows.append(_proofs(log, journal, n))
     report, wall, cpu = _timed(lambda: fsck(journal, log.folder))
     whole = not report["faults"] and report["n_leaves"] == n
-    rows.append(_row("seconds of a full check", f"<= {CHECK_BAR_S}", wall, held=wall <= CHECK_BAR_S and whole, cpu_s=round(cpu, 2)))
+    rows.append(
+        _row(
+            "seconds of a full check",
+            f"<= {CHECK_BAR_S}",
+            wall,
+            held=wall <= CHECK_BAR_S and whole,
+            cpu_s=round(cpu, 2),
+        )
+    )
     journal.close()
     return rows
 
