@@ -18,6 +18,7 @@ from api.differences_commands import add_differences_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
+from api.log_commands import log_app
 from api.protect_commands import add_protect_commands
 from api.risk_commands import add_risk_commands
 from api.verify_commands import add_verify_commands
@@ -32,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 policy_app = typer.Typer(no_args_is_help=True, help="The Direction as policy.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(journey_app, name="journey")
+app.add_typer(log_app, name="log")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 

@@ -15,7 +15,11 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
+from audit.log import Log, single_witness_policy
 from audit.note import CosignerKeys
+from audit.policy import read_policy
+from audit.tiles import TileStore
+from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
@@ -61,6 +65,7 @@ class Workspace:
     journal: SqlJournal
     keys: KeyStore
     release_keys: DemoKeys
+    log: Log
     staff: Mapping[str, Ed25519PrivateKey]
     reviewers: tuple[str, ...] = REVIEWERS
 
@@ -109,16 +114,27 @@ def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock
     keys = KeyStore(folder / "keystore", root, entropy, "2022")
     shelf = Shelf(folder / "shelf", keys)
     database = open_database(folder / "caregate.sqlite")
+    release_keys = DemoKeys(
+        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
+    )
+    log = _log(folder, release_keys, clock)
     return Workspace(
         folder=folder,
         clock=clock,
         entropy=entropy,
         engine=Engine(shelf, folder / "spill", n_threads),
         database=database,
-        journal=SqlJournal(database, clock),
+        journal=SqlJournal(database, clock, entropy=entropy, log=log),
         keys=keys,
-        release_keys=DemoKeys(
-            _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
-        ),
+        release_keys=release_keys,
+        log=log,
         staff={name: _key(entropy, f"staff {name}") for name in STAFF},
     )
+
+
+def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:
+    """Wire the log to a witness of its own, which in a demo runs in the same process and keeps its own folder."""
+    text = single_witness_policy(keys.log, {"witness": keys.witness}, 1)
+    watched = {keys.log.name: keys.log.log_keys()}
+    witness = Witness(keys.witness, folder / "witness", watched, clock)
+    return Log(TileStore(folder / "log"), keys.log, (witness,), read_policy(text), clock)

@@ -42,7 +42,6 @@ from extracts.evidence import (
     write_evidence,
 )
 from extracts.lineage import Lineage, lineage_of
-from extracts.logged import log_proofs
 from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
 from keys.store import KeyStore
@@ -248,6 +247,6 @@ def _finish(
     key_id = key_id_for(lineage.application, lineage.plan)
     if lineage.plan.form is Form.ANONYMISED and not keys.is_destroyed(key_id):
         journal.record(Event("key destroyed", "system", "custodian", keys.destroy(key_id, today)))
-    proof, continuing = log_proofs(document.digest, journal, release_keys)
+    proof, continuing = journal.prove(document.digest)
     write_evidence(staging, statement, proof, continuing, release_keys, note)
     seal_folder(staging, recipient_key or document.body["recipient_key"], path)

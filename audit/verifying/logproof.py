@@ -197,11 +197,11 @@ def _good_ml_dsa(public: bytes, signature: bytes, content: bytes) -> bool:
 
 
 def log_signed(head: SignedHead, policy: TrustPolicy) -> str:
-    """Hold that every key of the log that made the checkpoint signed it; a log's name is its origin.
+    """Hold that every key in force of the log that made the checkpoint signed it; a log's name is its origin.
 
     Raises: Failed.
     """
-    keys = [key for key in policy.logs if key.name == head.origin and policy.counts_at(key, head.size - 1)]
+    keys = policy.log_keys(head.origin, head.size)
     if not keys:
         message = "the checkpoint is of a log that the trust policy does not name: get the present policy"
         raise Failed(message)

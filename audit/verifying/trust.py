@@ -22,6 +22,7 @@ from audit.verifying.encoding import decoded, number_of
 __all__ = ["TrustPolicy", "VerifierKey", "read_policy", "verifier_key"]
 
 KEY_ID_BYTES = 4
+ENDLESS = 1 << 64
 HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -69,6 +70,14 @@ class TrustPolicy:
     def counts_at(self, key: VerifierKey, place: int) -> bool:
         """Say whether a key counts for a leaf at this place, or a tree whose last leaf is there."""
         return key not in self.retired or place < self.retired[key]
+
+    def log_keys(self, origin: str, size: int) -> list[VerifierKey]:
+        """Return the keys that must have signed a tree of this size: of each type the one in force then."""
+        counting = [key for key in self.logs if key.name == origin and self.counts_at(key, size - 1)]
+        found: dict[int, VerifierKey] = {}
+        for key in sorted(counting, key=lambda one: self.retired.get(one, ENDLESS)):
+            found.setdefault(key.kind, key)
+        return list(found.values())
 
     def quorum_met(self, signed: set[str], name: str = "") -> bool:
         """Say whether the witnesses that signed are enough."""

@@ -50,6 +50,15 @@ COMMANDS = (
     "journey review show",
     "journey review decide",
     "journey review settle",
+    "log",
+    "log checkpoint",
+    "log fsck",
+    "log export",
+    "log consistency",
+    "log witness",
+    "log witness create",
+    "log witness answer",
+    "log witness serve",
 )
 
 
