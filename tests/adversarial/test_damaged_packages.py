@@ -5,10 +5,13 @@ Faults of content are signed and logged anew by the house's own keys, so that no
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import json
 import os
 import stat
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.wiring import DemoKeys, demo_workspace, open_demo_workspace
 from audit.archive import pack_folder
-from audit.note import Checkpoint, sign_checkpoint
+from audit.note import ED25519_NOTE, Checkpoint, NoteKey
 from audit.sealing import new_identity, seal_file
 from audit.tree import leaf_hash, root_of
 from audit.verify import open_package, verify_package
@@ -30,7 +33,7 @@ from audit.verifying.manifest import CRATE, DATA_MANIFEST, MANIFEST, PROOF, REIS
 from audit.verifying.statement import pre_authentication
 from cld.canonical import canonical_bytes
 from extracts.evidence import trust_policy
-from tests.lib.damage import ON, Taken, base64_of, failed_of, flipped
+from tests.lib.damage import ON, Taken, base64_of, failed_of, flipped, signed_head
 
 Fault = tuple[str, Callable[[Taken], object], int, str]
 OUTSIDER = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
@@ -144,8 +147,6 @@ def duplicate_signer(taken: Taken) -> None:
 
 
 def second_key(taken: Taken) -> str:
-    from audit.note import ED25519_NOTE, NoteKey
-
     return NoteKey(taken.keyid + "-2", ED25519_NOTE, OUTSIDER.public_key().public_bytes_raw()).text()
 
 
@@ -222,8 +223,6 @@ def signers(*kept: int) -> Callable[[Taken], object]:
 
 
 def time_of_witness(taken: Taken) -> None:
-    import base64
-
     def change(note: list[str]) -> list[str]:
         dash, name, encoded = note[6].split(" ")
         raw = bytearray(base64.b64decode(encoded))
@@ -235,11 +234,7 @@ def time_of_witness(taken: Taken) -> None:
 
 def signed_by_others(taken: Taken, others: DemoKeys) -> None:
     head = taken.checkpoint().split("\n")
-    import base64
-
-    note = sign_checkpoint(
-        Checkpoint(head[0], int(head[1]), base64.b64decode(head[2])), others.log, taken.keys.witness, 9
-    )
+    note = signed_head(Checkpoint(head[0], int(head[1]), base64.b64decode(head[2])), others, taken.keys)
     taken.in_proof(lambda proof, _: (proof, note.split("\n")))
 
 
@@ -250,8 +245,6 @@ def raw_leaf(taken: Taken) -> None:
 
 def loose_leaf(taken: Taken) -> None:
     taken.log(canonical_bytes(taken.statement()))
-    import base64
-
     extra = base64.b64decode(taken.path(PROOF).read_text().split("\n")[1].removeprefix("extra "))
     taken.log(canonical_bytes(taken.statement()), raw=extra.replace(b'{"', b'{ "', 1))
 
@@ -289,13 +282,11 @@ def seen(size: int, *, fork: bool = False, theirs: bool = False) -> Callable[[Ta
         taken.sign_anew()
         hashes = [leaf_hash(b"other %d" % number) for number in range(12)]
         if not fork:
-            import base64
-
             extra = taken.path(PROOF).read_text().split("\n")[1].removeprefix("extra ")
             hashes[6] = leaf_hash(base64.b64decode(extra))
         keys = demo_keys_of_others() if theirs else taken.keys
         head = Checkpoint(taken.keys.log.name, size, root_of(hashes[:size]))
-        taken.asked["last_seen"] = sign_checkpoint(head, keys.log, keys.witness, 5)
+        taken.asked["last_seen"] = signed_head(head, keys, keys)
         if fork and size < 12:
             taken.asked["consistency"] = f"old {size}\n" + "".join(f"{base64_of(one)}\n" for one in hashes[:3]) + "\n"
 
@@ -303,8 +294,6 @@ def seen(size: int, *, fork: bool = False, theirs: bool = False) -> Callable[[Ta
 
 
 def demo_keys_of_others() -> DemoKeys:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as made:
         space = demo_workspace(Path(made), seed=77, n_threads=1)
         space.journal.close()
@@ -332,8 +321,6 @@ def forged_reissue(taken: Taken) -> None:
 
 
 def withdrawn(taken: Taken, *, in_policy: bool) -> None:
-    import hashlib
-
     line = f"withdrawn {hashlib.sha256(canonical_bytes(taken.statement())).hexdigest()} a column was wrong\n"
     if in_policy:
         taken.trust += line

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from api.wiring import DemoKeys
-from audit.note import Checkpoint, sign_checkpoint
+from audit.note import Checkpoint, cosign, sign_head
 from audit.scan import fast_scan
 from audit.tree import inclusion_proof, leaf_hash, root_of
 from audit.verifying.checks import Asked, verify_folder
@@ -27,6 +27,11 @@ from extracts.evidence import trust_policy
 
 ON = date(2022, 6, 1)
 N_OTHER_LEAVES = 12
+
+
+def signed_head(checkpoint: Checkpoint, log: DemoKeys, witness: DemoKeys) -> str:
+    """Return a checkpoint signed by one house's log and another's witness."""
+    return sign_head(checkpoint, log.log, 9) + cosign(checkpoint, checkpoint.body(), witness.witness, 9)
 
 
 def base64_of(raw: bytes) -> str:
@@ -117,9 +122,7 @@ class Taken:
     def prove(self, leaves: list[bytes], place: int) -> None:
         """Write the proof of one leaf among others under a checkpoint of log and witness."""
         hashes = [leaf_hash(leaf) for leaf in leaves]
-        note = sign_checkpoint(
-            Checkpoint(self.keys.log.name, len(hashes), root_of(hashes)), self.keys.log, self.keys.witness, 9
-        )
+        note = signed_head(Checkpoint(self.keys.log.name, len(hashes), root_of(hashes)), self.keys, self.keys)
         steps = [base64_of(step) for step in inclusion_proof(hashes, place)]
         head = ["c2sp.org/tlog-proof@v1", f"extra {base64_of(leaves[place])}", f"index {place}", *steps]
         self.path(PROOF).write_text("\n".join(head) + "\n\n" + note)
