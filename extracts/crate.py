@@ -133,6 +133,7 @@ def _actions(ancestry: Sequence[tuple[str, str, Sequence[Sequence[str]]]]) -> li
             "@type": "SoftwareApplication",
             "name": "Caregate",
             "version": "1",
+            "url": "urn:caregate",
         }
     )
     return list({one["@id"]: one for one in made}.values())

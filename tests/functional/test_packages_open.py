@@ -75,8 +75,8 @@ def test_csv_and_parquet_hold_the_same_values_in_pandas_polars_and_duckdb(
             name: [cell or None for cell in from_pandas[name]] for name in from_pandas.columns
         } or unguarded(pd.DataFrame(from_polars).fillna("").astype(str)).equals(as_text(from_pandas))
         assert polars.read_parquet(parquet).height == len(truth)
-        read = duckdb.sql(f"select count(*) from read_csv('{path}', all_varchar = true)").fetchone()  # noqa: S608
-        assert read == (len(truth),)
+        read = duckdb.sql(f"select count(*) from read_csv('{path}', all_varchar = true)").fetchall()  # noqa: S608
+        assert read == [(len(truth),)]
         assert pd.read_parquet(parquet).shape == truth.shape
 
 
@@ -155,8 +155,8 @@ def test_the_starters_in_python_and_sql_run(packages: dict[str, Path]) -> None:
     assert len(namespace["read_guarded"](folder / "data" / "apc.csv")) == n_rows["apc"]
     with duckdb.connect() as connection:
         connection.execute(f"set file_search_path = '{folder}'")
-        connection.execute((folder / "starters" / "starter.sql").read_text())
-        assert connection.sql("select count(*) from cld").fetchone() == (n_rows["cld"],)
+        connection.execute((folder / "starters" / "starter.sql").read_text()).fetchall()
+        assert connection.sql("select count(*) from cld").fetchall() == [(n_rows["cld"],)]
 
 
 def test_r_opens_the_package(packages: dict[str, Path]) -> None:
