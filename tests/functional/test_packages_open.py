@@ -227,13 +227,13 @@ def test_a_table_longer_than_a_worksheet_is_cut_into_parts(tmp_path: Path, monke
 
 
 def test_libreoffice_opens_a_csv_file_without_damage(tmp_path: Path) -> None:
-    """What a spreadsheet would run or change comes out of LibreOffice as it went in, its apostrophe and all."""
+    """What a spreadsheet would run or change comes out of LibreOffice as it went in, its apostrophe and all; read as UTF-8."""
     office = shutil.which("soffice") or shutil.which("libreoffice")
     if office is None:
         pytest.skip("LibreOffice is not installed")
     texts = [*DANGEROUS, *HARMLESS]
     made_of(tmp_path, pa.table({"place": list(range(len(texts))), "text": texts}))
-    command = [office, "--headless", f"-env:UserInstallation=file://{tmp_path}/profile", "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1",
+    command = [office, "--headless", f"-env:UserInstallation=file://{tmp_path}/profile", "--infilter=CSV:44,34,76,1", "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76,1",
                "--outdir", str(tmp_path / "seen"), str(tmp_path / "out/data/rows.csv")]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True, timeout=150)
     with (tmp_path / "seen" / "rows.csv").open(newline="", encoding="utf-8") as stream:
