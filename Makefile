@@ -9,7 +9,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo serve test test-long faults check bench-linkage bench-disclosure
+.PHONY: demo serve office test test-long faults check bench-linkage bench-disclosure
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -30,10 +30,16 @@ serve: $(VENV)/.run.stamp
 	test -f $(DEMO)/summary.json || $(BIN)/caregate demo --out $(DEMO)
 	$(BIN)/caregate serve --workspace $(DEMO)
 
-test: $(VENV)/.test.stamp
+# packages are opened in LibreOffice and R too, packages of Debian's; without them those tests are skipped, and counted as skipped
+office:
+	@{ command -v soffice && command -v Rscript; } >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends libreoffice-calc-nogui r-base-core >/dev/null; } \
+		|| echo "LibreOffice or R is not here: its tests are skipped. As root: apt-get install libreoffice-calc-nogui r-base-core"
+
+test: $(VENV)/.test.stamp office
 	$(BIN)/python -m pytest tests
 
-test-long: $(VENV)/.test.stamp
+test-long: $(VENV)/.test.stamp office
 	$(BIN)/python -m pytest tests --long
 
 faults: $(VENV)/.test.stamp

@@ -93,14 +93,14 @@ def _hold_list(entries: list[zipfile.ZipInfo], most_bytes: int) -> None:
     if any(stat.S_ISLNK(entry.external_attr >> 16) for entry in entries):
         message = "the archive holds a symbolic link: a package has none"
         raise BadArchive(message)
+    if names and all("/" in name for name in names) and len({name.split("/")[0] for name in names}) == 1:
+        message = "the archive was packed again within a folder: give that folder, opened, instead"
+        raise BadArchive(message)
     if not all(SAFE_NAME.fullmatch(name) for name in names):
         message = "the archive holds a name that leads out of its folder or that no package has"
         raise BadArchive(message)
     if len({name.casefold() for name in names}) != len(names):
         message = "the archive holds a name twice"
-        raise BadArchive(message)
-    if names and all("/" in name for name in names) and len({name.split("/")[0] for name in names}) == 1:
-        message = "the archive was packed again within a folder: give that folder, opened, instead"
         raise BadArchive(message)
     swollen = [e for e in entries if e.file_size > FREE_OF_RATIO_BYTES and e.file_size > MOST_RATIO * e.compress_size]
     if swollen or sum(entry.file_size for entry in entries) > most_bytes:

@@ -52,7 +52,8 @@ def crate_json(
         "description": f"Client-level adult social care data, {facts['form']}, for {facts['recipient']} under agreement "
         f"{facts['agreement']}, {facts['period'][0]} to {facts['period'][1]}.",
         "datePublished": released_on,
-        "identifier": str(facts["name"]),
+        "identifier": {"@id": "#release-number"},
+        "audience": {"@id": "#recipient"},
         "license": {"@id": "LICENCE.txt"},
         "conditionsOfAccess": "For the recipient alone, for the purposes and dates of its agreement; never to be published.",
         "temporalCoverage": f"{facts['period'][0]}/{facts['period'][1]}",
@@ -73,9 +74,10 @@ def crate_json(
             "@id": "#house",
             "@type": "Organization",
             "name": "The body that released this extract",
-            "url": "https://www.england.nhs.uk/",
         },
-        {"@id": "#recipient", "@type": "Organization", "name": str(facts["recipient"]), "url": "https://www.gov.uk/"},
+        {"@id": "#recipient", "@type": "Organization", "name": str(facts["recipient"])},
+        {"@id": "#release-number", "@type": "PropertyValue", "name": "release number", "value": str(facts["name"])},
+        {**DONE, "@type": "ActionStatusType", "name": "completed"},
         *(_file(name, n_bytes) for name, n_bytes in sorted(files.items())),
         *actions,
     ]
@@ -86,6 +88,8 @@ def _file(name: str, n_bytes: int) -> Entity:
     kind = name.rpartition(".")[2]
     made: Entity = {"@id": name, "@type": "File", "name": WORDS.get(name, name), "contentSize": str(n_bytes)}
     made["description"] = WORDS.get(name, f"File {name} of the extract")
+    if name == "LICENCE.txt":
+        made["@type"] = ["File", "CreativeWork"]
     made["encodingFormat"] = MEDIA.get(kind, "text/plain")
     return made
 
@@ -129,7 +133,7 @@ def _actions(ancestry: Sequence[tuple[str, str, Sequence[Sequence[str]]]]) -> li
             "@type": "SoftwareApplication",
             "name": "Caregate",
             "version": "1",
-            "url": "https://www.england.nhs.uk/",
+            "url": "urn:caregate",
         }
     )
     return list({one["@id"]: one for one in made}.values())

@@ -27,7 +27,7 @@ from extracts.words import change_log, first_page, licence, starters
 from linkage.tell.statement import quality_statement
 from linkage.tell.statement_page import statement_page
 
-__all__ = ["Previous", "payload_sizes", "seal_folder", "told_of", "write_payload"]
+__all__ = ["Previous", "payload_sizes", "seal_folder", "told_of", "write_manifests", "write_payload"]
 
 DATA_PACKAGE_SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
 BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
@@ -77,7 +77,7 @@ def write_payload(
     }
     for name, text in pages.items():
         atomic_write(folder / name, text.encode())
-    return _write_manifests(folder, facts)
+    return write_manifests(folder, facts)
 
 
 def _data_package(facts: Mapping[str, Any], resources: list[dict[str, Any]]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _data_package(facts: Mapping[str, Any], resources: list[dict[str, Any]]) -> 
     }
 
 
-def _write_manifests(folder: Path, facts: Mapping[str, Any]) -> str:
+def write_manifests(folder: Path, facts: Mapping[str, Any]) -> str:
     """Write the bag's declaration and manifests and return the payload's digest. Source: RFC 8493."""
     data = _names(folder / "data", folder)
     n_bytes = sum((folder / name).stat().st_size for name in data)

@@ -99,8 +99,8 @@ def verify_folder(folder: Path, asked: Asked, scan: Scan = plain_scan) -> dict[s
     made.run(10, lambda: _for_me(folder, asked, need(statement, "the signed statement"), trusted(), proof))
     tables, table_trouble = _tried(lambda: read_tables(folder, need(statement, "the signed statement"), scan))
     made.run(11, lambda: tables_agree(_tables(tables, table_trouble)))
-    made.run(12, lambda: pseudonyms_whole(_tables(tables, table_trouble)))
-    made.run(13, lambda: no_small_number(_tables(tables, table_trouble)))
+    made.run(12, lambda: pseudonyms_whole(need(tables, "the dictionary")))
+    made.run(13, lambda: no_small_number(need(tables, "the dictionary")))
     made.run(14, lambda: _not_withdrawn(asked, need(statement, "the signed statement"), trusted()))
     return _report(made, statement, proof, asked.on)
 

@@ -67,7 +67,9 @@ def _present(folder: Path) -> set[str]:
     found = set()
     waiting = [folder]
     while waiting:
-        for entry in os.scandir(waiting.pop()):
+        with os.scandir(waiting.pop()) as entries:
+            listed = list(entries)
+        for entry in listed:
             name = Path(entry.path).relative_to(folder).as_posix()
             if entry.is_symlink():
                 message = f"{name} is a symbolic link: a package holds none"
