@@ -6,28 +6,31 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import uvicorn
 from fastapi.testclient import TestClient
 
 from api.database import open_database
 from api.journal import SqlJournal
+from api.witness_client import HttpWitness, witnesses_of
 from api.witness_http import create_witness_app
 from api.witness_store import create_witness_keys, open_witness
 from audit.commitment import COMMITTED, opens
 from audit.export import ExportedRows, export_log
 from audit.fsck import fsck, fsck_rows
 from audit.journal import Event
-from audit.log import LogFolder
+from audit.log import Log, LogFolder
 from audit.note import read_checkpoint, read_note
 from audit.policy import read_policy
 from audit.proof import read_consistency, read_proof, verify_proof
 from audit.tiles import TileStore
 from audit.witness import add_checkpoint_request
-from cld.errors import Conflict, LogInconsistent, NotSealed
+from cld.errors import Conflict, InputError, LogInconsistent, NotSealed, NotWitnessed
 from cld.free_text import FreeText
 from cld.journey import Document, DocumentKind
 from tests.functional.test_command_line import run
@@ -222,3 +225,41 @@ def test_a_policy_of_two_witnesses_of_three_is_met_by_two(tmp_path: Path) -> Non
     assert [policy.is_met(keys[:n], 5) for n in range(4)] == [False, False, True, True]
     assert not policy.is_met([keys[0], keys[0]], 5), "one witness twice is one witness"
     assert made.rows.n_leaves() == 5
+
+
+def test_a_log_asks_witnesses_of_its_policy_over_http(tmp_path: Path) -> None:
+    """A real server on the loopback address; a second witness that is not there is done without."""
+    made = small_log(tmp_path / "log", 20)
+    keys = create_witness_keys(tmp_path / "witness", "dhsc.example/w1")
+    trust = "".join(f"log {key.text()}\n" for key in signer(ORIGIN).log_keys()) + "quorum none\n"
+    service = create_witness_app(open_witness(tmp_path / "witness", trust, made.clock))  # type: ignore[arg-type]
+    server = uvicorn.Server(uvicorn.Config(service, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            thread.join(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        lines = [f"log {key.text()}" for key in signer(ORIGIN).log_keys()]
+        lines += [f"witness W{key.kind} {key.text()} http://127.0.0.1:{port}/" for key in keys.witness_keys()]
+        lines += [
+            f"witness gone {signer('gone').ml_dsa_key().text()} http://127.0.0.1:9/",
+            "group g all W4 W6",
+            "quorum g",
+        ]
+        policy = read_policy("\n".join(lines))
+        log = Log(made.log.tiles, made.log.signer, witnesses_of(policy), policy, made.clock)  # type: ignore[arg-type]
+        made.clock.now = START + timedelta(hours=1)
+        for n_leaves in (20, 30):
+            made.rows.add(n_leaves - made.rows.n_leaves())
+            assert read_checkpoint(log.head(made.rows).text).size == n_leaves
+        server.should_exit = True
+        thread.join()
+        made.rows.add(1)
+        with pytest.raises(NotWitnessed):
+            log.head(made.rows)
+    finally:
+        server.should_exit = True
+        thread.join()
+    with pytest.raises(InputError):
+        HttpWitness("w", "ftp://x").add_checkpoint(b"")

@@ -55,6 +55,8 @@ COMMANDS = (
     "log fsck",
     "log export",
     "log consistency",
+    "log compromised",
+    "log follow",
     "log witness",
     "log witness create",
     "log witness answer",
