@@ -138,7 +138,7 @@ class SqlJournal:
             select(LeafRow.seq, LeafRow.content).where(LeafRow.seq >= start, LeafRow.seq < stop).order_by(LeafRow.seq)
         )
         with Session(self._database) as session:
-            return [(seq, content) for seq, content in session.execute(wanted)]
+            return [(seq, _as_bytes(content)) for seq, content in session.execute(wanted)]
 
     def place_of(self, digest: str) -> int:
         """Return the last place at which a document stands in the log, looking from the end.
@@ -170,6 +170,11 @@ class SqlJournal:
     def close(self) -> None:
         """Let go of the database."""
         self._database.dispose()
+
+
+def _as_bytes(content: bytes | str) -> bytes:
+    """Return a leaf's bytes, also where somebody's hand in SQLite made a text of them."""
+    return content.encode() if isinstance(content, str) else content
 
 
 def _take_turn(session: Session) -> None:
