@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from api.database import ApplicationRow, JobRow, SubmissionRow
+from api.disclosure_reports import read_refusal
 from api.house import House
 from api.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
 from api.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
@@ -35,6 +36,7 @@ from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
 from disclosure.report.page import report_parts
+from disclosure.report.refusal import refusal_parts
 from policies.decide import policy_digest
 
 __all__ = ["create_app"]
@@ -208,15 +210,13 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
     def disclosure_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
         require_role(person, StaffRole.APPROVER, StaffRole.AUDITOR)
         row = _application(space, reference)
-        checked = space.journal.load(row.documents.get("CheckedExtract", ""))
-        if checked is None:
+        parts = _disclosure_parts(space, row)
+        if not parts:
             raise HTTPException(404)
         space.journal.record(
             Event("disclosure report viewed", person.name, person.role.value, {"reference": reference})
         )
-        return pages.draw(
-            request, "disclosure", person, row=row, parts=[Markup(one) for one in report_parts(checked.body)]
-        )  # noqa: S704 - drawn and escaped by ourselves
+        return pages.draw(request, "disclosure", person, row=row, parts=[Markup(one) for one in parts])  # noqa: S704 - drawn and escaped by ourselves
 
     @app.get("/councils/{la_code}", response_class=HTMLResponse)
     def findings(request: Request, la_code: str, person: SignedIn = person_of) -> HTMLResponse:
@@ -250,6 +250,15 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
         if row is None:
             raise HTTPException(404)
         return pages.draw(request, "job", person, row=row)
+
+
+def _disclosure_parts(space: Workspace, row: ApplicationRow) -> list[str]:
+    """Return the report of the last check of an application: a refusal where that refused; nothing was checked, nothing."""
+    refused = read_refusal(space.folder, row.reference)
+    if refused is not None:
+        return refusal_parts(refused)
+    checked = space.journal.load(row.documents.get("CheckedExtract", ""))
+    return [] if checked is None else report_parts(checked.body)
 
 
 def _finding_rows(space: Workspace, submission: AcceptedSubmission) -> list[tuple[object, ...]]:
