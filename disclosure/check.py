@@ -70,7 +70,7 @@ NOT_CHECKED = {
     Form.ANONYMISED: [
         "intruders other than those stated",
         "inference from the columns outside k beside earlier releases",
-        "what it tells that a column is withheld in one class and shown in another",
+        "what it tells of someone that a column is withheld",
     ],
     Form.AGGREGATE: ["what people outside the house know of their neighbours"],
 }

@@ -1,7 +1,7 @@
-"""The anonymised form: one row a person, generalised to k, and columns outside k withheld where they would tell too much.
+"""The anonymised form: one row a person, generalised to k, and values outside k withheld where they would tell too much.
 
 Every limit of the profile that the builder can reach it reaches here: k and the risks that follow from it by generalising and
-sparing suppression; l, t, delta and being alone on all columns by withholding columns, class by class.
+sparing suppression; l, t, delta and being alone on all columns by withholding values outside k.
 """
 
 from __future__ import annotations

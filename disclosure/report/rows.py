@@ -110,15 +110,15 @@ def _by_column(session: Session, table: str, quasi: Sequence[str], whole: Classe
 
 
 def _withheld(rows: GeneralisedRows, n_kept: int) -> Report:
-    """Tell of each column outside k the share of people whose class does not show it."""
+    """Tell of each column outside k the share of people of whom it is not shown."""
     return {
-        name: {"level": "withheld in some classes" if n else "as recorded", "loss": as_text(n / max(n_kept, 1))}
+        name: {"level": "withheld of some" if n else "as recorded", "loss": as_text(n / max(n_kept, 1))}
         for name, n in sorted(rows.withheld.items())
     }
 
 
 def _where_shown(session: Session, rows: GeneralisedRows) -> Report:
-    """Measure each sensitive column over the classes that show it: one that withholds it tells nothing of it."""
+    """Measure each sensitive column over the rows that show it: one that withholds it tells nothing of it."""
     found: Report = {}
     for name in rows.sensitive:
         text = f"select * from {quote(rows.after)} where cast({quote(name)} as varchar) is distinct from '{WITHHELD}'"  # noqa: S608

@@ -23,7 +23,7 @@ MIND = {
     "anonymised": (
         "Values were made coarser until each person is alike with others; people who stood out were left out.",
         "Small groups are therefore rarer here than in truth; people were left out unevenly.",
-        "Columns outside k are as recorded, or a star for all people of a group where they would tell too much of someone.",
+        "Columns outside k are as recorded, or a star where they would tell too much of someone; the starred are no random sample.",
     ),
     "aggregate": (
         "Small counts are a star, others are rounded: sums of what is shown differ from the totals shown.",
