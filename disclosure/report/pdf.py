@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,7 +41,8 @@ def pdf_of(page: str) -> Pdf:
         return Pdf(None, "not made: this machine lacks WeasyPrint or the system library pango")
     logging.getLogger("weasyprint").setLevel(logging.ERROR)  # how fonts are cut to size is nothing to tell of
     sheet = CSS(string=PAPER)
-    with _no_clock():
+    with _no_clock(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that fontTools cuts the fonts where harfbuzz-subset lacks
         made: bytes = HTML(string=page, url_fetcher=_fetch_nothing).write_pdf(stylesheets=[sheet], pdf_tags=True)
     return Pdf(made)
 
