@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from api.database import ApplicationRow, JobRow, SubmissionRow
-from api.disclosure_reports import read_refusal
+from api.disclosure_reports import parts_of_last
 from api.house import House
 from api.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
 from api.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
@@ -35,8 +35,6 @@ from cld.errors import CLDError
 from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
-from disclosure.report.page import report_parts
-from disclosure.report.refusal import refusal_parts
 from policies.decide import policy_digest
 
 __all__ = ["create_app"]
@@ -210,7 +208,8 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
     def disclosure_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
         require_role(person, StaffRole.APPROVER, StaffRole.AUDITOR)
         row = _application(space, reference)
-        parts = _disclosure_parts(space, row)
+        checked = space.journal.load(row.documents.get("CheckedExtract", ""))
+        parts = parts_of_last(space.folder, reference, None if checked is None else checked.body)
         if not parts:
             raise HTTPException(404)
         space.journal.record(
@@ -250,15 +249,6 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
         if row is None:
             raise HTTPException(404)
         return pages.draw(request, "job", person, row=row)
-
-
-def _disclosure_parts(space: Workspace, row: ApplicationRow) -> list[str]:
-    """Return the report of the last check of an application: a refusal where that refused; nothing was checked, nothing."""
-    refused = read_refusal(space.folder, row.reference)
-    if refused is not None:
-        return refusal_parts(refused)
-    checked = space.journal.load(row.documents.get("CheckedExtract", ""))
-    return [] if checked is None else report_parts(checked.body)
 
 
 def _finding_rows(space: Workspace, submission: AcceptedSubmission) -> list[tuple[object, ...]]:

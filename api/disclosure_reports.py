@@ -17,7 +17,7 @@ from disclosure.report.page import report_parts
 from disclosure.report.pdf import pdf_of
 from disclosure.report.refusal import refusal_parts
 
-__all__ = ["read_refusal", "write_refusal", "write_report"]
+__all__ = ["parts_of_last", "write_refusal", "write_report"]
 
 REPORTED = ("profile", "limits", "limits_held", "judged_against", "memory", "report", "not_checked")
 
@@ -34,13 +34,13 @@ def write_refusal(folder: Path, reference: str, refusal: DisclosureRefused) -> N
         _write(folder, reference, {"decision": "refused", **refusal.told}, refusal_parts(refusal.told))
 
 
-def read_refusal(folder: Path, reference: str) -> Mapping[str, Any] | None:
-    """Return the report of the last check if that refused, else nothing."""
+def parts_of_last(folder: Path, reference: str, checked: Mapping[str, Any] | None) -> list[str]:
+    """Return the page's parts of the last check: a refusal if that refused, else the checked body; nothing was checked, nothing."""
     path = _reports(folder) / f"{reference}.json"
-    if not path.exists():
-        return None
-    told: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return told if told["decision"] == "refused" else None
+    told: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if told.get("decision") == "refused":
+        return refusal_parts(told)
+    return [] if checked is None else report_parts(checked)
 
 
 def _reports(folder: Path) -> Path:

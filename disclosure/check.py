@@ -32,7 +32,7 @@ from disclosure.memory.shown import ShowingRule
 from disclosure.memory.verdict import Memory
 from disclosure.memory.weigh import weigh
 from disclosure.people import anonymised, quasi_identifiers
-from disclosure.report.limits import ReportLimit, hold_limits, require_within
+from disclosure.report.limits import ReportLimit, hold_limits, over_limit, require_within
 from disclosure.report.memory import weighed_beside
 from disclosure.report.refusal import told_refusal
 from disclosure.report.rows import report_of_events
@@ -200,8 +200,10 @@ def _refuse_small_overlaps(candidate: CandidateExtract, plan: ExtractPlan, profi
     by_council = candidate.document.body["persons_by_council"]
     small = sorted(code for code, n_persons in by_council.items() if n_persons < profile.smallest_overlap)
     if small:
-        message = f"The extract overlaps {len(small)} councils in fewer than {profile.smallest_overlap} persons each."
-        raise DisclosureRefused(message, ("overlap",), "Leave those councils' few people out of the plan.")
+        least = profile.smallest_overlap
+        message = f"The extract overlaps {len(small)} councils in fewer than {least} persons each."
+        lines = [over_limit("persons of a council", "at least", least, min(by_council[code] for code in small))]
+        raise DisclosureRefused(message, ("overlap",), "Leave those councils' few people out of the plan.", lines)
 
 
 def _pseudonymised_measures(report: Mapping[str, Any]) -> dict[str, Any]:

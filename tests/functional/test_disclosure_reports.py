@@ -165,6 +165,10 @@ def test_the_recipients_statement_helps_no_intruder(demo_folder: Path, tmp_path:
     assert "between" not in page
     assert "Hidden cells" not in page
     assert not list(tmp_path.glob("**/*.pdf"))
+    texts = [path.read_bytes() for path in tmp_path.glob("**/*") if path.suffix in (".json", ".html", ".txt")]
+    assert not any(b"can_be_subtracted" in text or b"Hidden cells" in text for text in texts), (
+        "what others hold stays here"
+    )
     assert "CG-00" not in json.dumps(statement)
 
 
