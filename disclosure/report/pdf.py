@@ -35,14 +35,14 @@ def pdf_of(page: str) -> Pdf:
     and JSON, and nothing else waits for it.
     Source: ISO 14289-1 (tagged PDF), as far as WeasyPrint tags headings, tables and pictures.
     """
-    try:
-        from weasyprint import CSS, HTML  # noqa: PLC0415
-    except (ImportError, OSError):  # a library that cannot be loaded is an OSError
-        return Pdf(None, "not made: this machine lacks WeasyPrint or the system library pango")
-    logging.getLogger("weasyprint").setLevel(logging.ERROR)  # how fonts are cut to size is nothing to tell of
-    sheet = CSS(string=PAPER)
     with _no_clock(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # that fontTools cuts the fonts where harfbuzz-subset lacks
+        try:
+            from weasyprint import CSS, HTML  # noqa: PLC0415
+        except (ImportError, OSError):  # a library that cannot be loaded is an OSError
+            return Pdf(None, "not made: this machine lacks WeasyPrint or the system library pango")
+        logging.getLogger("weasyprint").setLevel(logging.ERROR)  # how fonts are cut to size is nothing to tell of
+        sheet = CSS(string=PAPER)
         made: bytes = HTML(string=page, url_fetcher=_fetch_nothing).write_pdf(stylesheets=[sheet], pdf_tags=True)
     return Pdf(made)
 
