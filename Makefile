@@ -9,7 +9,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo serve test test-long faults check bench-linkage bench-disclosure
+.PHONY: pango demo serve test test-long faults check bench-linkage bench-disclosure
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -30,7 +30,12 @@ serve: $(VENV)/.run.stamp
 	test -f $(DEMO)/summary.json || $(BIN)/caregate demo --out $(DEMO)
 	$(BIN)/caregate serve --workspace $(DEMO)
 
-test: $(VENV)/.test.stamp
+# what WeasyPrint loads to set reports as PDF; everything else works without it
+PANGO := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
+pango:
+	@test "$$(ldconfig -p | grep -c -e libpangoft2-1.0 -e libharfbuzz-subset)" -ge 2 || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PANGO); } || ldconfig -p | grep -q libpangoft2-1.0 || echo "Without pango no PDF is made; its test is skipped."
+
+test: $(VENV)/.test.stamp pango
 	$(BIN)/python -m pytest tests
 
 test-long: $(VENV)/.test.stamp
