@@ -72,13 +72,13 @@ def _gap(most: float, limit: int) -> Callable[[Figures], tuple[str, bool]]:
 
 def _cheaper(least: float, limit: int) -> Callable[[Figures], tuple[str, bool]]:
     def judge(found: Figures) -> tuple[str, bool]:
-        ours = next(run for run in found["ours"] if run["limit_seconds"] == limit)["cost"]
-        engine = found["engine"][0]
+        run, engine = next(run for run in found["ours"] if run["limit_seconds"] == limit), found["engine"][0]
+        ours, safe = run["cost"], run["n_unsafe"] == 0
         if engine["cost"] is None:
-            return f"ours {ours:.0f}; engine without a pattern, {_seconds(engine)}", True
+            return f"ours {ours:.0f}; engine without a pattern, {_seconds(engine)}", safe
         saved = 1 - ours / engine["cost"]
         told = f"ours {ours:.0f}, engine {engine['cost']:.0f} ({_seconds(engine)}, unsafe {engine['n_unsafe']}): {saved:.1%} less"
-        return told, saved > 0 and saved >= least
+        return told, safe and saved > 0 and saved >= least
 
     return judge
 
