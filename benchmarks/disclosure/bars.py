@@ -78,7 +78,7 @@ def _cheaper(least: float, limit: int) -> Callable[[Figures], tuple[str, bool]]:
             return f"ours {ours:.0f}; engine without a pattern, {_seconds(engine)}", safe
         saved = 1 - ours / engine["cost"]
         told = f"ours {ours:.0f}, engine {engine['cost']:.0f} ({_seconds(engine)}, unsafe {engine['n_unsafe']}): {saved:.1%} less"
-        return told, safe and saved > 0 and saved >= least
+        return told, safe and ours < engine["cost"] and ours <= (1 - least) * engine["cost"]
 
     return judge
 

@@ -40,11 +40,16 @@ def settled(made: Pattern) -> None:
 
 
 def attack_what_is_due() -> int:
-    """Attack what no test has attacked, and return how many patterns that were."""
+    """Attack what no test has attacked, the same pattern of the same table once, and return how many patterns waited."""
     due, _due[:] = list(_due), []
-    for system, made in due:
+    for system, made in {_same(system, made): (system, made) for system, made in due}.values():
         assert unprotected(system, made.hidden) == []
     return len(due)
+
+
+def _same(system: System, made: Pattern) -> tuple[bytes, ...]:
+    told = (system.values, system.lower, system.upper, system.need_lower, system.need_upper, system.codes, made.hidden)
+    return tuple(column.tobytes() for column in told)
 
 
 def unprotected(system: System, hidden: np.ndarray) -> list[tuple[int, ...]]:
@@ -56,6 +61,7 @@ def unprotected(system: System, hidden: np.ndarray) -> list[tuple[int, ...]]:
     shown, cells = np.where(hidden, 0.0, system.values), np.flatnonzero(hidden)
     said = rows[:, cells]
     useful = np.flatnonzero(np.diff(said.indptr))
+    said, right = said[useful], -(rows @ shown)[useful]
     bounds = np.stack([system.lower, system.upper], axis=1)[cells]
     for place, cell in enumerate(cells.tolist()):
         for sign, need in ((1.0, system.need_lower[cell]), (-1.0, system.need_upper[cell])):
@@ -63,7 +69,7 @@ def unprotected(system: System, hidden: np.ndarray) -> list[tuple[int, ...]]:
                 continue
             cost = np.zeros(len(cells))
             cost[place] = sign
-            found = linprog(cost, A_eq=said[useful], b_eq=-(rows @ shown)[useful], bounds=bounds, method="highs")
+            found = linprog(cost, A_eq=said, b_eq=right, bounds=bounds, method="highs")
             assert found.status == 0, found.message
             wrong[cell] |= sign * (system.values[cell] - sign * found.fun) < need - SLACK * max(1.0, need)
     return [tuple(line) for line in system.codes[wrong].tolist()]
