@@ -32,6 +32,8 @@ class _Bar:
 
 def _proven(found: Figures) -> tuple[str, bool]:
     runs = found["ours"]
+    if any(run["cost"] is None for run in runs):
+        return _without(next(run for run in runs if run["cost"] is None))
     holds = all(run["gap"] == 0 and run["n_unsafe"] == 0 and not run["n_unsafe_by_plain_attack"] for run in runs)
     return f"cost {runs[0]['cost']:.0f}, gap {_share(runs[0]['gap'])}, unsafe {runs[0]['n_unsafe']}, by plain programmes {runs[0]['n_unsafe_by_plain_attack']}", holds  # fmt: skip
 
@@ -56,7 +58,8 @@ def _run_of(limit: int, judge: Callable[[Figures], tuple[str, bool]]) -> Callabl
     """Judge the one run that had this limit."""
 
     def judged(found: Figures) -> tuple[str, bool]:
-        return judge(next(run for run in found["ours"] if run["limit_seconds"] == limit))
+        run = next(run for run in found["ours"] if run["limit_seconds"] == limit)
+        return judge(run) if run["cost"] is not None else _without(run)
 
     return judged
 
@@ -73,6 +76,8 @@ def _gap(most: float, limit: int) -> Callable[[Figures], tuple[str, bool]]:
 def _cheaper(least: float, limit: int) -> Callable[[Figures], tuple[str, bool]]:
     def judge(found: Figures) -> tuple[str, bool]:
         run, engine = next(run for run in found["ours"] if run["limit_seconds"] == limit), found["engine"][0]
+        if run["cost"] is None:
+            return _without(run)
         ours, safe = run["cost"], run["n_unsafe"] == 0
         if engine["cost"] is None:
             return f"ours {ours:.0f}; engine without a pattern, {_seconds(engine)}", safe
@@ -160,6 +165,10 @@ def _identity(found: Figures) -> tuple[str, bool]:
     return f"{found['n_different']} different in {found['n_runs']} runs, one process and two in turns", found[
         "n_different"
     ] == 1
+
+
+def _without(run: Figures) -> tuple[str, bool]:
+    return f"no pattern ({run['fault']}), {_seconds(run)}", False
 
 
 def _seconds(found: Figures) -> str:

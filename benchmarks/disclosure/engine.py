@@ -27,7 +27,7 @@ GRACE_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """One run of the engine: its answer (0 done, 1 its limit reached), its seconds, and what it hides; None without a pattern."""
+    """One run of the engine: its answer (0 done, 1 its limit reached, -1 ended from outside), its seconds, and what it hides; None without a pattern."""
 
     answer: int
     wall_seconds: float
@@ -64,9 +64,11 @@ def run_engine(system: System, python: str, minutes: int) -> EngineRun:
         table, pattern = Path(made) / "table.jj", Path(made) / "pattern.txt"
         table.write_text(as_jj(system), "ascii")
         words = [python, str(PEER), str(table), str(pattern), str(minutes)]
-        done = subprocess.run(  # noqa: S603 - the benchmark's own peer
-            words, capture_output=True, text=True, check=True, timeout=60 * minutes + GRACE_SECONDS
-        )
+        most = 60 * minutes + GRACE_SECONDS
+        try:
+            done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=most)  # noqa: S603 - the benchmark's own peer
+        except subprocess.TimeoutExpired:
+            return EngineRun(-1, float(most), float(most), None)
         said = json.loads(done.stdout.splitlines()[-1])
         hidden = None
         if said["answer"] <= 1 and pattern.exists():

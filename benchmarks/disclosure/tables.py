@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.disclosure.engine import run_engine
 from benchmarks.disclosure.shapes import SHAPES, england_table
+from cld.errors import CLDError
 from disclosure.tables.audit import audit_pattern
 from disclosure.tables.suppress.effort import Effort
 from disclosure.tables.suppress.protect import protect_system
@@ -68,6 +69,8 @@ def _ours(name: str, system: System, seed: int, n_processes: int, limit: int | N
         command = [sys.executable, "-m", "benchmarks.disclosure.tables", *words]
         done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
         run: Figures = json.loads(done.stdout.splitlines()[-1])
+        if "fault" in run:
+            return {"limit_seconds": limit, **run, "cost": None, "n_secondary": None, "n_unsafe": None}
         return {"limit_seconds": limit, **run, **_attacked(name, system, np.load(kept))}
 
 
@@ -119,17 +122,20 @@ def _median(runs: Iterable[Figures], name: str) -> float | None:
 
 
 def protect_here(name: str, seed: int, n_processes: int, seconds: float | None, kept: Path) -> Figures:
-    """Protect one table in this process, keep the pattern and return what it took."""
+    """Protect one table in this process, keep the pattern and return what it took, or the fault it ended with."""
     system = england_table(SHAPES[name], seed)
     wall, used = time.perf_counter(), os.times()
     deadline = None if seconds is None else time.monotonic() + OF_THE_LIMIT * seconds
-    pattern = protect_system(system, Effort(deadline=deadline), n_processes=n_processes)
+    told: Figures = {"bound": None, "gap": None}
+    try:
+        pattern = protect_system(system, Effort(deadline=deadline), n_processes=n_processes)
+    except CLDError as fault:
+        told["fault"] = fault.code
+    else:
+        np.save(kept, pattern.hidden)
+        told = {"bound": pattern.bound, "gap": pattern.gap, "by_clock": pattern.by_clock}
     took, after = time.perf_counter() - wall, os.times()
-    np.save(kept, pattern.hidden)
-    cpu = sum(after[:4]) - sum(used[:4])
-    return {
-        "wall_seconds": took, "cpu_seconds": cpu, "bound": pattern.bound, "gap": pattern.gap, "by_clock": pattern.by_clock,
-    }  # fmt: skip
+    return {"wall_seconds": took, "cpu_seconds": sum(after[:4]) - sum(used[:4]), **told}
 
 
 def main(words: Sequence[str] | None = None) -> None:

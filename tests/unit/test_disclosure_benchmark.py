@@ -69,6 +69,7 @@ def test_a_small_shape_is_proven_safe_and_fast_or_not_met(run: dict[str, Any], r
         (a_run(limit_seconds=45, gap=None, cost=90.0), an_engine(cost=None), [False, True]),
         (a_run(limit_seconds=45, wall_seconds=45.1, cost=90.0), an_engine(cost=100.0), [False, True]),
         (a_run(limit_seconds=45, n_unsafe=1, cost=90.0), an_engine(cost=100.0), [False, False]),
+        (a_run(limit_seconds=45, gap=None, cost=None, fault="no-safe-pattern"), an_engine(cost=100.0), [False, False]),
     ],
 )
 def test_a_large_shape_is_judged_by_its_own_gap_its_clock_and_the_engine(
