@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from disclosure.tables.suppress import protect
+from disclosure.tables.suppress import files, protect
 from disclosure.tables.suppress.pattern import Pattern
 from disclosure.tables.system import CellState, System
 
@@ -32,6 +32,7 @@ def watch_suppression() -> None:
         return made
 
     protect.protect_system = watched
+    files.protect_system = watched  # has the door by name already
 
 
 def settled(made: Pattern) -> None:
