@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-workspace
 PEERS := benchmarks/.venv
+ENGINE := benchmarks/.venv-disclosure
 SIZES := small
 ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
@@ -59,9 +60,14 @@ $(PEERS)/.stamp: benchmarks/requirements-peers.txt
 bench-linkage: $(VENV)/.run.stamp $(PEERS)/.stamp
 	$(BIN)/python -m benchmarks.linkage.run --peer $(PEERS)/bin/python --sizes $(SIZES) --rounds $(ROUNDS) --historical $(HISTORICAL)
 
-# SHAPES=1760,3840,10560,21120,42240 takes the larger tables in
+# SHAPES=21120 PARTS=tables measures one larger table alone; ROWS=1000000,10000000 takes the larger file in
 SHAPES := 1760,3840,10560
-bench-disclosure: $(VENV)/.test.stamp
-	$(BIN)/python -m benchmarks.disclosure.rows --adult tests/data/adult/adult.csv.gz
-	$(BIN)/python -m benchmarks.disclosure.lattice
-	$(BIN)/python -m benchmarks.disclosure.tables --shapes $(SHAPES)
+PARTS := tables,small,audit,histories,lattice,rows,identity
+ROWS := 1000000
+$(ENGINE)/.stamp: benchmarks/requirements-peers-disclosure.txt
+	test -x $(ENGINE)/bin/python || $(PYTHON) -m venv $(ENGINE)
+	$(ENGINE)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-peers-disclosure.txt
+	touch $@
+
+bench-disclosure: $(VENV)/.test.stamp $(ENGINE)/.stamp
+	$(BIN)/python -m benchmarks.disclosure.run --engine $(ENGINE)/bin/python --parts $(PARTS) --shapes $(SHAPES) --rows $(ROWS) --rounds $(ROUNDS)
