@@ -148,14 +148,14 @@ def _from_within(
     for place, sign in _ends_of(len(numbers)):
         one = numbers[place : place + 1]
         asked.probing.take_attained(one, tuple(values[place : place + 1] for values in probing.ends_attained))
-        if len(asked.open_of(one)) and not (probing.is_exact(np.array([place]), sign) | asked.probing.is_exact(one, sign)):
+        if len(asked.open_of(one)) and not (
+            probing.is_exact(np.array([place]), sign) | asked.probing.is_exact(one, sign)
+        ):
             probing.reach(place, sign)
     asked.probing.take_attained(numbers, probing.ends_attained)
 
 
-def _from_without(
-    asked: _Asked, numbers: NDArray[np.int64], part: Component, work: Work, *, integer: bool
-) -> None:
+def _from_without(asked: _Asked, numbers: NDArray[np.int64], part: Component, work: Work, *, integer: bool) -> None:
     """Note how far a part's answers can reach at most, by its own rows."""
     probing = Probing(part, csr_matrix(asked.sums[numbers][:, part.pieces]), work, integer=integer)
     for place, sign in _ends_of(len(numbers)):

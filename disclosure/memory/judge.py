@@ -210,7 +210,8 @@ def conflicts_in(
     shown = [fact for number, fact in enumerate(story.candidate.facts) if number not in withheld]
     reached = _reached(facts, [*story.told, *shown], story.cells.n_fine)
     facts = [fact for fact in facts if reached[fact.cells[0]]]
-    asked = beyond_own(targets_of(story.releases, story.cells), story.own)
+    largest = None if story.own else small.largest  # own people are taken off what a row tells
+    asked = beyond_own(targets_of(story.releases, story.cells, largest=largest), story.own)
     asked = asked[np.flatnonzero(asked @ reached)]
     now = bounds_of(
         facts, asked, MOST_PERSONS, integer=True, work=work, known=story.answer, enough=lambda _, *ends: small.are_safe_from(*ends)

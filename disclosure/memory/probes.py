@@ -10,6 +10,7 @@ Source: Fischetti and Salazar 2001 (an attacker's intervals as linear programmes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from highspy import _core
@@ -81,6 +82,7 @@ class Probing:
         self._whole: _core._Highs | None = None
         self._random = np.random.default_rng(0)
         self._failures = 0
+        self._most_pivots = 0
 
     def begin(self) -> bool:
         """Find a first witness and say whether there is one; where the work limit comes first, nothing is proven."""
@@ -210,6 +212,7 @@ class Probing:
         if n_pivots == 0:
             return None
         whole.setOptionValue("mip_max_nodes", min(MOST_NODES, n_pivots))
+        self._most_pivots = n_pivots // INTEGER_PRICE
         whole.run()
         self._work.n_integer += 1
         self._work.charge(INTEGER_PRICE * whole.getInfo().simplex_iteration_count, n_rows)
@@ -231,7 +234,13 @@ class Probing:
             # objectives are whole numbers: a gap below one is none
             self._whole.setOptionValue("mip_rel_gap", 0.0)
             self._whole.setOptionValue("mip_abs_gap", 0.99)
+            self._whole.setCallback(self._stop_spent, None)
+            self._whole.startCallback(_core.cb.HighsCallbackType.kCallbackMipInterrupt)
         return self._whole
+
+    def _stop_spent(self, _kind: object, _message: str, seen: Any, answer: Any, _data: object) -> None:
+        """Stop an integer programme that has taken as many pivots as it may: nodes alone do not bound one."""
+        answer.user_interrupt = seen.mip_total_lp_iterations > self._most_pivots
 
     def _run(self, programme: _core._Highs) -> bool:
         """Run a linear programme from its last basis, once more from nothing if that fails; harvest its optimum.
