@@ -152,7 +152,7 @@ def _sums(
     nothing = np.full(len(low), np.inf)
     done = enough(np.arange(len(low)), nothing, -nothing, *outer) if enough else np.zeros(len(low), dtype=np.bool_)
     # only a target that is whole, and whose open part lies in one component, is what its sum there says
-    held = None if known is None else np.bincount(pieces.of_cell, known, len(pieces.lower))
+    held = None if known is None else np.bincount(pieces.of_cell, known, len(pieces.lower)).astype(np.float64)
     simple, start = (n_parts == 1) & (low == high) & (pieces.most_left_out == 0), low.copy()
     for part, sums in zip(parts, inside, strict=True):
         places = np.flatnonzero((np.diff(sums.indptr) > 0) & ~done)

@@ -114,9 +114,9 @@ def _take_parts(asked: _Asked, blocks: Blocks, work: Work, *, integer: bool) -> 
                 break
             chosen = [block, *neighbours[block][:n_around].tolist()]
             pieces = np.flatnonzero(np.isin(blocks.label, chosen))
-            if n_around == 0:
-                _from_without(asked, numbers, blocks.relaxed(pieces), work, integer=integer)
             _from_within(asked, numbers, blocks.restricted(pieces, point), point[pieces], work, integer=integer)
+            if n_around == 0:
+                _from_without(asked, asked.open_of(numbers), blocks.relaxed(pieces), work, integer=integer)
 
 
 def _roomiest(blocks: Blocks, witnesses: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
@@ -147,7 +147,8 @@ def _from_within(
     probing.harvest(point)
     for place, sign in _ends_of(len(numbers)):
         one = numbers[place : place + 1]
-        asked.probing.take_attained(one, tuple(values[place : place + 1] for values in probing.ends_attained))
+        least, most = (values[place : place + 1] for values in probing.ends_attained)
+        asked.probing.take_attained(one, (least, most))
         if len(asked.open_of(one)) and not (
             probing.is_exact(np.array([place]), sign) | asked.probing.is_exact(one, sign)
         ):
