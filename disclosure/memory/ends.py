@@ -114,9 +114,9 @@ def _take_parts(asked: _Asked, blocks: Blocks, work: Work, *, integer: bool) -> 
                 break
             chosen = [block, *neighbours[block][:n_around].tolist()]
             pieces = np.flatnonzero(np.isin(blocks.label, chosen))
-            _from_within(asked, numbers, blocks.restricted(pieces, point), point[pieces], work, integer=integer)
             if n_around == 0:
-                _from_without(asked, asked.open_of(numbers), blocks.relaxed(pieces), work, integer=integer)
+                _from_without(asked, numbers, blocks.relaxed(pieces), work, integer=integer)
+            _from_within(asked, numbers, blocks.restricted(pieces, point), point[pieces], work, integer=integer)
 
 
 def _roomiest(blocks: Blocks, witnesses: tuple[NDArray[np.float64], ...]) -> NDArray[np.float64]:
