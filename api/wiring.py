@@ -22,13 +22,17 @@ from cld.engine import Engine
 from cld.errors import UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
+from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
+from keys.providers.file import create_root
 from keys.selftest import require_both_libraries
-from keys.store import KeyStore, create_root, open_root
+from keys.store import KeyStore
+from keys.watch import watched
 
 __all__ = ["DemoKeys", "Workspace", "demo_workspace", "open_demo_workspace"]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
-DEMO_PASSPHRASE = "a demo workspace holds no secrets"  # noqa: S105 - said to be none
+DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
+KEYSTORE = "keystore"
 SETTINGS = "workspace.json"
 ORIGIN = "caregate.demo"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
@@ -76,15 +80,32 @@ def _key(entropy: SeededEntropy, label: str) -> Ed25519PrivateKey:
 def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else."""
     entropy = SeededEntropy(seed)
-    root = create_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE, entropy)
+    create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
     atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
-    return _wire(folder, root, entropy, SeededClock(DEMO_START), n_threads)
+    return _wire(folder, DemoUnlocking(), entropy, SeededClock(DEMO_START), n_threads)
 
 
-def open_demo_workspace(folder: Path, *, n_threads: int = 2) -> Workspace:
+class DemoUnlocking:
+    """Opens a demo's root, whose passphrase is no secret; shares and tokens need whoever holds them."""
+
+    def passphrase(self) -> Secret:
+        """Return the passphrase that is no secret."""
+        return Secret(DEMO_PASSPHRASE)
+
+    def shares(self) -> tuple[tuple[Path, Secret], ...]:
+        """Return no shares."""
+        return ()
+
+    def pin(self) -> Secret:
+        """Return no PIN."""
+        return Secret(b"")
+
+
+def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlocking | None = None) -> Workspace:
     """Open a finished demo workspace; its clock goes on from the last leaf of its log.
 
-    Raises: UnreadableFile if the folder is no demo workspace.
+    The root is with the provider that the keystore's settings name, opened by ``unlocking``.
+    Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
     try:
         settings = json.loads((folder / SETTINGS).read_text("utf-8"))
@@ -92,30 +113,34 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2) -> Workspace:
     except (OSError, ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
-    root = open_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE)
-    clock = SeededClock(DEMO_START)
-    space = _wire(folder, root, entropy, clock, n_threads)
-    leaves = space.journal.leaves()
+    return _wire(folder, unlocking or DemoUnlocking(), entropy, SeededClock(DEMO_START), n_threads)
+
+
+def _wind(clock: SeededClock, journal: SqlJournal) -> None:
+    """Let a demo's clock go on from the last leaf of its log."""
+    leaves = journal.leaves()
     if leaves:
         clock.start = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return space
 
 
-def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
+def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
     require_both_libraries()
     for left in (folder / "spill").glob("release-*"):
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
-    keys = KeyStore(folder / "keystore", root, entropy, "2022")
-    shelf = Shelf(folder / "shelf", keys)
     database = open_database(folder / "caregate.sqlite")
+    journal = SqlJournal(database, clock)
+    _wind(clock, journal)
+    with watched(journal, "open the root", "system"):
+        keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, "2022")
+    shelf = Shelf(folder / "shelf", keys)
     return Workspace(
         folder=folder,
         clock=clock,
         entropy=entropy,
         engine=Engine(shelf, folder / "spill", n_threads),
         database=database,
-        journal=SqlJournal(database, clock),
+        journal=journal,
         keys=keys,
         release_keys=DemoKeys(
             _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
