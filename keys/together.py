@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from cld.errors import Conflict
@@ -17,6 +18,7 @@ class Together:
     def __init__(self) -> None:
         """Begin with none."""
         self._staged: list[tuple[Path, Path]] = []
+        self._folders: list[Path] = []
 
     def stage(self, path: Path, content: bytes, *, replacing: bool = False) -> Path:
         """Write a file beside its final place, for its owner's eyes alone, and return where it lies until then.
@@ -26,7 +28,7 @@ class Together:
         if path.exists() and not replacing:
             message = f"{path.name} is there already."
             raise Conflict(message, "Choose another folder, or take it away.")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(path.parent)
         waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._staged.append((waiting, path))
         with os.fdopen(os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
@@ -34,6 +36,13 @@ class Together:
             stream.flush()
             os.fsync(stream.fileno())
         return waiting
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, and remember which, so that they too can be taken away again."""
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+        for place in reversed(missing):
+            place.mkdir(mode=0o700)
+            self._folders.append(place)
 
     def commit(self) -> None:
         """Give every file its name, in the order staged; if one cannot have it, take the earlier ones away again."""
@@ -49,9 +58,14 @@ class Together:
         for folder in {path.parent for path in named}:
             sync_folder(folder)
         self._staged.clear()
+        self._folders.clear()
 
     def abandon(self) -> None:
-        """Take every staged file away."""
+        """Take every staged file away, and every folder that was made for one."""
         for waiting, _ in self._staged:
             waiting.unlink(missing_ok=True)
+        for folder in reversed(self._folders):
+            with suppress(OSError):  # somebody else put something there meanwhile
+                folder.rmdir()
         self._staged.clear()
+        self._folders.clear()
