@@ -8,7 +8,7 @@ from keys.ceremony import CeremonyResult, Dialogue, require_empty, whole_or_noth
 from keys.derivation import Secret
 from keys.providers.choose import SETTINGS, RootSettings, settings_bytes
 from keys.providers.root import RootKind
-from keys.providers.token import TokenPlace, create_token_root, open_token_root, remove_token_root
+from keys.providers.token import TokenPlace, create_token_root, remove_token_root
 
 __all__ = ["token_ceremony"]
 
@@ -25,9 +25,10 @@ def token_ceremony(keystore: Path, place: TokenPlace, dialogue: Dialogue, *, dry
     with whole_or_nothing(dialogue, dry_run=dry_run, left="There is no root.") as together:
         pin = dialogue.passphrase("the token (its PIN)")
         used = TokenPlace(place.module, place.token, place.key + TRIAL) if dry_run else place
-        create_token_root(used, pin).close()
+        root = create_token_root(used, pin)
         try:
-            root_id = _proven(used, pin)
+            root.key_encryption_key(Secret(bytes(32)))
+            root_id = root.root_id()
             together.stage(keystore / SETTINGS, settings_bytes(RootSettings(RootKind.TOKEN, place)))
         except BaseException:
             remove_token_root(used, pin)
@@ -35,12 +36,3 @@ def token_ceremony(keystore: Path, place: TokenPlace, dialogue: Dialogue, *, dry
         if dry_run:
             remove_token_root(used, pin)
     return CeremonyResult(RootKind.TOKEN, dry_run, "" if dry_run else root_id, 1, 0, ())
-
-
-def _proven(place: TokenPlace, pin: Secret) -> str:
-    """Open the new root in a second session and let it derive."""
-    root = open_token_root(place, pin)
-    root.key_encryption_key(Secret(bytes(32)))
-    root_id = root.root_id()
-    root.close()
-    return root_id

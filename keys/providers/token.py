@@ -12,8 +12,10 @@ Source: PKCS #11 v2.40; NIST SP 800-108 rev. 1, section 4.1 (counter mode).
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from cld.errors import Conflict, KeyUnavailable
@@ -23,6 +25,7 @@ from keys.providers.root import ID_BYTES, RootKind
 __all__ = ["TokenPlace", "TokenRoot", "counter_input", "create_token_root", "open_token_root", "remove_token_root"]
 
 KEY_BITS = 256
+ONE_LOGIN = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,17 @@ def counter_input(purpose: bytes, context: bytes) -> bytes:
 
 
 class TokenRoot:
-    """A root in an open token; this process never holds it."""
+    """A root in a token; this process never holds it. Each derivation logs in, asks and logs out again.
 
-    def __init__(self, session: Any, key: Any) -> None:  # noqa: ANN401 - objects of the token's library
-        """Use a key in an open session."""
-        self._session = session
-        self._key = key
+    A login holds for a whole process and token, so one derivation waits for the other.
+    """
+
+    __slots__ = ("_pin", "_place")
+
+    def __init__(self, place: TokenPlace, pin: Secret) -> None:
+        """Use a key in a token."""
+        self._place = place
+        self._pin = pin
 
     @property
     def kind(self) -> RootKind:
@@ -64,16 +72,14 @@ class TokenRoot:
         """Let the token derive the pepper."""
         return self._derive(b"caregate/pepper/1", Secret(b""))
 
-    def close(self) -> None:
-        """Log out of the token."""
-        self._session.close()
-
     def _derive(self, purpose: bytes, context: Secret) -> Secret:
         from pkcs11 import Mechanism, PKCS11Error  # noqa: PLC0415
 
         derived = None
-        with suppress(PKCS11Error):  # the refusal comes below, so that no cause hangs on it: it says which step failed
-            derived = Secret(self._key.sign(counter_input(purpose, context.reveal()), mechanism=Mechanism.SHA256_HMAC))
+        with _session(self._place, self._pin, to_write=False) as session:
+            key = _only_key(session, self._place.key)
+            with suppress(PKCS11Error):  # the refusal comes below, so that no cause hangs on it
+                derived = Secret(key.sign(counter_input(purpose, context.reveal()), mechanism=Mechanism.SHA256_HMAC))
         if derived is None:
             raise _closed()
         return derived
@@ -84,25 +90,44 @@ def _closed() -> KeyUnavailable:
     return KeyUnavailable(message, "Check that it is in its place, the names in the settings, and the PIN.")
 
 
-def _session(place: TokenPlace, pin: Secret, *, to_write: bool) -> Any:  # noqa: ANN401
+@contextmanager
+def _session(place: TokenPlace, pin: Secret, *, to_write: bool) -> Iterator[Any]:
+    """Log in to a token, alone in this process, and log out again."""
     try:
         import pkcs11  # noqa: PLC0415
     except ImportError:
         message = "This installation speaks to no token."
         raise KeyUnavailable(message, "Install it with: pip install caregate[pkcs11].") from None
-    opened = None
-    with suppress(pkcs11.PKCS11Error, UnicodeDecodeError):
-        token = pkcs11.lib(place.module).get_token(token_label=place.token)
-        opened = token.open(rw=to_write, user_pin=pin.reveal().decode())
-    if opened is None:
-        raise _closed()
-    return opened
+    with ONE_LOGIN:
+        opened = None
+        with suppress(pkcs11.PKCS11Error, UnicodeDecodeError):
+            token = pkcs11.lib(place.module).get_token(token_label=place.token)
+            opened = token.open(rw=to_write, user_pin=pin.reveal().decode())
+        if opened is None:
+            raise _closed()
+        try:
+            yield opened
+        finally:
+            opened.close()
 
 
-def _keys_named(session: Any, label: str) -> list[Any]:  # noqa: ANN401
+def _keys_named(session: Any, label: str) -> list[Any]:  # noqa: ANN401 - objects of the token's library
     from pkcs11 import Attribute, ObjectClass  # noqa: PLC0415
 
     return list(session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: label}))
+
+
+def _only_key(session: Any, label: str) -> Any:  # noqa: ANN401
+    """Return the one key of a label, and refuse one that the token would give out, or once would have."""
+    from pkcs11 import Attribute  # noqa: PLC0415
+
+    found = _keys_named(session, label)
+    if len(found) != 1:
+        raise _closed()
+    if not found[0][Attribute.NEVER_EXTRACTABLE] or not found[0][Attribute.ALWAYS_SENSITIVE]:
+        message = "The token's key could leave it, or came from outside."
+        raise KeyUnavailable(message, "Make a root in the token itself: caregate keys ceremony --provider pkcs11.")
+    return found[0]
 
 
 def create_token_root(place: TokenPlace, pin: Secret) -> TokenRoot:
@@ -110,16 +135,20 @@ def create_token_root(place: TokenPlace, pin: Secret) -> TokenRoot:
 
     Raises: Conflict if the token holds a key of that label; KeyUnavailable.
     """
-    from pkcs11 import Attribute, KeyType  # noqa: PLC0415
+    with _session(place, pin, to_write=True) as session:
+        from pkcs11 import Attribute, KeyType  # noqa: PLC0415
 
-    session = _session(place, pin, to_write=True)
-    if _keys_named(session, place.key):
-        session.close()
-        message = "The token holds a key of that name already."
-        raise Conflict(message, "Open it, or choose another name.")
-    guarded = {Attribute.PRIVATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.SIGN: True}
-    key = session.generate_key(KeyType.GENERIC_SECRET, KEY_BITS, label=place.key, store=True, template=guarded)
-    return _guarded(session, key)
+        if _keys_named(session, place.key):
+            message = "The token holds a key of that name already."
+            raise Conflict(message, "Open it, or choose another name.")
+        guarded = {
+            Attribute.PRIVATE: True,
+            Attribute.SENSITIVE: True,
+            Attribute.EXTRACTABLE: False,
+            Attribute.SIGN: True,
+        }
+        session.generate_key(KeyType.GENERIC_SECRET, KEY_BITS, label=place.key, store=True, template=guarded)
+    return open_token_root(place, pin)
 
 
 def open_token_root(place: TokenPlace, pin: Secret) -> TokenRoot:
@@ -127,28 +156,13 @@ def open_token_root(place: TokenPlace, pin: Secret) -> TokenRoot:
 
     Raises: KeyUnavailable, with one message for an absent token, an unknown key and a wrong PIN alike.
     """
-    session = _session(place, pin, to_write=False)
-    found = _keys_named(session, place.key)
-    if len(found) != 1:
-        session.close()
-        raise _closed()
-    return _guarded(session, found[0])
-
-
-def _guarded(session: Any, key: Any) -> TokenRoot:  # noqa: ANN401
-    """Refuse a key that the token would give out, or once would have."""
-    from pkcs11 import Attribute  # noqa: PLC0415
-
-    if not key[Attribute.NEVER_EXTRACTABLE] or not key[Attribute.ALWAYS_SENSITIVE]:
-        session.close()
-        message = "The token's key could leave it, or came from outside."
-        raise KeyUnavailable(message, "Make a root in the token itself: caregate keys ceremony --provider pkcs11.")
-    return TokenRoot(session, key)
+    with _session(place, pin, to_write=False) as session:
+        _only_key(session, place.key)
+    return TokenRoot(place, pin)
 
 
 def remove_token_root(place: TokenPlace, pin: Secret) -> None:
     """Take a root made a moment ago out of the token again: a ceremony that failed leaves nothing."""
-    session = _session(place, pin, to_write=True)
-    for key in _keys_named(session, place.key):
-        key.destroy()
-    session.close()
+    with _session(place, pin, to_write=True) as session:
+        for key in _keys_named(session, place.key):
+            key.destroy()

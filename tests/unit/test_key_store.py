@@ -286,7 +286,7 @@ def test_another_root_opens_no_store(tmp_path: Path) -> None:
         KeyStore(tmp_path, Secret(b"s" * 32), SystemEntropy(), "2022")
 
 
-def test_a_wrapped_secret_moved_to_another_key_or_altered_opens_nothing_wrong(tmp_path: Path) -> None:
+def test_an_altered_wrapped_secret_and_a_damaged_record_open_nothing(tmp_path: Path) -> None:
     store = a_store(tmp_path)
     store.new_agreement("a")
     path = tmp_path / "wrapped" / "a.json"
