@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from api.house import House
-from api.wiring import Workspace
+from api.wiring import Workspace, journal_beside
+from api.wiring import begin_period as begin
 from audit.journal import Event
 from cld.canonical import digest_of_file
 from cld.datasets import Dataset, Pseudonymised
@@ -17,12 +18,37 @@ from cld.errors import InvalidTransition
 from cld.journey import Document, DocumentKind, LinkedDataset
 from extracts.build import PERSON_KIND, key_id_for
 from keys.bridge import bridge
+from keys.ceremony import CeremonyResult
 from keys.certificate import KeySigner, signed_certificate
 from keys.derivation import PseudonymDomain
 from keys.states import KeyState
 from keys.watch import watched
 
-__all__ = ["bridge_file", "change_state", "destroy_key", "rotate_key"]
+__all__ = ["begin_period", "bridge_file", "change_state", "destroy_key", "facts_of", "in_the_log", "rotate_key"]
+
+CUSTODIANS = "custodians"
+
+
+def facts_of(made: CeremonyResult) -> dict[str, Any]:
+    """Return what may be told and logged of a ceremony."""
+    return {
+        "provider": made.provider.value,
+        "dry_run": made.dry_run,
+        "root_id": made.root_id,
+        "n_opened": made.n_opened,
+        "n_refused": made.n_refused,
+    }
+
+
+@contextmanager
+def in_the_log(keystore: Path, act: str) -> Iterator[dict[str, Any]]:
+    """Log a ceremony, or its refusal, where the keystore belongs to a house; ``details`` are filled in inside."""
+    details: dict[str, Any] = {}
+    with journal_beside(keystore) as journal:
+        with watched(journal, act, CUSTODIANS):
+            yield details
+        if journal is not None:
+            journal.record(Event(act, CUSTODIANS, "custodian", details))
 
 
 @contextmanager
@@ -54,6 +80,14 @@ def destroy_key(space: Workspace, key_id: str, number: int | None, by: str) -> t
     with _act(space, "key destroyed", by, details):
         details |= space.keys.destroy(key_id, space.clock.today(), version=number, by=by)
     return details, signed_certificate(details, KeySigner(space.release_keys.release_key))
+
+
+def begin_period(space: Workspace, period: str, by: str) -> int:
+    """Begin a new period and end the one before: older backups of wrapped keys open nothing after it."""
+    details: dict[str, Any] = {"period": period}
+    with _act(space, "period begun", by, details):
+        details["n_moved"] = begin(space, period)
+    return int(details["n_moved"])
 
 
 def bridge_file(space: Workspace, reference: str, out: Path, by: str) -> dict[str, Any]:

@@ -41,6 +41,7 @@ def ceremony(
     as_json: Json = False,
 ) -> None:
     """Make a root, guided; half a ceremony leaves nothing."""
+    from api.key_acts import facts_of, in_the_log  # noqa: PLC0415
     from api.key_prompts import Prompts  # noqa: PLC0415
     from cld.clock import SystemEntropy  # noqa: PLC0415
     from keys.ceremony import custody_ceremony, file_ceremony  # noqa: PLC0415
@@ -48,29 +49,26 @@ def ceremony(
     from keys.selftest import require_both_libraries  # noqa: PLC0415
     from keys.token_ceremony import token_ceremony  # noqa: PLC0415
 
-    require_both_libraries()
-    prompts, entropy = Prompts(passphrase_file or ()), SystemEntropy()
-    if provider == "file":
-        made = file_ceremony(keystore, prompts, entropy, dry_run=dry_run)
-    elif provider == "shares":
-        made = custody_ceremony(keystore, to or (), threshold, prompts, entropy, dry_run=dry_run)
-    elif provider == "pkcs11":
-        made = token_ceremony(keystore, TokenPlace(module, token, key), prompts, dry_run=dry_run)
-    else:
+    if provider not in ("file", "shares", "pkcs11"):
         message = "the provider is file, shares or pkcs11"
         raise typer.BadParameter(message)
+    require_both_libraries()
+    prompts, entropy = Prompts(passphrase_file or ()), SystemEntropy()
+    with in_the_log(keystore, "root made") as told:
+        if provider == "file":
+            made = file_ceremony(keystore, prompts, entropy, dry_run=dry_run)
+        elif provider == "shares":
+            made = custody_ceremony(keystore, to or (), threshold, prompts, entropy, dry_run=dry_run)
+        else:
+            made = token_ceremony(keystore, TokenPlace(module, token, key), prompts, dry_run=dry_run)
+        told |= facts_of(made)
     _tell(made, as_json=as_json)
 
 
 def _tell(made: CeremonyResult, *, as_json: bool) -> None:
-    found = {
-        "provider": made.provider.value,
-        "dry_run": made.dry_run,
-        "root_id": made.root_id,
-        "n_opened": made.n_opened,
-        "n_refused": made.n_refused,
-        "files": [] if made.dry_run else [str(path) for path in made.files],
-    }
+    from api.key_acts import facts_of  # noqa: PLC0415
+
+    found = facts_of(made) | {"files": [] if made.dry_run else [str(path) for path in made.files]}
     answer(found, f"root {made.root_id}" if made.root_id else "nothing was kept", as_json=as_json)
 
 
@@ -91,27 +89,32 @@ def replace_custodian(
     as_json: Json = False,
 ) -> None:
     """Replace custodians without changing the root; all who stay give their shares and get new ones."""
+    from api.key_acts import facts_of, in_the_log  # noqa: PLC0415
     from api.key_prompts import Prompts  # noqa: PLC0415
     from cld.clock import SystemEntropy  # noqa: PLC0415
     from keys.custodians import replace_custodians  # noqa: PLC0415
 
     joining = dict(_joiner(text) for text in replace)
     prompts = Prompts(passphrase_file or ())
-    _tell(
-        replace_custodians(keystore, share or (), joining, prompts, SystemEntropy(), dry_run=dry_run), as_json=as_json
-    )
+    with in_the_log(keystore, "custodian replaced") as told:
+        made = replace_custodians(keystore, share or (), joining, prompts, SystemEntropy(), dry_run=dry_run)
+        told |= facts_of(made) | {"replaced": sorted(joining)}
+    _tell(made, as_json=as_json)
 
 
 def try_root(
     keystore: Keystore, share: Shares = None, passphrase_file: Passphrases = None, as_json: Json = False
 ) -> None:
     """Open the root and say that it opens; nothing else is done."""
+    from api.key_acts import in_the_log  # noqa: PLC0415
     from api.key_prompts import FileUnlocking, Prompts  # noqa: PLC0415
     from keys.providers.choose import open_provider  # noqa: PLC0415
 
     prompts = Prompts(passphrase_file or ())
-    root = open_provider(keystore, FileUnlocking(keystore, prompts, share or ()))
-    found = {"provider": root.kind.value, "root_id": root.root_id()}
+    with in_the_log(keystore, "root tried") as told:
+        root = open_provider(keystore, FileUnlocking(keystore, prompts, share or ()))
+        found = {"provider": root.kind.value, "root_id": root.root_id()}
+        told |= found
     answer(found, f"the root {found['root_id']} opens", as_json=as_json)
 
 
@@ -203,6 +206,21 @@ def destroy(
     answer(facts, f"{key_id} is destroyed", as_json=as_json)
 
 
+def begin_period(
+    period: Annotated[str, typer.Argument(help="Name of the new period, such as 2023.")],
+    workspace: WorkspaceFolder,
+    by: By,
+    share: Shares = None,
+    passphrase_file: Passphrases = None,
+    as_json: Json = False,
+) -> None:
+    """Wrap all that lives under a new period key and destroy the one before; older backups open nothing after it."""
+    from api import key_acts  # noqa: PLC0415
+
+    n_moved = key_acts.begin_period(_open(workspace, _prompts(passphrase_file, share), share or ()), period, by)
+    answer({"period": period, "n_moved": n_moved}, f"{n_moved} secrets moved to period {period}", as_json=as_json)
+
+
 def write_bridge(
     reference: Annotated[str, typer.Argument(help="Application whose recipient holds the old pseudonyms.")],
     workspace: WorkspaceFolder,
@@ -246,6 +264,7 @@ def add_key_commands(app: typer.Typer) -> None:
     keys.command("rotate")(rotate)
     keys.command("state")(set_state)
     keys.command("destroy")(destroy)
+    keys.command("begin-period")(begin_period)
     keys.command("bridge")(write_bridge)
     keys.command("check-certificate")(check_certificate)
     app.add_typer(keys, name="keys")

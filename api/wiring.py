@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,12 +29,14 @@ from keys.selftest import require_both_libraries
 from keys.store import KeyStore
 from keys.watch import watched
 
-__all__ = ["DemoKeys", "Workspace", "demo_workspace", "open_demo_workspace"]
+__all__ = ["DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
 DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
 KEYSTORE = "keystore"
+FIRST_PERIOD = "2022"
 SETTINGS = "workspace.json"
+DATABASE = "caregate.sqlite"
 ORIGIN = "caregate.demo"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 REVIEWERS = ("reviewer one", "reviewer two", "reviewer three")
@@ -82,7 +85,7 @@ def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     entropy = SeededEntropy(seed)
     create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
     atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
-    return _wire(folder, DemoUnlocking(), entropy, SeededClock(DEMO_START), n_threads)
+    return _wire(folder, DemoUnlocking(), entropy, FIRST_PERIOD, n_threads)
 
 
 class DemoUnlocking:
@@ -109,11 +112,38 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlockin
     """
     try:
         settings = json.loads((folder / SETTINGS).read_text("utf-8"))
-        entropy = SeededEntropy(int(settings["seed"]))
+        entropy, period = SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
     except (OSError, ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
-    return _wire(folder, unlocking or DemoUnlocking(), entropy, SeededClock(DEMO_START), n_threads)
+    return _wire(folder, unlocking or DemoUnlocking(), entropy, period, n_threads)
+
+
+def begin_period(space: Workspace, period: str) -> int:
+    """Let a workspace wrap under a new period key, and end the one before; returns how many secrets moved.
+
+    Cut off half way, asking again finishes it.
+    """
+    settings = json.loads((space.folder / SETTINGS).read_text("utf-8"))
+    space.keys.begin_period(period)
+    atomic_write(space.folder / SETTINGS, canonical_bytes(settings | {"period": period}))
+    return space.keys.retire_earlier_periods()
+
+
+@contextmanager
+def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
+    """Open the log of the workspace that a keystore belongs to; None where it belongs to none."""
+    folder = keystore.resolve().parent
+    if keystore.name != KEYSTORE or not (folder / SETTINGS).exists():
+        yield None
+        return
+    clock = SeededClock(DEMO_START)
+    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    try:
+        _wind(clock, journal)
+        yield journal
+    finally:
+        journal.close()
 
 
 def _wind(clock: SeededClock, journal: SqlJournal) -> None:
@@ -123,16 +153,16 @@ def _wind(clock: SeededClock, journal: SqlJournal) -> None:
         clock.start = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
 
 
-def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
+def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: str, n_threads: int) -> Workspace:
     require_both_libraries()
     for left in (folder / "spill").glob("release-*"):
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
-    database = open_database(folder / "caregate.sqlite")
+    database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
     journal = SqlJournal(database, clock)
     _wind(clock, journal)
     with watched(journal, "open the root", "system"):
-        keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, "2022")
+        keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, period)
     shelf = Shelf(folder / "shelf", keys)
     return Workspace(
         folder=folder,

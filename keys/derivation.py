@@ -16,11 +16,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import NoReturn
 
 from Crypto.Hash import TupleHash256
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
+
+from cld.secret import Secret
 
 __all__ = [
     "PseudonymDomain",
@@ -34,48 +35,6 @@ __all__ = [
 ]
 
 KEY_BYTES = 32
-
-
-class Secret:
-    """Key bytes that do not show, compare by value, copy or pickle; ``reveal`` is the one way to them.
-
-    Hold raw bytes in no local variable of a function that can fail: a traceback with locals would show them. Python
-    cannot promise to wipe memory, and this class does not claim to.
-    """
-
-    __slots__ = ("_content",)
-
-    def __init__(self, content: bytes) -> None:
-        """Hold the bytes."""
-        self._content = content
-
-    def __repr__(self) -> str:
-        """Show nothing."""
-        return "Secret(...)"
-
-    def __copy__(self) -> Secret:
-        """Refuse to be copied: one secret, one object."""
-        return self._refuse()
-
-    def __deepcopy__(self, memo: object) -> Secret:
-        """Refuse to be copied, within another object too."""
-        return self._refuse()
-
-    def __reduce__(self) -> str:
-        """Refuse to be pickled."""
-        return self._refuse()
-
-    def __getstate__(self) -> object:
-        """Refuse to hand out what it holds to whatever saves objects."""
-        return self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        message = "a secret is not written down"
-        raise TypeError(message)
-
-    def reveal(self) -> bytes:
-        """Return the bytes, for the one call that needs them."""
-        return self._content
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ or a period key ends what it opened: nothing here can be derived again from the 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -16,7 +17,7 @@ from typing import Any
 
 from cld.canonical import digest_of_bytes
 from cld.clock import Entropy
-from cld.errors import KeyDestroyed, KeyUnavailable
+from cld.errors import InputError, KeyDestroyed, KeyUnavailable
 from cld.shelf import atomic_write
 from keys.derivation import KEY_BYTES, PseudonymDomain, Secret, domain_key
 from keys.periods import Periods
@@ -29,11 +30,18 @@ __all__ = ["KeyState", "KeyStore"]
 
 LINKAGE = "linkage"
 ROOT_ID = "root-id"
+PERIOD = re.compile(r"[A-Za-z0-9-]{1,40}")
+OWN_PERIOD = re.compile(r"own\d+-")
 
 
 def _own_period(key_id: str, number: int) -> str:
     """Name the period key that ends with one version of one key."""
     return f"own{number}-{key_id}"
+
+
+def _stays(period: str, present: str) -> bool:
+    """Say whether a period stays when the house's earlier ones end: it is the present one, or of one version alone."""
+    return period == present or OWN_PERIOD.match(period) is not None
 
 
 class KeyStore:
@@ -63,19 +71,19 @@ class KeyStore:
             message = "This root is not the one that the keystore belongs to."
             raise KeyUnavailable(message, "Open the keystore's own root.")
 
-    def new_data_key(self) -> tuple[str, bytes]:
+    def new_data_key(self) -> tuple[str, Secret]:
         """Make a data key for one table on the shelf."""
         key_id = "d" + os.urandom(8).hex()
         secret = Secret(os.urandom(KEY_BYTES))
         self._add(KeyRecord(key_id, ()), secret, self._period, KeyState.ACTIVE)
-        return key_id, secret.reveal()
+        return key_id, secret
 
-    def open_data_key(self, key_id: str) -> bytes:
-        """Return a data key's bytes.
+    def open_data_key(self, key_id: str) -> Secret:
+        """Return a data key.
 
         Raises: KeyDestroyed or KeyUnavailable.
         """
-        return self._open(key_id, 1).reveal()
+        return self._open(key_id, 1)
 
     def new_agreement(self, key_id: str, *, of_one_release: bool = False) -> None:
         """Make an agreement's random secret, or leave it as it is.
@@ -206,6 +214,21 @@ class KeyStore:
         """Destroy a period key: every secret wrapped under it ends, in old backups too."""
         self._periods.destroy(period)
 
+    def begin_period(self, period: str) -> None:
+        """Wrap new secrets under a period key of another name from now on, made if it is new.
+
+        Raises: InputError for a name that is none; KeyUnavailable for a period that was destroyed.
+        """
+        if not PERIOD.fullmatch(period) or OWN_PERIOD.match(period):
+            message = "That is no name of a period."
+            raise InputError(message, "Use letters, digits and hyphens, such as 2023.")
+        self._periods.make(period)
+        self._period = period
+
+    def retire_earlier_periods(self) -> int:
+        """Retire every period of the house but the present one; keys with a period of their own keep it."""
+        return sum(self.retire_period(name) for name in self._periods.names() if not _stays(name, self._period))
+
     def retire_period(self, period: str) -> int:
         """Wrap all that lives under a period anew under the store's present one, destroy its key and return how many moved.
 
@@ -215,18 +238,16 @@ class KeyStore:
         """
         if period == self._period:
             message = "That is the period in use."
-            raise KeyUnavailable(message, "Open the keystore with a new period first.")
-        moved = 0
+            raise KeyUnavailable(message, "Begin a new period first.")
+        self._periods.make(self._period)
+        n_moved = 0
         for record, version in self._wrapped_under(period):
-            self._periods.make(self._period)
             wrapped = wrap(self._kek(self._period), self._unwrapped(version))
-            moved_version = replace(
-                version, period=self._period, wrapped=wrapped, wrapped_sha256=digest_of_bytes(wrapped)
-            )
-            write_record(self._folder, read_record(self._folder, record.key_id).with_version(moved_version))
-            moved += 1
+            moved = replace(version, period=self._period, wrapped=wrapped, wrapped_sha256=digest_of_bytes(wrapped))
+            write_record(self._folder, read_record(self._folder, record.key_id).with_version(moved))
+            n_moved += 1
         self._periods.destroy(period)
-        return moved
+        return n_moved
 
     def _wrapped_under(self, period: str) -> Iterator[tuple[KeyRecord, KeyVersion]]:
         for key_id in self.key_ids():

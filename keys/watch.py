@@ -15,10 +15,17 @@ REFUSED = "key act refused"
 
 @contextmanager
 def watched(journal: Journal | None, act: str, actor: str) -> Iterator[None]:
-    """Log a refusal of what is done inside, where there is a log, and let it pass on."""
+    """Log a refusal or an interruption of what is done inside, where there is a log, and let it pass on."""
     try:
         yield
-    except CLDError as fault:
+    except BaseException as fault:
         if journal is not None:
-            journal.record(Event(REFUSED, actor, "custodian", {"act": act, "refusal": fault.code}))
+            journal.record(Event(REFUSED, actor, "custodian", {"act": act, "refusal": _kind(fault)}))
         raise
+
+
+def _kind(fault: BaseException) -> str:
+    """Return an error's code; of others only whether the system refused or somebody broke off."""
+    if isinstance(fault, CLDError):
+        return fault.code
+    return "storage" if isinstance(fault, OSError) else "interrupted"

@@ -13,11 +13,14 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from cld.clock import SystemEntropy
+from cld.datasets import Identified
 from cld.engine import Query, scratch_engine
 from cld.errors import CLDError
+from cld.shelf import Shelf
 from keys.ceremony import custody_ceremony, file_ceremony
 from keys.derivation import PseudonymDomain, Secret, domain_key
 from keys.providers.custody import read_custody, root_of_shares
@@ -181,6 +184,25 @@ def test_no_failure_of_the_store_shows_a_key_even_with_locals(tmp_path: Path) ->
     assert not [text for text in everything if shows(text, *secrets)]
 
 
+def test_no_failure_of_the_shelf_shows_a_data_key(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path / "keys", Secret(b"r" * 32), SystemEntropy(), "2022")
+    shelf = Shelf(tmp_path / "shelf", store)
+    rows = pa.table({"name": ["somebody"] * 1000})
+    dataset = shelf.store(rows.to_reader(), Identified)
+    key = store.open_data_key(dataset.key_id).reveal()
+    place = shelf.place(dataset)
+    place.write_bytes(place.read_bytes()[:-1])
+    with told(CLDError) as texts:
+        shelf.open(dataset).read_all()
+    given: list[bytes] = []
+    make = store.new_data_key
+    store.new_data_key = lambda: (made := make(), given.append(made[1].reveal()))[0]  # type: ignore[method-assign]
+    with full_disk(1500), told(OSError) as more:
+        shelf.store(rows.to_reader(), Identified)
+    assert len(given) == 1
+    assert not [text for text in texts + more if shows(text, key, *given)]
+
+
 def test_no_failure_of_a_root_or_a_ceremony_shows_root_share_or_passphrase(tmp_path: Path) -> None:
     entropy, passphrase = Recorded(), Secret(b"a passphrase to look for")
     everything: list[str] = []
@@ -256,7 +278,7 @@ def test_nothing_in_the_folder_of_a_keystore_holds_a_secret_in_clear_but_the_per
     store = KeyStore(tmp_path, root, entropy, "2022")
     store.new_agreement("a")
     store.rotate("a", date(2022, 3, 1), "a custodian")
-    _, data_key = store.new_data_key()
+    data_key = store.new_data_key()[1].reveal()
     for path in tmp_path.rglob("*"):
         if path.is_file() and path.parent.name != "periods":
             content = path.read_bytes()

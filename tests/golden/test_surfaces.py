@@ -48,6 +48,7 @@ COMMANDS = (
     "keys rotate",
     "keys state",
     "keys destroy",
+    "keys begin-period",
     "keys bridge",
     "keys check-certificate",
     "policy decide",
