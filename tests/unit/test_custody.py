@@ -14,13 +14,14 @@ from cld.clock import SystemEntropy
 from cld.errors import Conflict, InputError, KeyUnavailable
 from keys.ceremony import custody_ceremony, file_ceremony
 from keys.custodians import replace_custodians
-from keys.derivation import Secret
+from keys.derivation import PseudonymDomain, Secret
 from keys.providers import custody
 from keys.providers.choose import RootKind, open_provider, read_settings
 from keys.providers.custody import read_custody, root_of_shares
 from keys.providers.file import open_root
 from keys.providers.root import HeldRoot
 from keys.providers.shares import Commitments, Share, combine, split
+from keys.store import KeyStore
 from tests.lib.custodians import Interrupted, Played, altered, files_in, full_disk, passphrase_of
 
 ENTROPY = SystemEntropy()
@@ -224,6 +225,23 @@ def test_a_file_ceremony_makes_a_root_that_opens(tmp_path: Path) -> None:
     made = file_ceremony(tmp_path, Played(), ENTROPY, dry_run=False)
     assert open_root(tmp_path / "root.json", passphrase_of("the root")).root_id() == made.root_id
     assert open_provider(tmp_path, Unlocked([])).kind is RootKind.FILE
+
+
+@pytest.mark.parametrize("kind", [RootKind.FILE, RootKind.SHARES])
+def test_a_keystore_lives_alike_under_each_provider_and_its_settings_alone_choose(
+    tmp_path: Path, kind: RootKind
+) -> None:
+    keystore, files = tmp_path / "keystore", []
+    if kind is RootKind.SHARES:
+        keystore, files = a_custody(tmp_path)
+    else:
+        file_ceremony(keystore, Played(), ENTROPY, dry_run=False)
+    unlocked = Unlocked(given(files, 4, 2, 5) if files else [])
+    domain = PseudonymDomain("R", "A", "cld", "person")
+    store = KeyStore(keystore, open_provider(keystore, unlocked), ENTROPY, "2022")
+    store.new_agreement("a")
+    again = KeyStore(keystore, open_provider(keystore, unlocked), ENTROPY, "2022")
+    assert again.pseudonym_key("a", domain).reveal() == store.pseudonym_key("a", domain).reveal()
 
 
 def test_a_wrong_passphrase_and_a_damaged_share_file_read_alike_and_name_the_share(tmp_path: Path) -> None:
