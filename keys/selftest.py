@@ -9,20 +9,31 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from typing import TypedDict
 
 from cld.errors import InvariantBroken
 from keys.judges import JUDGES, Case
 
-__all__ = ["require_both_libraries", "self_test_report"]
+__all__ = ["Row", "require_both_libraries", "self_test_report"]
 
 
-def self_test_report() -> list[dict[str, object]]:
+class Row(TypedDict):
+    """One published case: who judged it and which libraries gave another answer."""
+
+    primitive: str
+    source: str
+    libraries: list[str]
+    apart: list[str]
+    agree: bool
+
+
+def self_test_report() -> list[Row]:
     """Run every published case in each library that has the primitive; a row a case says who judged and who agrees."""
     cases: dict[str, list[Case]] = json.loads(files("keys").joinpath("vectors.json").read_text("utf-8"))
     return [_row(name, case) for name in JUDGES for case in cases[name]]
 
 
-def _row(name: str, case: Case) -> dict[str, object]:
+def _row(name: str, case: Case) -> Row:
     expected = bytes.fromhex(case["expected"])
     apart = [library for library, judge in JUDGES[name].items() if not _agrees(library, name, case, expected)]
     return {
@@ -47,7 +58,7 @@ def require_both_libraries() -> None:
 
     Raises: InvariantBroken, naming the primitives.
     """
-    apart = sorted({str(row["primitive"]) for row in self_test_report() if not row["agree"]})
+    apart = sorted({row["primitive"] for row in self_test_report() if not row["agree"]})
     if apart:
         message = f"The two cryptographic libraries disagree on: {', '.join(apart)}."
         raise InvariantBroken(message, "Stop the service and reinstall it from the lock.")

@@ -135,19 +135,15 @@ def create_token_root(place: TokenPlace, pin: Secret) -> TokenRoot:
 
     Raises: Conflict if the token holds a key of that label; KeyUnavailable.
     """
-    with _session(place, pin, to_write=True) as session:
-        from pkcs11 import Attribute, KeyType  # noqa: PLC0415
+    from pkcs11 import Attribute, KeyType, PKCS11Error  # noqa: PLC0415
 
+    guarded = {Attribute.PRIVATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.SIGN: True}
+    with _session(place, pin, to_write=True) as session:
         if _keys_named(session, place.key):
             message = "The token holds a key of that name already."
             raise Conflict(message, "Open it, or choose another name.")
-        guarded = {
-            Attribute.PRIVATE: True,
-            Attribute.SENSITIVE: True,
-            Attribute.EXTRACTABLE: False,
-            Attribute.SIGN: True,
-        }
-        session.generate_key(KeyType.GENERIC_SECRET, KEY_BITS, label=place.key, store=True, template=guarded)
+        with suppress(PKCS11Error):  # a token that cannot make it holds none: opening it below says so
+            session.generate_key(KeyType.GENERIC_SECRET, KEY_BITS, label=place.key, store=True, template=guarded)
     return open_token_root(place, pin)
 
 

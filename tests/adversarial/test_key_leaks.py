@@ -7,6 +7,7 @@ import json
 import logging
 import pickle
 import traceback
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,18 +17,21 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from api.wiring import DEMO_PASSPHRASE, KEYSTORE, Workspace, open_demo_workspace
 from cld.clock import SystemEntropy
 from cld.datasets import Identified
 from cld.engine import Query, scratch_engine
 from cld.errors import CLDError
 from cld.shelf import Shelf
 from keys.ceremony import custody_ceremony, file_ceremony
-from keys.derivation import PseudonymDomain, Secret, domain_key
+from keys.derivation import PseudonymDomain, Secret, domain_key, key_encryption_key, pepper_of
+from keys.periods import Periods
 from keys.providers.custody import read_custody, root_of_shares
 from keys.providers.file import create_root, open_root
 from keys.providers.shares import Share, combine, split
 from keys.pseudonym import pseudonym_table
 from keys.store import KeyStore
+from keys.wrapping import unseal, unwrap
 from tests.lib.custodians import Played, altered, full_disk, passphrase_of
 
 KEY = b"\xde\xad\xbe\xef the key that nobody sees \xff"
@@ -53,7 +57,7 @@ class Recorded:
         return made
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def quick_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keys.wrapping.ARGON2_MEMORY_KIB", 64)
     monkeypatch.setattr("keys.wrapping.ARGON2_PASSES", 1)
@@ -203,6 +207,7 @@ def test_no_failure_of_the_shelf_shows_a_data_key(tmp_path: Path) -> None:
     assert not [text for text in texts + more if shows(text, key, *given)]
 
 
+@pytest.mark.usefixtures("quick_passphrases")
 def test_no_failure_of_a_root_or_a_ceremony_shows_root_share_or_passphrase(tmp_path: Path) -> None:
     entropy, passphrase = Recorded(), Secret(b"a passphrase to look for")
     everything: list[str] = []
@@ -225,6 +230,7 @@ def test_no_failure_of_a_root_or_a_ceremony_shows_root_share_or_passphrase(tmp_p
     assert not [text for text in everything if "the words of" in text]
 
 
+@pytest.mark.usefixtures("quick_passphrases")
 def test_no_refusal_of_shares_shows_a_share(tmp_path: Path) -> None:
     root = Secret(SystemEntropy().secret_bytes(32, "root"))
     shares, commitments = split(root, 3, 5, "a set")
@@ -272,6 +278,7 @@ def test_no_key_stands_in_the_engines_log_plan_or_error(tmp_path: Path) -> None:
     assert not [text for text in texts if shows(text, *secrets) or any(form[:32] in text for form in engine_forms)]
 
 
+@pytest.mark.usefixtures("quick_passphrases")
 def test_nothing_in_the_folder_of_a_keystore_holds_a_secret_in_clear_but_the_period_keys(tmp_path: Path) -> None:
     entropy = Recorded()
     root = create_root(tmp_path / "root.json", Secret(b"a passphrase to look for"), entropy)
@@ -285,3 +292,41 @@ def test_nothing_in_the_folder_of_a_keystore_holds_a_secret_in_clear_but_the_per
             assert not [
                 secret for secret in (*entropy.given, data_key) if secret in content or secret.hex().encode() in content
             ]
+
+
+def secrets_of(space: Workspace) -> list[bytes]:
+    """Open everything that a workspace's keystore can open, and derive what it can derive."""
+    store, periods = space.keys, Periods(space.folder / KEYSTORE / "periods", space.entropy)
+    root = unseal(
+        json.loads((space.folder / KEYSTORE / "root.json").read_text()), Secret(DEMO_PASSPHRASE), b"caregate/root/1"
+    )
+    assert root is not None
+    found = [root, pepper_of(root)]
+    for name in periods.names():
+        found += [periods.key(name), key_encryption_key(root, periods.key(name))]
+    for key_id in store.key_ids():
+        for version in store.versions(key_id):
+            if version.wrapped:
+                secret = unwrap(key_encryption_key(root, periods.key(version.period)), version.wrapped)
+                assert secret is not None
+                found.append(secret)
+    return [secret.reveal() for secret in found]
+
+
+def test_no_file_of_a_finished_demo_holds_a_secret_but_the_period_keys(demo_folder: Path) -> None:
+    """Database, shelf, packages, reports and log: no byte string of a root, a secret or a key, in any usual writing."""
+    space = open_demo_workspace(demo_folder)
+    secrets = secrets_of(space)
+    space.journal.close()
+    assert len(secrets) > 10
+    forms = {form for s in secrets for form in (s, s.hex().encode(), s.hex().upper().encode(), b64encode(s)[:-2])}
+    periods, n_files = [], 0
+    for path in demo_folder.rglob("*"):
+        if path.is_file():
+            content, n_files = path.read_bytes(), n_files + 1
+            if path.parent.name == "periods":
+                periods.append(content in forms)
+                continue
+            assert not any(form in content for form in forms), path.name
+    assert n_files > 20
+    assert any(periods), "the control: what is looked for is found where it may be"

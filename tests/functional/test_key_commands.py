@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,6 +113,61 @@ def test_half_a_ceremony_at_the_command_line_says_so_and_leaves_nothing(tmp_path
     assert found.returncode == 3
     assert "The ceremony stopped. Nothing of it was kept. There is no root." in found.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["passphrase-1", "passphrase-2", "passphrase-3"]
+
+
+def read_screen(screen: int) -> str:
+    """Return what a terminal shows next; nothing once the command has gone."""
+    try:
+        return os.read(screen, 4096).decode()
+    except OSError:
+        return ""
+
+
+def typed(arguments: list[str], answers: dict[str, str]) -> str:
+    """Run a command at a terminal of its own, answer its questions, and return everything that the screen showed."""
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-c", "from api.entry import main; main()", *arguments]
+    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True) as running:
+        os.close(terminal)
+        shown, waiting = "", dict(answers)
+        while piece := read_screen(screen):
+            shown += piece
+            for question in [asked for asked in waiting if asked in shown]:
+                os.write(screen, f"{waiting.pop(question)}\n".encode())
+        running.wait()
+    os.close(screen)
+    assert not waiting
+    return shown
+
+
+def test_what_custodians_type_is_never_on_the_screen(tmp_path: Path) -> None:
+    words = "the long words that nobody sees"
+    asked = {"New passphrase of the root: ": words, "The same again, the root: ": words}
+    shown = typed(["keys", "ceremony", "--keystore", str(tmp_path / "k")], asked)
+    assert "The ceremony is complete." in shown
+    assert words not in shown
+    assert (tmp_path / "k" / "root.json").exists()
+    again = typed(["keys", "try", "--keystore", str(tmp_path / "k")], {"Passphrase of the root: ": "words of nobody"})
+    assert "The root does not open" in again
+    assert "words of nobody" not in again
+
+
+def test_two_passphrases_that_differ_make_no_root(tmp_path: Path) -> None:
+    asked = {"New passphrase of the root: ": "the long words one", "The same again, the root: ": "the long words two"}
+    shown = typed(["keys", "ceremony", "--keystore", str(tmp_path / "k")], asked)
+    assert "The two passphrases differ." in shown
+    assert "Nothing of it was kept." in shown
+    assert not (tmp_path / "k").exists()
+
+
+def test_with_nobody_at_a_terminal_nothing_is_asked(tmp_path: Path) -> None:
+    found = run("keys", "ceremony", "--keystore", str(tmp_path / "k"))
+    assert (found.returncode, "nobody at a terminal" in found.stderr) == (3, True)
+
+
+def test_the_second_library_is_held_to_its_answers_by_verify(tmp_path: Path) -> None:
+    found = run("verify", str(tmp_path), "--second-library", "--trust", str(tmp_path / "none"))
+    assert "17 published answers agree in both libraries, 4 in the one that can give them" in found.stderr
 
 
 def test_keys_are_listed_without_anything_secret(folder: Path) -> None:
