@@ -86,7 +86,7 @@ def _batches(n_rows: int) -> Iterator[pa.RecordBatch]:
         days = np.datetime64("2021-01-01") + chance.integers(0, 365, here).astype("timedelta64[D]")
         columns["event_start_date"] = pa.array(days.astype("datetime64[D]"))
         for place, word in enumerate(WORDS):
-            columns[f"words_{place}"] = pa.array(np.array([word, word.lower()])[chance.integers(0, 2, here)])
+            columns[f"words_{place}"] = pa.array(np.array([word, word.lower()])[chance.integers(0, 2, here)].tolist())
         yield pa.RecordBatch.from_pydict(columns)
 
 
