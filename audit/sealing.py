@@ -210,7 +210,7 @@ def open_seal(sealed: Path, identity: str, plain: Path) -> str:
             elif kind == XWING:
                 _open_xwing(source, target, identity)
             else:
-                logging.getLogger("crypt4gh").propagate = False  # it would tell causes apart
+                logging.getLogger("crypt4gh").setLevel(logging.CRITICAL + 1)  # it would tell causes apart
                 from crypt4gh.lib import decrypt  # noqa: PLC0415 - a library that few recipients need
 
                 decrypt([(0, _crypt4gh_secret(identity), None)], source, target)

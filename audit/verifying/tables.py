@@ -108,7 +108,7 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
         message = "the dictionary does not name the tables that are there"
         raise Failed(message)
     with ThreadPoolExecutor(SCANS_AT_ONCE) as workers:
-        scanned = list(workers.map(lambda of: _scanned(folder, *of, scan), zip(named, domains, counted, strict=True)))
+        scanned = list(workers.map(lambda of: _scanned(folder, scan, *of), zip(named, domains, counted, strict=True)))
     for name, outcome in zip(named, scanned, strict=True):
         if isinstance(outcome, TableScan):
             found.scans[name] = outcome
@@ -119,7 +119,7 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
 
 
 def _scanned(
-    folder: Path, name: str, domains: Mapping[str, FieldDomain], counted: tuple[str, ...], scan: Scan
+    folder: Path, scan: Scan, name: str, domains: Mapping[str, FieldDomain], counted: tuple[str, ...]
 ) -> TableScan | Failed | NotPossible:
     try:
         return scan(folder / name, domains, counted)
