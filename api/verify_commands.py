@@ -1,4 +1,4 @@
-"""The command ``verify``: fourteen checks of a package, offline (shared commands page)."""
+"""What a recipient runs: ``verify``, fourteen checks of a package, offline (shared commands page), and a key of one's own."""
 
 from __future__ import annotations
 
@@ -71,6 +71,74 @@ def _say_second_library() -> None:
     )
 
 
+keys_app = typer.Typer(no_args_is_help=True, help="A recipient's own key: packages are sealed to it.")
+
+
+@keys_app.command("new")
+def new_key(
+    out: Annotated[Path, typer.Option(help="File for the secret key; it never leaves you.")],
+    kind: Annotated[str, typer.Option(help="age, xwing (post-quantum) or crypt4gh.")] = "age",
+    as_json: Json = False,
+) -> None:
+    """Make a key; print its public line, to be offered, and its fingerprint, to be read out over another channel."""
+    from audit.sealing import new_identity  # noqa: PLC0415
+    from cld.errors import Conflict  # noqa: PLC0415
+    from cld.shelf import atomic_write  # noqa: PLC0415
+
+    if out.exists():
+        message = "There is a file of that name already."
+        raise Conflict(message, "Choose another: a key that is overwritten is lost.")
+    secret, public = new_identity(kind)
+    atomic_write(out, secret.encode())
+    out.chmod(0o600)
+    _say_key(public, as_json=as_json)
+
+
+@keys_app.command("show")
+def show_key(
+    identity: Annotated[Path, typer.Argument(help="Your secret key's file.")],
+    as_json: Json = False,
+) -> None:
+    """Print the public line and the fingerprint of a secret key."""
+    from audit.sealing import public_key_of  # noqa: PLC0415
+
+    _say_key(public_key_of(_read(identity)), as_json=as_json)
+
+
+@keys_app.command("answer")
+def answer_challenge(
+    challenge: Annotated[Path, typer.Argument(help="The sealed challenge that the sender gave.")],
+    identity: Annotated[Path, typer.Option(help="Your secret key's file.")],
+) -> None:
+    """Open a challenge and print what to send back, which shows that the key is yours."""
+    import tempfile  # noqa: PLC0415
+
+    from audit.sealing import open_seal  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as made:
+        plain = Path(made) / "challenge"
+        open_seal(challenge, _read(identity), plain)
+        sys.stdout.write(plain.read_text("ascii") + "\n")
+
+
+def _read(identity: Path) -> str:
+    from cld.errors import UnreadableFile  # noqa: PLC0415
+
+    try:
+        return identity.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        message = "The key file cannot be read."
+        raise UnreadableFile(message, "Check the name.") from fault
+
+
+def _say_key(public: str, *, as_json: bool) -> None:
+    from audit.sealing import key_fingerprint  # noqa: PLC0415
+
+    told = {"key": public, "fingerprint": key_fingerprint(public)}
+    sys.stdout.write(json.dumps(told) + "\n" if as_json else f"{public}\nfingerprint {told['fingerprint']}\n")
+
+
 def add_verify_commands(app: typer.Typer) -> None:
-    """Add the command to the command line."""
+    """Add the commands to the command line."""
     app.command()(verify)
+    app.add_typer(keys_app, name="recipient-key")

@@ -13,6 +13,7 @@ import shutil
 import stat
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ FREE_OF_RATIO_BYTES = 16 << 20
 MOST_BYTES = 256 << 30
 LOCAL_HEAD_BYTES, END_BYTES = 30, 22
 CHUNK = 1 << 20
+THREADS = 2
 
 
 class BadArchive(Exception):  # noqa: N818 - a finding about what was given
@@ -78,7 +80,11 @@ def unpack(path: Path, folder: Path, most_bytes: int = MOST_BYTES) -> Unpacked:
             if sum(entry.file_size for entry in entries) > shutil.disk_usage(folder).free:
                 message = "There is too little room on the disk to open the package."
                 raise InputError(message, "Free space, or set TMPDIR to a larger disk.")
-            digests = {entry.filename: _written(source, entry, folder) for entry in entries}
+            for entry in entries:
+                (folder / entry.filename).parent.mkdir(parents=True, exist_ok=True)
+            with ThreadPoolExecutor(THREADS) as workers:
+                written = workers.map(lambda entry: (entry.filename, _written(source, entry, folder)), entries)
+                digests = dict(written)
             return Unpacked(digests, _packed_again(source, entries, path))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as fault:
         message = "the archive is damaged or was cut short: ask the sender for the package again"
@@ -116,7 +122,6 @@ def _hold_list(entries: list[zipfile.ZipInfo], most_bytes: int) -> None:
 
 def _written(source: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> str:
     target = folder / entry.filename
-    target.parent.mkdir(parents=True, exist_ok=True)
     running = hashlib.sha512()
     with source.open(entry) as stream, target.open("xb") as sink:
         while piece := stream.read(CHUNK):

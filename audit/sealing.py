@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ XWING_PUBLIC, XWING_SECRET, CRYPT4GH_PUBLIC = "xwing1:", "XWING-SECRET-KEY-1:", 
 XWING_MAGIC = b"caregate-hpke/1\n"
 XWING_INFO = b"caregate/package/1"
 KEY_BYTES, ML_KEM_SEED_BYTES, ML_KEM_PUBLIC_BYTES = 32, 64, 1184
+XWING_EXPANDED_BYTES = 96
 WRAPPED_BYTES = 1168
 CHUNK, TAG = 1 << 20, 16
 CLOSED = "The package does not open: it was altered or cut short, or the key is not its recipient's."
@@ -78,7 +80,7 @@ def new_identity(kind: str) -> tuple[str, str]:
         made = pyrage.x25519.Identity.generate()
         return f"{made}\n", str(made.to_public())
     if kind == XWING:
-        secret = f"{XWING_SECRET}{_text(os.urandom(ML_KEM_SEED_BYTES + KEY_BYTES))}\n"
+        secret = f"{XWING_SECRET}{_text(os.urandom(KEY_BYTES))}\n"
         return secret, public_key_of(secret)
     if kind == CRYPT4GH:
         raw = _text(b"c4gh-v1\x00\x04none\x00\x04none" + KEY_BYTES.to_bytes(2, "big") + os.urandom(KEY_BYTES))
@@ -98,10 +100,15 @@ def _secret_line(identity: str) -> str:
     return lines[1] if lines and "CRYPT4GH PRIVATE KEY" in lines[0] and len(lines) > 1 else "".join(lines)
 
 
-def _xwing_secret(identity: str) -> MLKEM768X25519PrivateKey:
-    raw = base64.b64decode(_secret_line(identity).removeprefix(XWING_SECRET), validate=True)
+def _xwing_parts(identity: str) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
+    """Expand the seed of 32 bytes into both secret keys. Source: draft-connolly-cfrg-xwing-kem, section 5.2."""
+    seed = base64.b64decode(_secret_line(identity).removeprefix(XWING_SECRET), validate=True)
+    if len(seed) != KEY_BYTES:
+        message = "an X-Wing seed has 32 bytes"
+        raise ValueError(message)
+    raw = hashlib.shake_256(seed).digest(XWING_EXPANDED_BYTES)
     first = MLKEM768PrivateKey.from_seed_bytes(raw[:ML_KEM_SEED_BYTES])
-    return MLKEM768X25519PrivateKey(first, X25519PrivateKey.from_private_bytes(raw[ML_KEM_SEED_BYTES:]))
+    return first, X25519PrivateKey.from_private_bytes(raw[ML_KEM_SEED_BYTES:])
 
 
 def _crypt4gh_secret(identity: str) -> bytes:
@@ -123,9 +130,8 @@ def public_key_of(identity: str) -> str:
         if line.startswith("AGE-SECRET-KEY-1"):
             return str(pyrage.x25519.Identity.from_str(line).to_public())
         if line.startswith(XWING_SECRET):
-            raw = base64.b64decode(line.removeprefix(XWING_SECRET), validate=True)
-            first = MLKEM768PrivateKey.from_seed_bytes(raw[:ML_KEM_SEED_BYTES]).public_key().public_bytes_raw()
-            second = X25519PrivateKey.from_private_bytes(raw[ML_KEM_SEED_BYTES:]).public_key().public_bytes_raw()
+            kem, curve = _xwing_parts(identity)
+            first, second = kem.public_key().public_bytes_raw(), curve.public_key().public_bytes_raw()
             return XWING_PUBLIC + _text(first + second)
         secret = X25519PrivateKey.from_private_bytes(_crypt4gh_secret(identity))
         return CRYPT4GH_PUBLIC + _text(secret.public_key().public_bytes_raw())
@@ -204,6 +210,7 @@ def open_seal(sealed: Path, identity: str, plain: Path) -> str:
             elif kind == XWING:
                 _open_xwing(source, target, identity)
             else:
+                logging.getLogger("crypt4gh").setLevel(logging.CRITICAL + 1)  # it would tell causes apart
                 from crypt4gh.lib import decrypt  # noqa: PLC0415 - a library that few recipients need
 
                 decrypt([(0, _crypt4gh_secret(identity), None)], source, target)
@@ -224,7 +231,7 @@ def open_seal(sealed: Path, identity: str, plain: Path) -> str:
 
 def _open_xwing(source: BinaryIO, target: BinaryIO, identity: str) -> None:
     head = source.read(len(XWING_MAGIC) + WRAPPED_BYTES)
-    file_key = _suite().decrypt(head[len(XWING_MAGIC) :], _xwing_secret(identity), XWING_INFO)
+    file_key = _suite().decrypt(head[len(XWING_MAGIC) :], MLKEM768X25519PrivateKey(*_xwing_parts(identity)), XWING_INFO)
     cipher, bound = AESGCM(file_key), hashlib.sha256(head).digest()
     for nonce, chunk in _numbered(source, CHUNK + TAG):
         target.write(cipher.decrypt(nonce, chunk, bound))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ __all__ = ["Scan", "TableScan", "Tables", "no_small_number", "plain_scan", "pseu
 VALUES_AT_ONCE = 100_000
 MOST_CELL_BYTES = 1 << 24
 HIDDEN = "*"
+SCANS_AT_ONCE = 2
 Groups = Mapping[tuple[str, ...], int]
 
 
@@ -105,17 +107,26 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
     if unlisted or not set(named) <= set(listed) or len(set(named)) != len(named):
         message = "the dictionary does not name the tables that are there"
         raise Failed(message)
-    for name, columns, by in zip(named, domains, counted, strict=True):
-        try:
-            found.scans[name] = scan(folder / name, columns, by)
-        except NotPossible as fault:
-            found.unread[name] = str(fault)
-        except Failed as fault:
-            found.broken[name] = str(fault)
-        except (OSError, ValueError, csv.Error):
-            found.broken[name] = f"{name} is no table"
+    with ThreadPoolExecutor(SCANS_AT_ONCE) as workers:
+        scanned = list(workers.map(lambda of: _scanned(folder, scan, *of), zip(named, domains, counted, strict=True)))
+    for name, outcome in zip(named, scanned, strict=True):
+        if isinstance(outcome, TableScan):
+            found.scans[name] = outcome
+        else:
+            (found.unread if isinstance(outcome, NotPossible) else found.broken)[name] = str(outcome)
     found.resources = tables
     return found
+
+
+def _scanned(
+    folder: Path, scan: Scan, name: str, domains: Mapping[str, FieldDomain], counted: tuple[str, ...]
+) -> TableScan | Failed | NotPossible:
+    try:
+        return scan(folder / name, domains, counted)
+    except (Failed, NotPossible) as fault:
+        return fault
+    except (OSError, ValueError, csv.Error):
+        return Failed(f"{name} is no table")
 
 
 def _domains(resource: Mapping[str, Any], statement: Statement) -> dict[str, FieldDomain]:
