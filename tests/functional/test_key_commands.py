@@ -328,10 +328,10 @@ def test_unknown_settings_open_nothing(folder: Path) -> None:
 
 @pytest.mark.parametrize("primitive", list(judges.JUDGES))
 def test_a_disagreement_of_any_library_on_any_primitive_stops_the_service(
-    folder: Path, primitive: str, monkeypatch: pytest.MonkeyPatch
+    demo_folder: Path, primitive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library, right = list(judges.JUDGES[primitive].items())[-1]
     wrong = {**judges.JUDGES[primitive], library: lambda case: right(case)[:-1] + bytes([right(case)[-1] ^ 1])}
     monkeypatch.setitem(judges.JUDGES, primitive, wrong)
-    with pytest.raises(InvariantBroken, match=primitive), opened(folder):
+    with pytest.raises(InvariantBroken, match=primitive), opened(demo_folder):
         pass
