@@ -87,29 +87,55 @@ def pseudonymise(
     out: Annotated[Path, typer.Option(help="File to write, CSV, CSV.gz or Parquet.")],
     family: Annotated[str, typer.Option(help="Data set family of the domain.")] = "cld",
     version: Annotated[int, typer.Option(help="Key version of the domain.", min=1)] = 1,
+    form: Annotated[str, typer.Option(help="text, or bigint: a whole number of 64 bits.")] = "text",
+    one_time: Annotated[
+        bool, typer.Option("--one-time", help="Give values that cannot be keyed a value of their own, for this once.")
+    ] = False,
     production: Production = False,
     threads: Threads = 2,
     memory: Memory = "2GB",
     as_json: Json = False,
 ) -> None:
     """Replace identifier columns by pseudonyms of one domain; a column NAME_reason says why a value is null."""
-    from cld.engine import Query  # noqa: PLC0415
     from keys.derivation import PseudonymDomain  # noqa: PLC0415
-    from keys.files import pseudonymise_columns, read_key_file  # noqa: PLC0415
-    from keys.pseudonym import self_test  # noqa: PLC0415
+    from keys.files import keying_for, pseudonymise_file, read_key_file  # noqa: PLC0415
+    from keys.pseudonym import PseudonymForm, expected_collisions  # noqa: PLC0415
+    from keys.routes import require_routes_agree  # noqa: PLC0415
     from keys.selftest import require_both_libraries  # noqa: PLC0415
 
     watch = Stopwatch()
-    columns, secret = dict(_split_column(text) for text in column), read_key_file(key_file)
+    columns, written = _columns_of(column), _form_of(form)
+    secret = read_key_file(key_file)
+    watch("self-test")
     require_both_libraries()
+    require_routes_agree()
+    watch("pseudonymise")
     domain = PseudonymDomain(recipient, agreement, family, "", version)
+    keying = keying_for(
+        columns, secret, domain, synthetic_allowed=not production, form=PseudonymForm(written), one_time=one_time
+    )
     with session_of(threads, memory) as session:
-        self_test(session)
-        session.read_file("given", file)
-        query = pseudonymise_columns(session, "given", columns, secret, domain, synthetic_allowed=not production)
-        session.export(query, out)
-        n_rows = session.whole(Query("select count(*) from given", ("given",)))
-    finish({"n_rows": n_rows, "columns": columns}, watch, f"{n_rows} rows written", as_json=as_json)
+        found = pseudonymise_file(session, file, out, keying, n_threads=threads)
+    n_rows = int(str(found["n_rows"]))
+    expected = expected_collisions(n_rows, PseudonymForm(written))
+    summary = {**found, "columns": columns, "form": written, "expected_collisions": float(f"{expected:.3g}")}
+    words = f"{n_rows} rows written; expected collisions among as many persons: {expected:.2g}"
+    finish(summary, watch, words, as_json=as_json)
+
+
+def _columns_of(given: list[str]) -> dict[str, str]:
+    found = dict(_split_column(text) for text in given)
+    if len(found) != len(given):
+        message = "A column is keyed once."
+        raise typer.BadParameter(message)
+    return found
+
+
+def _form_of(text: str) -> str:
+    if text not in ("text", "bigint"):
+        message = "the form is text or bigint"
+        raise typer.BadParameter(message)
+    return text
 
 
 def pseudonym_check(
@@ -128,11 +154,14 @@ def pseudonym_check(
     from keys.derivation import PseudonymDomain  # noqa: PLC0415
     from keys.files import check_column  # noqa: PLC0415
 
-    whole = recipient is not None and agreement is not None and kind is not None
+    named = [part is not None for part in (recipient, agreement, kind)]
+    if any(named) and not all(named):
+        message = "a domain is given by --recipient, --agreement and --kind together"
+        raise typer.BadParameter(message)
+    whole = all(named)
     domain = PseudonymDomain(str(recipient), str(agreement), family, str(kind), version) if whole else None
     with session_of(2, "2GB") as session:
-        session.read_file("given", file)
-        found = check_column(session, "given", column, domain)
+        found = check_column(session, file, column, domain)
     if as_json:
         sys.stdout.write(json.dumps(asdict(found)) + "\n")
     else:

@@ -46,7 +46,8 @@ from extracts.approve import Application, require_allowed
 from extracts.lineage import approved_words
 from extracts.opt_outs import read_opt_outs
 from keys.derivation import PseudonymDomain
-from keys.pseudonym import context_fingerprint, pseudonym_table, self_test
+from keys.pseudonym import context_fingerprint, pseudonym_table
+from keys.routes import require_routes_agree
 from keys.store import KeyStore
 
 __all__ = ["build", "key_id_for"]
@@ -227,7 +228,7 @@ def build(
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keys.new_agreement(key_id_for(application, plan), of_one_release=plan.form is Form.ANONYMISED)
     with engine.session() as session:
-        self_test(session)
+        require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
             session.attach(name, linked.data_set(name))
         counted = _choose_people(session, plan, opt_outs)
