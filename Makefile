@@ -9,7 +9,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo serve test test-long faults check bench-linkage bench-disclosure
+.PHONY: demo serve test test-long faults check bench-linkage bench-disclosure bench-keys
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -60,3 +60,8 @@ bench-disclosure: $(VENV)/.test.stamp
 	$(BIN)/python -m benchmarks.disclosure.rows --adult tests/data/adult/adult.csv.gz
 	$(BIN)/python -m benchmarks.disclosure.lattice
 	$(BIN)/python -m benchmarks.disclosure.tables --shapes $(SHAPES)
+
+# PARTS="speed faults" runs some of them
+PARTS :=
+bench-keys: $(VENV)/.run.stamp
+	$(BIN)/python -m benchmarks.keys.run $(PARTS)

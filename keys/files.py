@@ -99,11 +99,15 @@ def pseudonymise_file(session: Session, file: Path, out: Path, keying: Keying, *
             n_rows += batch.num_rows
             for column in keying.domains:
                 counts = batch.column(batch.schema.get_field_index(column + REASON)).value_counts()
-                counted.update({(column, str(one["values"])): one["counts"].as_py() for one in counts if one["values"].is_valid})
+                counted.update(
+                    {(column, str(one["values"])): one["counts"].as_py() for one in counts if one["values"].is_valid}
+                )
             yield batch
 
     session.export_stream(pa.RecordBatchReader.from_batches(_schema(rows.schema, keying), keyed()), out)
-    reasons = {column: {kind: n for (of, kind), n in sorted(counted.items()) if of == column} for column in keying.domains}
+    reasons = {
+        column: {kind: n for (of, kind), n in sorted(counted.items()) if of == column} for column in keying.domains
+    }
     return {"n_rows": n_rows, "reasons": reasons}
 
 

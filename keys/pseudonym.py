@@ -160,21 +160,23 @@ def require_one_each(session: Session, name: str) -> None:
         raise InvariantBroken(message)
 
 
-def find_identifiers(
-    session: Session, source: str, column: str, key: Secret, wanted: pa.Array
-) -> dict[str, str]:
+def find_identifiers(session: Session, source: str, column: str, key: Secret, wanted: pa.Array) -> dict[str, str]:
     """Return the identifiers in a column whose pseudonyms are wanted, by pseudonym: everything is computed again.
 
     Shape:  wanted: whole pseudonyms of one domain, as text; out at most one identifier for each.
     """
     tags = read_texts(wanted)[0]
-    sought = {(int(high), int(low)): str(text) for high, low, text in zip(tags.high, tags.low, wanted.to_pylist(), strict=True)}
+    sought = {
+        (int(high), int(low)): str(text)
+        for high, low, text in zip(tags.high, tags.low, wanted.to_pylist(), strict=True)
+    }
     found: dict[str, str] = {}
-    for identifiers in _distinct_identifiers(session, source, column):
+    text = f"select distinct cast({quote(column)} as varchar) as identifier from {quote(source)} where {quote(column)} is not null"  # noqa: S608 - names quoted
+    for batch in session.stream(Query(text, (source,))):
+        identifiers = batch.column(0)
         made = tags_of(key, identifiers)
         for place in np.flatnonzero(np.isin(made.high, tags.high)):
             pair = int(made.high[place]), int(made.low[place])
             if pair in sought:
                 found[sought[pair]] = str(identifiers[int(place)].as_py())
     return found
-

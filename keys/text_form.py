@@ -217,4 +217,3 @@ def _symbols(texts: pa.Array) -> tuple[Marks, Bytes]:
     if len(places):
         symbols[fits] = VALUES[content[places[:, None] + np.arange(N_LETTERS)]]
     return fits, symbols
-
