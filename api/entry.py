@@ -20,6 +20,7 @@ from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.linkage_commands import add_linkage_commands
 from api.protect_commands import add_protect_commands
+from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
 from cld.errors import CLDError, StorageFull
 
@@ -134,6 +135,7 @@ add_risk_commands(app)
 add_protect_commands(app)
 add_attack_commands(app)
 add_differences_commands(app)
+add_pseudonym_commands(app)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
+from audit.stop import require_running
 from cld.catalogue import column_of
 from cld.datasets import Anonymised, Pseudonymised
 from cld.engine import Engine, Query, Session, quote, text_literal
@@ -50,7 +51,7 @@ from keys.pseudonym import context_fingerprint, pseudonym_table
 from keys.routes import require_routes_agree
 from keys.store import KeyStore
 
-__all__ = ["build", "key_id_for"]
+__all__ = ["build", "identifiers_sql", "is_of_one_release", "key_id_for"]
 
 PERSON_KIND = "person"
 CLASSES = Query(
@@ -65,10 +66,18 @@ CLASSES = Query(
 
 
 def key_id_for(application: Application, plan: ExtractPlan) -> str:
-    """Return the keystore's name of an extract's secret: the agreement's, or for anonymised rows this release's alone."""
-    prefix = "release" if plan.form is Form.ANONYMISED else "agreement"
-    name = application.reference if plan.form is Form.ANONYMISED else application.agreement.reference
-    return f"{prefix}-{name}"
+    """Return the keystore's name of an extract's secret: the agreement's, or this release's alone.
+
+    Anonymised rows always have a key of one release; pseudonymised rows where the plan says so.
+    """
+    if is_of_one_release(plan):
+        return f"release-{application.reference}"
+    return f"agreement-{application.agreement.reference}"
+
+
+def is_of_one_release(plan: ExtractPlan) -> bool:
+    """Say whether pseudonyms hold within one release alone."""
+    return plan.form is Form.ANONYMISED or plan.pseudonyms_last == "release"
 
 
 def _chosen(population: Population) -> str:
@@ -162,12 +171,11 @@ def _build_table(
     for column in table.columns:
         if not isinstance(column.derivation, Pseudonym):
             continue
-        kind = column.derivation.kind
-        origin = "person_id" if column.source == "person_key" else column.source
-        if kind == "nhs":
-            origin = _checked_number(session, source, column.source)
-        elif kind == "la_person":
-            origin = _with_council(session, source, column.source)
+        kind, origin = column.derivation.kind, "person_id"
+        if kind != PERSON_KIND:
+            origin = f"{column.source}_keyed"
+            rule = identifiers_sql(session, source, column.source, kind)
+            session.table(source, Query(f"select *, {rule} as {origin} from {source}", (source,)))  # noqa: S608
         domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind)
         name = f"k_{table.data_set}_{column.name}"
         pseudonym_table(
@@ -178,28 +186,20 @@ def _build_table(
     return Query(f"select {cells} from {source} r {' '.join(joins)} order by all", (source,))  # noqa: S608
 
 
-def _checked_number(session: Session, source: str, column: str) -> str:
-    """A number as sent is keyed only if it may identify a person; in NHS data sets the number was checked by linkage."""
-    name = f"{column}_checked"
-    has_reason = "sent_number_reason" in session.columns(source)
-    rule = (
-        f"case when sent_number_reason is null then replace(replace({column}, ' ', ''), '-', '') end"
-        if has_reason
-        else column
-    )
-    return _extended(session, source, name, rule)
+def identifiers_sql(session: Session, source: str, column: str, kind: str) -> str:
+    """Return SQL for the identifier in a column, as far as it may be keyed, and null where it may not.
 
-
-def _with_council(session: Session, source: str, column: str) -> str:
-    """A council's own id means something only within the council."""
-    return _extended(
-        session, source, f"{column}_full", f"case when {column} is not null then la_code || '|' || upper({column}) end"
-    )
-
-
-def _extended(session: Session, source: str, name: str, rule: str) -> str:
-    session.table(source, Query(f"select *, {rule} as {name} from {source}", (source,)))  # noqa: S608
-    return name
+    A number as sent is keyed only if it may identify a person; in NHS data sets linkage checked it. A council's own id
+    means something only within the council.
+    """
+    if kind == PERSON_KIND:
+        return "person_id"
+    if kind == "nhs":
+        cleaned = f"replace(replace({column}, ' ', ''), '-', '')"
+        has_reason = "sent_number_reason" in session.columns(source)
+        return f"case when sent_number_reason is null then {cleaned} end" if has_reason else column
+    text = f"nullif(trim(cast({column} as varchar)), '')"
+    return f"la_code || '|' || {text}" if kind == "la_person" else text
 
 
 def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
@@ -221,12 +221,13 @@ def build(
     Raises: PolicyRefused if policy no longer allows it; NotSealed if plan or linked data are not sealed.
     Source: Direction 6(b) bullets 2 to 7; National Data Opt-out policy v4.0.
     """
+    require_running(journal)
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
     application, plan = approved_words(approved, people)
     require_allowed(application, plan, today, checked=True, journal=journal)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
-    keys.new_agreement(key_id_for(application, plan), of_one_release=plan.form is Form.ANONYMISED)
+    keys.new_agreement(key_id_for(application, plan), of_one_release=is_of_one_release(plan))
     with engine.session() as session:
         require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):

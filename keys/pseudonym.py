@@ -14,10 +14,11 @@ import pyarrow as pa
 from Crypto.Hash import TupleHash256
 
 from cld.engine import Query, Session, quote
-from cld.errors import InvariantBroken
+from cld.errors import InputError, InvariantBroken
+from keys.canonical import canonical_identifiers
 from keys.derivation import PseudonymDomain, Secret
 from keys.routes import plain_tags, tags_of
-from keys.text_form import ALPHABET, Tags, encode_tags, read_texts, version_letter
+from keys.text_form import ALPHABET, VERSION_LETTERS, Tags, encode_tags, read_texts, version_letter
 
 __all__ = [
     "PseudonymForm",
@@ -29,11 +30,13 @@ __all__ = [
     "plain_pseudonym",
     "pseudonym_table",
     "pseudonyms_of",
+    "version_of",
 ]
 
 IDENTIFIERS_AT_ONCE = 262_144
 TAG_BITS = 120
 WORD_BITS = 64
+CHECKED_KINDS = ("person", "nhs")
 
 
 class PseudonymForm(StrEnum):
@@ -100,6 +103,18 @@ def check_texts(texts: pa.Array, domain: PseudonymDomain | None) -> tuple[npt.ND
 _LETTER_OF = np.frombuffer(ALPHABET.encode(), dtype=np.uint8)
 
 
+def version_of(texts: tuple[str, ...]) -> int:
+    """Return the key version that some pseudonyms of one domain name by their first letter.
+
+    Raises: InputError if they name none, or more than one.
+    """
+    letters = {text[:1] for text in texts}
+    if len(letters) != 1 or not letters <= set(VERSION_LETTERS):
+        message = "The pseudonyms name no key version, or more than one."
+        raise InputError(message, "Ask about one version at a time.")
+    return VERSION_LETTERS.index(letters.pop()) + 1
+
+
 def is_well_formed(text: str) -> bool:
     """Say whether a value has the form and the check character of a pseudonym."""
     return not check_texts(pa.array([text], pa.string()), None)[0][0]
@@ -132,38 +147,40 @@ def _distinct_identifiers(session: Session, source: str, column: str) -> Iterato
     session.drop(numbered)
 
 
-def pseudonym_table(
-    session: Session, name: str, source: str, column: str, key: Secret, domain: PseudonymDomain,
-    form: PseudonymForm = PseudonymForm.TEXT,
-) -> None:  # fmt: skip
-    """Make a table (identifier, pseudonym) of the distinct values of a column, for the length of a session.
+def as_keyed(identifiers: pa.Array, kind: str) -> pa.Array:
+    """Return identifiers of an extract as they are keyed: persons and checked numbers as they are, others in one spelling."""
+    if kind in CHECKED_KINDS:
+        return identifiers
+    return canonical_identifiers(identifiers, kind, synthetic_allowed=True)[0]
 
-    Shape:  in any table with the column; out d rows x (identifier, pseudonym), d distinct non-null identifiers.
+
+def pseudonym_table(
+    session: Session, name: str, source: str, column: str, key: Secret, domain: PseudonymDomain
+) -> None:
+    """Make a table of the distinct values of a column with their pseudonyms, for the length of a session.
+
+    Shape:  in any table with the column; out d rows x (identifier, keyed, pseudonym), d distinct non-null values.
     Raises: InvariantBroken if two identifiers got one pseudonym.
     """
-    session.take(name, pa.table({"identifier": pa.array([], pa.string()), "pseudonym": pa.array([], ARROW_TYPE[form])}))
+    names = ("identifier", "keyed", "pseudonym")
+    session.take(name, pa.table({part: pa.array([], pa.string()) for part in names}))
     for identifiers in _distinct_identifiers(session, source, column):
-        keyed = pseudonyms_of(identifiers, key, domain, form)
-        session.append(name, pa.table({"identifier": identifiers.cast(pa.string()), "pseudonym": keyed}))
-    require_one_each(session, name)
-
-
-def require_one_each(session: Session, name: str) -> None:
-    """Hold that the identifiers of a table and their pseudonyms are equal in number.
-
-    Raises: InvariantBroken.
-    """
-    text = f"select count(*), count(distinct pseudonym) from {quote(name)}"  # noqa: S608 - name quoted
-    counted = session.rows(Query(text, (name,)))[0]
-    if counted[0] != counted[1]:
+        keyed = as_keyed(identifiers.cast(pa.string()), domain.kind)
+        columns = (identifiers.cast(pa.string()), keyed, pseudonyms_of(keyed, key, domain))
+        session.append(name, pa.table(dict(zip(names, columns, strict=True))))
+    text = f"select count(distinct keyed), count(distinct pseudonym) from {quote(name)}"  # noqa: S608 - name quoted
+    n_identifiers, n_pseudonyms = session.rows(Query(text, (name,)))[0]
+    if n_identifiers != n_pseudonyms:
         message = "Two identifiers would share a pseudonym."
         raise InvariantBroken(message)
 
 
-def find_identifiers(session: Session, source: str, column: str, key: Secret, wanted: pa.Array) -> dict[str, str]:
+def find_identifiers(
+    session: Session, source: str, column: str, key: Secret, kind: str, wanted: pa.Array
+) -> dict[str, str]:
     """Return the identifiers in a column whose pseudonyms are wanted, by pseudonym: everything is computed again.
 
-    Shape:  wanted: whole pseudonyms of one domain, as text; out at most one identifier for each.
+    Shape:  wanted: whole pseudonyms of one domain, as text; out at most one identifier for each, as it was keyed.
     """
     tags = read_texts(wanted)[0]
     sought = {
@@ -173,7 +190,7 @@ def find_identifiers(session: Session, source: str, column: str, key: Secret, wa
     found: dict[str, str] = {}
     text = f"select distinct cast({quote(column)} as varchar) as identifier from {quote(source)} where {quote(column)} is not null"  # noqa: S608 - names quoted
     for batch in session.stream(Query(text, (source,))):
-        identifiers = batch.column(0)
+        identifiers = as_keyed(batch.column(0).cast(pa.string()), kind).drop_null()
         made = tags_of(key, identifiers)
         for place in np.flatnonzero(np.isin(made.high, tags.high)):
             pair = int(made.high[place]), int(made.low[place])

@@ -157,8 +157,8 @@ def re_identification(n_persons: int = 1_500_000) -> list[Row]:
         session.take("people", pa.Table.from_batches(list(identifiers(n_persons))))
         wanted = pseudonyms_of(pa.array([str(FIRST_NUMBER + n_persons - 1)]), key, DOMAIN)
         for _ in range(3):
-            times.append(_timed(lambda: find_identifiers(session, "people", "identifier", key, wanted)))
-        found = find_identifiers(session, "people", "identifier", key, wanted)
+            times.append(_timed(lambda: find_identifiers(session, "people", "identifier", key, "nhs", wanted)))
+        found = find_identifiers(session, "people", "identifier", key, "nhs", wanted)
     wall = statistics.median(wall for wall, _ in times)
     met = wall <= 2 and list(found.values()) == [str(FIRST_NUMBER + n_persons - 1)]  # noqa: PLR2004
     return [_row(f"re-identify one over {n_persons:,} people", "2 s", f"{wall:.2f} s", met=met, cpu_seconds=round(statistics.median(cpu for _, cpu in times), 2))]  # fmt: skip
