@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from api.run import Json, Memory, Stopwatch, Threads, finish, peak_bytes, session_of
-from cld.errors import InputError
+from cld.errors import InputError, Refused
 
 __all__ = ["add_file_commands"]
 
@@ -132,6 +132,9 @@ def _columns_of(given: list[str]) -> dict[str, str]:
 
 
 def _form_of(text: str) -> str:
+    if text == "legacy":
+        message = "Legacy digests are refused for new agreements: their salt is shared, and whoever has it can try every number."
+        raise Refused(message, "Key the column, and carry old values over with caregate pseudonym migrate.")
     if text not in ("text", "bigint"):
         message = "the form is text or bigint"
         raise typer.BadParameter(message)
@@ -170,10 +173,51 @@ def pseudonym_check(
     raise typer.Exit(1 if found.n_bad else 0)
 
 
+def pseudonym_migrate(
+    file: Annotated[Path, typer.Argument(help="The list to move from: CSV, CSV.gz or Parquet.")],
+    column: Annotated[str, typer.Option(help="NAME:KIND of the identifier.")],
+    key_file: Annotated[Path, typer.Option(help="64 hexadecimal digits: the agreement's secret.")],
+    recipient: Annotated[str, typer.Option(help="Recipient of the domain.")],
+    agreement: Annotated[str, typer.Option(help="Agreement of the domain.")],
+    out: Annotated[Path, typer.Option(help="File to write: old_pseudonym, pseudonym.")],
+    old: Annotated[str | None, typer.Option(help="Column of old pseudonyms.")] = None,
+    legacy_salt_file: Annotated[
+        Path | None, typer.Option(help="Salt of OpenPseudonymiser, whose digests are computed as the old values.")
+    ] = None,
+    family: Annotated[str, typer.Option(help="Data set family of the domain.")] = "cld",
+    version: Annotated[int, typer.Option(help="Key version of the domain.", min=1)] = 1,
+    production: Production = False,
+    threads: Threads = 2,
+    memory: Memory = "2GB",
+    as_json: Json = False,
+) -> None:
+    """Write old pseudonyms beside new ones, without identifiers, for a recipient who moves from another service."""
+    from keys.derivation import PseudonymDomain, Secret  # noqa: PLC0415
+    from keys.files import keying_for, read_key_file  # noqa: PLC0415
+    from keys.migration import migrate_list  # noqa: PLC0415
+
+    watch = Stopwatch()
+    name, kind = _split_column(column)
+    domain = PseudonymDomain(recipient, agreement, family, "", version)
+    keying = keying_for({name: kind}, read_key_file(key_file), domain, synthetic_allowed=not production)
+    salt = None
+    if legacy_salt_file is not None:
+        try:
+            salt = Secret(legacy_salt_file.read_bytes())
+        except OSError as fault:
+            message = "The salt file cannot be read."
+            raise InputError(message) from fault
+    with session_of(threads, memory) as session:
+        found = migrate_list(session, file, out, keying, column=name, old=old, salt=salt)
+    words = f"{found['n_pairs']} pairs written, {found['n_left_out']} of {found['n_rows']} rows left out"
+    finish(dict(found), watch, words, as_json=as_json)
+
+
 def add_file_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(check)
     app.command()(pseudonymise)
     pseudonyms = typer.Typer(no_args_is_help=True, help="Pseudonyms in files.")
     pseudonyms.command("check")(pseudonym_check)
+    pseudonyms.command("migrate")(pseudonym_migrate)
     app.add_typer(pseudonyms, name="pseudonym")

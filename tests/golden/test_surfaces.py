@@ -24,6 +24,7 @@ COMMANDS = (
     "check",
     "pseudonymise",
     "pseudonym check",
+    "pseudonym migrate",
     "whose-file",
     "reidentify",
     "reidentify basis",
