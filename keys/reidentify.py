@@ -38,6 +38,7 @@ __all__ = ["Limits", "People", "Question", "reidentify"]
 ACTION = "re-identified"
 ANSWERED = "re-identification answered"
 REFUSED = "re-identification refused"
+REPLY_BYTES = 4096
 ROLES = ("approver", "releaser", "custodian")
 
 
@@ -136,8 +137,10 @@ def _details(question: Question) -> dict[str, object]:
 
 
 def _reply(question: Question, found: Mapping[str, str]) -> bytes:
+    """Write the reply, filled up with blanks so that the sealed file's size does not tell how many were found."""
     answers = [{"pseudonym": text, "identifier": found.get(text)} for text in question.pseudonyms]
-    return canonical_bytes({"reference": question.reference, "kind": question.domain.kind, "answers": answers})
+    told = canonical_bytes({"reference": question.reference, "kind": question.domain.kind, "answers": answers})
+    return told + b" " * (-len(told) % REPLY_BYTES)
 
 
 def _require_permitted(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from Crypto.PublicKey.ECC import EccPoint
+from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined] # its documented place
 
 from cld.errors import InputError, UnknownSpecification
 from keys.oblivious.expand import expand, hash_to_numbers

@@ -102,6 +102,16 @@ def test_somebody_who_is_in_no_row_of_the_council_is_answered_and_logged_like_an
     assert [event["action"] for event in events(space)[-2:]] == ["re-identified", "re-identification answered"]
 
 
+def test_neither_the_sealed_file_nor_the_log_before_it_tells_whether_somebody_was_found(space: Workspace) -> None:
+    found = ask(space, a_question(space, NUMBER))
+    size, asked = found.stat().st_size, events(space)[-2]
+    nobody = ask(space, replace(a_question(space, ELSEWHERE), reference="Q-2"))
+    assert nobody.stat().st_size == size
+    again = events(space)[-2]
+    told = [{k: v for k, v in one["details"].items() if k != "question"} for one in (asked, again)]  # type: ignore[attr-defined]
+    assert told[0] == told[1]
+
+
 def changed(**parts: object) -> Callable[[Workspace, Question], Question]:
     return lambda _, question: replace(question, **parts)  # type: ignore[arg-type]
 
