@@ -141,6 +141,7 @@ class ExtractPlan:
 
     max_suppressed_permille:  bounds the rows that an anonymised extract may lose.
     pseudonyms_last:  ``agreement``, the same over all its deliveries, or ``release``, other ones in each.
+    missing_identifiers:  ``null``, or ``one-time``: a value for each that looks like a pseudonym and stands for nothing.
     """
 
     form: Form
@@ -157,6 +158,7 @@ class ExtractPlan:
     max_suppressed_permille: int = 20
     fixed_levels: tuple[tuple[str, int], ...] = ()
     pseudonyms_last: str = "agreement"
+    missing_identifiers: str = "null"
 
     def __post_init__(self) -> None:
         """Refuse plans that mean nothing or that no form allows.
@@ -218,6 +220,7 @@ class ExtractPlan:
             "max_suppressed_permille": self.max_suppressed_permille,
             "fixed_levels": [list(pair) for pair in self.fixed_levels],
             "pseudonyms_last": self.pseudonyms_last,
+            "missing_identifiers": self.missing_identifiers,
         }
 
     def data_sets(self) -> tuple[str, ...]:
@@ -395,6 +398,7 @@ def _plan_from(value: dict[str, Any]) -> ExtractPlan:
         max_suppressed_permille=int(str(value["max_suppressed_permille"])),
         fixed_levels=tuple((str(name), int(level)) for name, level in value["fixed_levels"]),
         pseudonyms_last=str(value.get("pseudonyms_last", "agreement")),
+        missing_identifiers=str(value.get("missing_identifiers", "null")),
     )
 
 

@@ -7,6 +7,7 @@ order of their keys, which says nothing of the order they came in.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -46,7 +47,7 @@ from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from extracts.lineage import approved_words
 from extracts.opt_outs import read_opt_outs
-from keys.derivation import PseudonymDomain
+from keys.derivation import PseudonymDomain, Secret
 from keys.pseudonym import context_fingerprint, pseudonym_table
 from keys.routes import require_routes_agree
 from keys.store import KeyStore
@@ -167,23 +168,42 @@ def _build_table(
 ) -> Query:
     source = f"source_{table.data_set}"
     session.table(source, Query(_source(table, plan), (table.data_set, "chosen")))
-    joins = []
-    for column in table.columns:
-        if not isinstance(column.derivation, Pseudonym):
-            continue
-        kind, origin = column.derivation.kind, "person_id"
-        if kind != PERSON_KIND:
-            origin = f"{column.source}_keyed"
-            rule = identifiers_sql(session, source, column.source, kind)
-            session.table(source, Query(f"select *, {rule} as {origin} from {source}", (source,)))  # noqa: S608
-        domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind)
-        name = f"k_{table.data_set}_{column.name}"
-        pseudonym_table(
-            session, name, source, origin, keys.pseudonym_key(key_id_for(application, plan), domain), domain
-        )
-        joins.append(f"left join {name} k_{column.name} on k_{column.name}.identifier = r.{quote(origin)}")
+    joins = [
+        _key_column(session, source, column, column.derivation.kind, plan, application, keys)
+        for column in table.columns
+        if isinstance(column.derivation, Pseudonym)
+    ]
     cells = ", ".join(_expression(table, column) for column in table.columns)
     return Query(f"select {cells} from {source} r {' '.join(joins)} order by all", (source,))  # noqa: S608
+
+
+def _key_column(
+    session: Session, source: str, column: OutputColumn, kind: str, plan: ExtractPlan, application: Application, keys: KeyStore
+) -> str:  # fmt: skip
+    """Make the pseudonyms of a column and return the join that brings them in."""
+    origin = "person_id"
+    if kind != PERSON_KIND:
+        origin = f"{column.source}_keyed"
+        rule = identifiers_sql(session, source, column.source, kind)
+        session.table(source, Query(f"select *, {rule} as {origin} from {source}", (source,)))  # noqa: S608
+    domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind)
+    key = keys.pseudonym_key(key_id_for(application, plan), domain)
+    name = f"{source}_{column.name}"
+    pseudonym_table(session, name, source, origin, key, domain)
+    if plan.missing_identifiers == "one-time":
+        _add_one_time_values(session, source, name, origin, domain)
+    return f"left join {name} k_{column.name} on k_{column.name}.identifier = r.{quote(origin)}"
+
+
+def _add_one_time_values(session: Session, source: str, name: str, origin: str, domain: PseudonymDomain) -> None:
+    """Give each row without an identifier a value of its own, under a key that is forgotten here."""
+    rule = f"coalesce({origin}, 'once ' || row_number() over ()) as {origin}"
+    session.table(source, Query(f"select * replace ({rule}) from {source}", (source,)))  # noqa: S608
+    once = f"{name}_once"
+    text = f"select {origin} from {source} where {origin} not in (select identifier from {name})"  # noqa: S608
+    session.table(f"{once}_ids", Query(text, (source, name)))
+    pseudonym_table(session, once, f"{once}_ids", origin, Secret(os.urandom(32).hex().encode()), domain)
+    session.table(name, Query(f"select * from {name} union all select * from {once}", (name, once)))  # noqa: S608
 
 
 def identifiers_sql(session: Session, source: str, column: str, kind: str) -> str:

@@ -19,11 +19,13 @@ from benchmarks.keys.injected import injected_faults
 from cld.engine import scratch_engine
 from keys.derivation import PseudonymDomain, Secret, domain_key
 from keys.files import in_order
+from keys.oblivious.groups import group_named
+from keys.oblivious.protocol import Mode, Suite
 from keys.pseudonym import check_texts, find_identifiers, pseudonyms_of
 from keys.routes import ROUTES, available_routes, require_routes_agree, tags_of
 from keys.text_form import encode_tags
 
-__all__ = ["collisions", "faults", "re_identification", "shared", "sixty_million", "speed"]
+__all__ = ["collisions", "faults", "oblivious", "re_identification", "shared", "sixty_million", "speed"]
 
 ROUNDS = 5
 ROWS = 65_536
@@ -162,3 +164,17 @@ def re_identification(n_persons: int = 1_500_000) -> list[Row]:
     wall = statistics.median(wall for wall, _ in times)
     met = wall <= 2 and list(found.values()) == [str(FIRST_NUMBER + n_persons - 1)]  # noqa: PLR2004
     return [_row(f"re-identify one over {n_persons:,} people", "2 s", f"{wall:.2f} s", met=met, cpu_seconds=round(statistics.median(cpu for _, cpu in times), 2))]  # fmt: skip
+
+
+def oblivious(n_evaluations: int = 400) -> list[Row]:
+    """Measure how many blinded elements are evaluated in a second."""
+    rows = []
+    for name in ("ristretto255-SHA512", "P256-SHA256"):
+        suite = Suite(group_named(name), Mode.OPRF)
+        secret = suite.derive_key(Secret(b"s" * 32), b"")
+        blinded = [suite.blind(str(number).encode(), number + 2) for number in range(20)]
+        _, cpu = _timed(lambda: [suite.evaluate(secret, blinded[n % 20]) for n in range(n_evaluations)])  # noqa: B023
+        rows.append(
+            _row(f"oblivious evaluations, {name}", "none set", f"{n_evaluations / cpu:,.0f} a CPU second", met=True)
+        )
+    return rows

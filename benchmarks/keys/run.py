@@ -28,6 +28,7 @@ PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "shared": pseudonyms.shared,
     "faults": pseudonyms.faults,
     "re-identification": pseudonyms.re_identification,
+    "oblivious": pseudonyms.oblivious,
 }
 
 
@@ -58,9 +59,10 @@ def _table(held: dict[str, Any]) -> str:
 
 def main(parts: list[str]) -> None:
     """Run parts and write their rows."""
+    parts = parts or list(PARTS)
     path = RESULTS / "keys.json"
     held: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    for part in parts or list(PARTS):
+    for part in parts:
         rows = _in_own_process(part)
         held[part] = {
             "rows": rows, "at_utc": datetime.now(UTC).strftime("%Y-%m-%d %H:%M"), "commit": _commit(),
