@@ -37,6 +37,8 @@ from policies.safeguards import safeguards_on
 __all__ = ["Desk"]
 
 STAGE = "reidentify"
+SOURCES = {"person": "person_id", "nhs": "nhs_number", "la_person": "la_person_unique_identifier"}
+"""Column of a council's rows that holds the identifiers of each kind that is re-identified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,10 @@ class Desk:
         limits = safeguards_on(today)
         people = People(space.people(), {name: role_of(name) for name in space.staff}, self._council_keys())
         with space.engine.session() as session:
-            column = self._own_rows(session, question)
             return reidentify(
                 question, signs_of(space, reference, STAGE), allowed=decide(asked).allowed,
                 limits=Limits(limits.cap_of_an_agreement, limits.most_at_once, limits.most_days_open), people=people,
-                today=today, session=session, table="own_rows", column=column, keys=space.keys, journal=space.journal,
+                today=today, session=session, own_rows=lambda: self._own_rows(session, question), keys=space.keys, journal=space.journal,
                 folder=space.folder / "reidentified",
             )  # fmt: skip
 
@@ -130,9 +131,9 @@ class Desk:
             for column in table.columns
             if isinstance(column.derivation, Pseudonym)
         }
-        if held["kind"] not in kinds:
-            message = "The extract keys no identifiers of that kind."
-            raise InputError(message)
+        if held["kind"] not in kinds & SOURCES.keys():
+            message = "The extract keys no identifiers of that kind, or they are not re-identified."
+            raise InputError(message, f"The kinds are {', '.join(sorted(SOURCES))}.")
         domain = PseudonymDomain(
             application.body_code, application.agreement.reference, plan.family, held["kind"], version_of(pseudonyms)
         )
@@ -150,18 +151,14 @@ class Desk:
             held = [dict(row.application) for row in rows if "ApprovedPlan" in row.documents]
         return {str(one["body_code"]): str(one["recipient_key"]) for one in held if one["body"] == "CASSR"}
 
-    def _own_rows(self, session: Session, question: Question) -> str:
-        """Bring in the identifiers in the council's own rows as ``own_rows``; return their column."""
+    def _own_rows(self, session: Session, question: Question) -> tuple[str, str]:
+        """Bring in the identifiers in the council's own rows; return their table and column."""
         cld: Dataset[Identified] = House(self.space).linked().data_set("cld")
         session.attach("cld", cld)
-        source = {"person": "person_id", "nhs": "nhs_number", "la_person": "la_person_unique_identifier"}
-        if question.domain.kind not in source:
-            message = "Persons, NHS numbers and a council's own ids are re-identified, and nothing else."
-            raise InputError(message)
-        keyed = identifiers_sql(session, "cld", source[question.domain.kind], question.domain.kind)
+        keyed = identifiers_sql(session, "cld", SOURCES[question.domain.kind], question.domain.kind)
         text = f"select distinct {keyed} as identifier from cld where la_code = $council"  # noqa: S608 - columns of ours
         session.table("own_rows", Query(text, ("cld",), {"council": question.council}))
-        return "identifier"
+        return "own_rows", "identifier"
 
 
 WORDS = (

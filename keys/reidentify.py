@@ -13,7 +13,7 @@ Source: shared reading, re-identification; design, three street doors.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -102,24 +102,26 @@ class People:
 
 def reidentify(
     question: Question, signs: tuple[SignOff, ...], *, allowed: bool, limits: Limits, people: People, today: date,
-    session: Session, table: str, column: str, keys: KeyStore, journal: Journal, folder: Path,
+    session: Session, own_rows: Callable[[], tuple[str, str]], keys: KeyStore, journal: Journal, folder: Path,
 ) -> Path:  # fmt: skip
-    """Answer a question into one file sealed to the council; ``table.column`` holds the identifiers in its own rows.
+    """Answer a question into one file sealed to the council.
 
-    Unknown pseudonyms are answered with null, and logged like known ones.
+    ``own_rows`` brings the identifiers in the council's own rows into the session, once all is permitted, and returns
+    their table and column. Unknown pseudonyms are answered with null, and logged like known ones.
     Raises: Stopped, PolicyRefused, SamePerson, WrongRole, BadSignature, NotPermitted (expired, or over a cap), InputError,
             KeyDestroyed; each is logged.
     """
     try:
         _require_permitted(question, signs, allowed=allowed, limits=limits, people=people, today=today, journal=journal)
         key = keys.pseudonym_key(question.key_id, question.domain)
+        journal.record(Event(ACTION, question.asked_by, "applicant", _details(question)))
+        # counted again with this one in the log: of two questions at the same time neither goes over the cap
+        _require_within_cap(journal, question, limits, 0)
     except CLDError as fault:
         journal.record(Event(REFUSED, question.asked_by, "applicant", _details(question) | {"reason": fault.code}))
         raise
-    journal.record(Event(ACTION, question.asked_by, "applicant", _details(question)))
-    found = find_identifiers(
-        session, table, column, key, question.domain.kind, pa.array(question.pseudonyms, pa.string())
-    )
+    wanted = pa.array(question.pseudonyms, pa.string())
+    found = find_identifiers(session, *own_rows(), key, question.domain.kind, wanted)
     require_running(journal)
     path = folder / f"{question.reference}.json.age"
     recipient = pyrage.x25519.Recipient.from_str(people.councils[question.council])
@@ -155,14 +157,16 @@ def _require_permitted(
     _require_two_roles(question, signs, people)
     if today > question.expires_on or (question.expires_on - question.asked_on).days > limits.most_days_open:
         _refuse("The question has expired, or would stay open for too long.", "Ask again.")
-    n_asked = len(question.pseudonyms)
-    if (
-        n_asked > limits.most_at_once
-        or _n_asked(journal, question.domain.agreement) + n_asked > limits.cap_of_an_agreement
-    ):
-        _refuse("The question goes over the cap on re-identifications.", "Ask for fewer, or for a new agreement.")
+    if len(question.pseudonyms) > limits.most_at_once:
+        _refuse("The question asks about too many at once.", "Ask for fewer.")
+    _require_within_cap(journal, question, limits, len(question.pseudonyms))
     if question.council not in people.councils:
         _refuse("No key of the council is known.", "The answer is sealed to the council's own key alone.")
+
+
+def _require_within_cap(journal: Journal, question: Question, limits: Limits, n_more: int) -> None:
+    if _n_asked(journal, question.domain.agreement) + n_more > limits.cap_of_an_agreement:
+        _refuse("The question goes over the agreement's cap on re-identifications.", "Ask for a new agreement.")
 
 
 def _refuse(message: str, remedy: str) -> NoReturn:
