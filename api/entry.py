@@ -18,6 +18,7 @@ from api.attack_commands import add_attack_commands
 from api.differences_commands import add_differences_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
+from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
@@ -95,7 +96,10 @@ def _say_second_library() -> None:
     from keys.selftest import require_both_libraries, self_test_report  # noqa: PLC0415
 
     require_both_libraries()
-    sys.stderr.write(f"{len(self_test_report())} published answers agree in both libraries\n")
+    judged = [len(row["libraries"]) for row in self_test_report()]
+    sys.stderr.write(
+        f"{judged.count(2)} published answers agree in both libraries, {judged.count(1)} in the one that can give them\n"
+    )
 
 
 @app.command()
@@ -136,6 +140,7 @@ add_protect_commands(app)
 add_attack_commands(app)
 add_differences_commands(app)
 add_pseudonym_commands(app)
+add_key_commands(app)
 
 
 def main() -> None:

@@ -211,6 +211,13 @@ class House:
             keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", people=space.people(), today=space.clock.today(), actor=actor,
         )  # fmt: skip
 
+    def candidate(self, reference: str) -> CandidateExtract:
+        """Return what was built for an application.
+
+        Raises: InvalidTransition if nothing was.
+        """
+        return CandidateExtract(self._document(reference, DocumentKind.CANDIDATE_EXTRACT))
+
     def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
         """Check a candidate against the profile of its approved plan and against all that its recipient holds."""
         candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)

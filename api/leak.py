@@ -18,7 +18,6 @@ from cld.plan import Pseudonym, plan_from_json
 from extracts.approve import application_from_json
 from extracts.build import identifiers_sql, key_id_for
 from keys.derivation import PseudonymDomain, Secret
-from keys.store import KeyState
 from keys.whose_file import Answer, Candidate, whose_values
 
 __all__ = ["whose_file"]
@@ -56,11 +55,14 @@ def _candidates(space: Workspace) -> tuple[Candidate, ...]:
             continue
         application, plan = application_from_json(row.application), plan_from_json(row.plan)
         key_id = key_id_for(application, plan)
-        state = KeyState.DESTROYED if space.keys.is_destroyed(key_id) else KeyState.ACTIVE
         derived = [made.derivation for table in plan.tables for made in table.columns]
         for kind in sorted({made.kind for made in derived if isinstance(made, Pseudonym)}):
-            domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind)
-            found.setdefault((domain, key_id), Candidate(domain, key_id, state.value, _key_of(space, key_id, domain)))
+            for version in space.keys.versions(key_id):
+                domain = PseudonymDomain(
+                    application.body_code, application.agreement.reference, plan.family, kind, version.number
+                )
+                key = _key_of(space, key_id, domain)
+                found.setdefault((domain, key_id), Candidate(domain, key_id, version.state.value, key))
     return tuple(found.values())
 
 

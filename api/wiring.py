@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +23,20 @@ from cld.engine import Engine
 from cld.errors import UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
+from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
+from keys.providers.file import create_root
 from keys.selftest import require_both_libraries
-from keys.store import KeyStore, create_root, open_root
+from keys.store import KeyStore
+from keys.watch import watched
 
-__all__ = ["DemoKeys", "Workspace", "demo_workspace", "open_demo_workspace"]
+__all__ = ["DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
-DEMO_PASSPHRASE = "a demo workspace holds no secrets"  # noqa: S105 - said to be none
+DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
+KEYSTORE = "keystore"
+FIRST_PERIOD = "2022"
 SETTINGS = "workspace.json"
+DATABASE = "caregate.sqlite"
 ORIGIN = "caregate.demo"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 REVIEWERS = ("reviewer one", "reviewer two", "reviewer three")
@@ -76,46 +83,94 @@ def _key(entropy: SeededEntropy, label: str) -> Ed25519PrivateKey:
 def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else."""
     entropy = SeededEntropy(seed)
-    root = create_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE, entropy)
+    create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
     atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
-    return _wire(folder, root, entropy, SeededClock(DEMO_START), n_threads)
+    return _wire(folder, DemoUnlocking(), entropy, FIRST_PERIOD, n_threads)
 
 
-def open_demo_workspace(folder: Path, *, n_threads: int = 2) -> Workspace:
+class DemoUnlocking:
+    """Opens a demo's root, whose passphrase is no secret; shares and tokens need whoever holds them."""
+
+    def passphrase(self) -> Secret:
+        """Return the passphrase that is no secret."""
+        return Secret(DEMO_PASSPHRASE)
+
+    def shares(self) -> tuple[tuple[Path, Secret], ...]:
+        """Return no shares."""
+        return ()
+
+    def pin(self) -> Secret:
+        """Return no PIN."""
+        return Secret(b"")
+
+
+def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlocking | None = None) -> Workspace:
     """Open a finished demo workspace; its clock goes on from the last leaf of its log.
 
-    Raises: UnreadableFile if the folder is no demo workspace.
+    The root is with the provider that the keystore's settings name, opened by ``unlocking``.
+    Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
     try:
         settings = json.loads((folder / SETTINGS).read_text("utf-8"))
-        entropy = SeededEntropy(int(settings["seed"]))
+        entropy, period = SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
     except (OSError, ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
-    root = open_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE)
+    return _wire(folder, unlocking or DemoUnlocking(), entropy, period, n_threads)
+
+
+def begin_period(space: Workspace, period: str) -> int:
+    """Let a workspace wrap under a new period key, and end the one before; returns how many secrets moved.
+
+    Cut off half way, asking again finishes it.
+    """
+    settings = json.loads((space.folder / SETTINGS).read_text("utf-8"))
+    space.keys.begin_period(period)
+    atomic_write(space.folder / SETTINGS, canonical_bytes(settings | {"period": period}))
+    return space.keys.retire_earlier_periods()
+
+
+@contextmanager
+def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
+    """Open the log of the workspace that a keystore belongs to; None where it belongs to none."""
+    folder = keystore.resolve().parent
+    if keystore.name != KEYSTORE or not (folder / SETTINGS).exists():
+        yield None
+        return
     clock = SeededClock(DEMO_START)
-    space = _wire(folder, root, entropy, clock, n_threads)
-    leaves = space.journal.leaves()
+    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    try:
+        _wind(clock, journal)
+        yield journal
+    finally:
+        journal.close()
+
+
+def _wind(clock: SeededClock, journal: SqlJournal) -> None:
+    """Let a demo's clock go on from the last leaf of its log."""
+    leaves = journal.leaves()
     if leaves:
         clock.start = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return space
 
 
-def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
+def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: str, n_threads: int) -> Workspace:
     require_both_libraries()
     for left in (folder / "spill").glob("release-*"):
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
-    keys = KeyStore(folder / "keystore", root, entropy, "2022")
+    database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
+    journal = SqlJournal(database, clock)
+    _wind(clock, journal)
+    with watched(journal, "open the root", "system"):
+        keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, period)
     shelf = Shelf(folder / "shelf", keys)
-    database = open_database(folder / "caregate.sqlite")
     return Workspace(
         folder=folder,
         clock=clock,
         entropy=entropy,
         engine=Engine(shelf, folder / "spill", n_threads),
         database=database,
-        journal=SqlJournal(database, clock),
+        journal=journal,
         keys=keys,
         release_keys=DemoKeys(
             _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
