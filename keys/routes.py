@@ -123,7 +123,7 @@ def expressible(route: str, case: dict[str, str]) -> bool:
     return route != "fast" or all(_is_text(bytes.fromhex(case[part])) for part in ("key", "data"))
 
 
-def _require_published(route: str) -> None:
+def _require_rfc_answers(route: str) -> None:
     for case in rfc_4231_cases():
         if not expressible(route, case):
             continue
@@ -158,4 +158,4 @@ def require_routes_agree() -> None:
         found = ROUTES[route](key, column)
         if not (np.array_equal(found.high, wanted.high) and np.array_equal(found.low, wanted.low)):
             _disagree()
-        _require_published(route)
+        _require_rfc_answers(route)
