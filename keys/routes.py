@@ -11,6 +11,7 @@ Source: RFC 2104, FIPS 198-1; RFC 4231.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import importlib.util
 import json
@@ -71,13 +72,15 @@ def fast_tags(key: Secret, identifiers: pa.Array) -> Tags:
 
     if len(identifiers) == 0:
         return _joined([])
-    try:
+    digests = None
+    # what the library says of a failure could hold the key or an identifier, so nothing of it is kept, not even as context
+    with contextlib.suppress(Exception):
         column = polars.Series("identifier", polars.from_arrow(identifiers)).to_frame()
         keyed = polars_hash.col("identifier").chash.hmac_sha256(key=key.reveal().decode())
         digests = column.select(keyed).to_series().rechunk().to_arrow()
-    except Exception:  # noqa: BLE001 - its words could hold the key or an identifier
+    if digests is None:
         message = "The fast computation of pseudonyms failed."
-        raise InvariantBroken(message, "Stop the service and reinstall it from the lock.") from None
+        raise InvariantBroken(message, "Stop the service and reinstall it from the lock.")
     n_letters = 2 * DIGEST_BYTES
     content = np.frombuffer(digests.buffers()[2], dtype=np.uint8)[: n_letters * len(digests)]
     return tags_from_hexadecimal(content.reshape(-1, n_letters))

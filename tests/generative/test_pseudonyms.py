@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import polars_hash
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -51,6 +52,16 @@ def test_a_computation_that_differs_stops_everything(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(ROUTES, "copied", wrong)
     with pytest.raises(InvariantBroken):
         routes.require_routes_agree.__wrapped__()
+
+
+def test_a_failure_of_the_fast_computation_tells_nothing_of_key_or_identifier() -> None:
+    key = Secret(b"5" * 64)
+    with pytest.raises(InvariantBroken) as failed:
+        routes.fast_tags(key, pa.array([1, 2, 3]))
+    assert failed.value.__context__ is None
+    assert "5555" not in repr(failed.value)
+    expression = polars_hash.col("identifier").chash.hmac_sha256(key=key.reveal().decode())
+    assert "5555" not in repr(expression) + str(expression)
 
 
 @settings(max_examples=60, deadline=None)
