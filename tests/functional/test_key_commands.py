@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -204,7 +205,7 @@ def test_after_a_rotation_the_bridge_leads_from_every_key_delivered_to_its_succe
     assert ({text[0] for text in old}, {text[0] for text in new}) == ({"A"}, {"B"})
     names = (application.body_code, application.agreement.reference, plan.family, PERSON_KIND)
     for texts, version in ((old, 1), (new, 2)):
-        bad, other = check_texts(list(texts), PseudonymDomain(*names, version))
+        bad, other = check_texts(pa.array(list(texts)), PseudonymDomain(*names, version))
         assert not bad.any()
         assert not other.any()
 

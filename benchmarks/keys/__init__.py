@@ -1,0 +1,1 @@
+"""Measures of the keys room: pseudonyms, their speed and their faults."""
