@@ -10,7 +10,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: pango softhsm demo serve office test test-long faults check bench-linkage bench-disclosure
+.PHONY: pango softhsm demo serve office test test-long faults check bench-linkage bench-disclosure bench-keys
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -82,3 +82,9 @@ $(ENGINE)/.stamp: benchmarks/requirements-peers-disclosure.txt
 
 bench-disclosure: $(VENV)/.test.stamp $(ENGINE)/.stamp
 	$(BIN)/python -m benchmarks.disclosure.run --engine $(ENGINE)/bin/python --parts $(PARTS) --shapes $(SHAPES) --rows $(ROWS) --rounds $(ROUNDS)
+
+# KEYS="speed faults" runs some of them
+KEYS :=
+bench-keys: $(VENV)/.run.stamp
+	$(BIN)/python -m benchmarks.keys.run $(KEYS)
+	$(BIN)/python -m benchmarks.keys.log

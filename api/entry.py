@@ -21,6 +21,7 @@ from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
 from api.log_commands import log_app
 from api.protect_commands import add_protect_commands
+from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
 from api.verify_commands import add_verify_commands
 from cld.errors import CLDError, StorageFull
@@ -95,6 +96,7 @@ add_risk_commands(app)
 add_protect_commands(app)
 add_attack_commands(app)
 add_differences_commands(app)
+add_pseudonym_commands(app)
 add_key_commands(app)
 
 

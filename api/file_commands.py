@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from api.run import Json, Memory, Stopwatch, Threads, finish, peak_bytes, session_of
-from cld.errors import InputError
+from cld.errors import InputError, Refused
 
 __all__ = ["add_file_commands"]
 
@@ -87,29 +87,58 @@ def pseudonymise(
     out: Annotated[Path, typer.Option(help="File to write, CSV, CSV.gz or Parquet.")],
     family: Annotated[str, typer.Option(help="Data set family of the domain.")] = "cld",
     version: Annotated[int, typer.Option(help="Key version of the domain.", min=1)] = 1,
+    form: Annotated[str, typer.Option(help="text, or bigint: a whole number of 64 bits.")] = "text",
+    one_time: Annotated[
+        bool, typer.Option("--one-time", help="Give values that cannot be keyed a value of their own, for this once.")
+    ] = False,
     production: Production = False,
     threads: Threads = 2,
     memory: Memory = "2GB",
     as_json: Json = False,
 ) -> None:
     """Replace identifier columns by pseudonyms of one domain; a column NAME_reason says why a value is null."""
-    from cld.engine import Query  # noqa: PLC0415
     from keys.derivation import PseudonymDomain  # noqa: PLC0415
-    from keys.files import pseudonymise_columns, read_key_file  # noqa: PLC0415
-    from keys.pseudonym import self_test  # noqa: PLC0415
+    from keys.files import keying_for, pseudonymise_file, read_key_file  # noqa: PLC0415
+    from keys.pseudonym import PseudonymForm, expected_collisions  # noqa: PLC0415
+    from keys.routes import require_routes_agree  # noqa: PLC0415
     from keys.selftest import require_both_libraries  # noqa: PLC0415
 
     watch = Stopwatch()
-    columns, secret = dict(_split_column(text) for text in column), read_key_file(key_file)
+    columns, written = _columns_of(column), _form_of(form)
+    secret = read_key_file(key_file)
+    watch("self-test")
     require_both_libraries()
+    require_routes_agree()
+    watch("pseudonymise")
     domain = PseudonymDomain(recipient, agreement, family, "", version)
+    keying = keying_for(
+        columns, secret, domain, synthetic_allowed=not production, form=PseudonymForm(written), one_time=one_time
+    )
     with session_of(threads, memory) as session:
-        self_test(session)
-        session.read_file("given", file)
-        query = pseudonymise_columns(session, "given", columns, secret, domain, synthetic_allowed=not production)
-        session.export(query, out)
-        n_rows = session.whole(Query("select count(*) from given", ("given",)))
-    finish({"n_rows": n_rows, "columns": columns}, watch, f"{n_rows} rows written", as_json=as_json)
+        found = pseudonymise_file(session, file, out, keying, n_threads=threads)
+    n_rows = int(str(found["n_rows"]))
+    expected = expected_collisions(n_rows, PseudonymForm(written))
+    summary = {**found, "columns": columns, "form": written, "expected_collisions": float(f"{expected:.3g}")}
+    words = f"{n_rows} rows written; expected collisions among as many persons: {expected:.2g}"
+    finish(summary, watch, words, as_json=as_json)
+
+
+def _columns_of(given: list[str]) -> dict[str, str]:
+    found = dict(_split_column(text) for text in given)
+    if len(found) != len(given):
+        message = "A column is keyed once."
+        raise typer.BadParameter(message)
+    return found
+
+
+def _form_of(text: str) -> str:
+    if text == "legacy":
+        message = "Legacy digests are refused for new agreements: their salt is shared, and whoever has it can try every number."
+        raise Refused(message, "Key the column, and carry old values over with caregate pseudonym migrate.")
+    if text not in ("text", "bigint"):
+        message = "the form is text or bigint"
+        raise typer.BadParameter(message)
+    return text
 
 
 def pseudonym_check(
@@ -128,11 +157,14 @@ def pseudonym_check(
     from keys.derivation import PseudonymDomain  # noqa: PLC0415
     from keys.files import check_column  # noqa: PLC0415
 
-    whole = recipient is not None and agreement is not None and kind is not None
+    named = [part is not None for part in (recipient, agreement, kind)]
+    if any(named) and not all(named):
+        message = "a domain is given by --recipient, --agreement and --kind together"
+        raise typer.BadParameter(message)
+    whole = all(named)
     domain = PseudonymDomain(str(recipient), str(agreement), family, str(kind), version) if whole else None
     with session_of(2, "2GB") as session:
-        session.read_file("given", file)
-        found = check_column(session, "given", column, domain)
+        found = check_column(session, file, column, domain)
     if as_json:
         sys.stdout.write(json.dumps(asdict(found)) + "\n")
     else:
@@ -141,10 +173,51 @@ def pseudonym_check(
     raise typer.Exit(1 if found.n_bad else 0)
 
 
+def pseudonym_migrate(
+    file: Annotated[Path, typer.Argument(help="The list to move from: CSV, CSV.gz or Parquet.")],
+    column: Annotated[str, typer.Option(help="NAME:KIND of the identifier.")],
+    key_file: Annotated[Path, typer.Option(help="64 hexadecimal digits: the agreement's secret.")],
+    recipient: Annotated[str, typer.Option(help="Recipient of the domain.")],
+    agreement: Annotated[str, typer.Option(help="Agreement of the domain.")],
+    out: Annotated[Path, typer.Option(help="File to write: old_pseudonym, pseudonym.")],
+    old: Annotated[str | None, typer.Option(help="Column of old pseudonyms.")] = None,
+    legacy_salt_file: Annotated[
+        Path | None, typer.Option(help="Salt of OpenPseudonymiser, whose digests are computed as the old values.")
+    ] = None,
+    family: Annotated[str, typer.Option(help="Data set family of the domain.")] = "cld",
+    version: Annotated[int, typer.Option(help="Key version of the domain.", min=1)] = 1,
+    production: Production = False,
+    threads: Threads = 2,
+    memory: Memory = "2GB",
+    as_json: Json = False,
+) -> None:
+    """Write old pseudonyms beside new ones, without identifiers, for a recipient who moves from another service."""
+    from keys.derivation import PseudonymDomain, Secret  # noqa: PLC0415
+    from keys.files import keying_for, read_key_file  # noqa: PLC0415
+    from keys.migration import migrate_list  # noqa: PLC0415
+
+    watch = Stopwatch()
+    name, kind = _split_column(column)
+    domain = PseudonymDomain(recipient, agreement, family, "", version)
+    keying = keying_for({name: kind}, read_key_file(key_file), domain, synthetic_allowed=not production)
+    salt = None
+    if legacy_salt_file is not None:
+        try:
+            salt = Secret(legacy_salt_file.read_bytes())
+        except OSError as fault:
+            message = "The salt file cannot be read."
+            raise InputError(message) from fault
+    with session_of(threads, memory) as session:
+        found = migrate_list(session, file, out, keying, column=name, old=old, salt=salt)
+    words = f"{found['n_pairs']} pairs written, {found['n_left_out']} of {found['n_rows']} rows left out"
+    finish(dict(found), watch, words, as_json=as_json)
+
+
 def add_file_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(check)
     app.command()(pseudonymise)
     pseudonyms = typer.Typer(no_args_is_help=True, help="Pseudonyms in files.")
     pseudonyms.command("check")(pseudonym_check)
+    pseudonyms.command("migrate")(pseudonym_migrate)
     app.add_typer(pseudonyms, name="pseudonym")

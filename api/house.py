@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, SignOffRow
+from api.database import ApplicationRow
 from api.disclosure_reports import write_refusal, write_report
 from api.memory import SqlMemory
 from api.register import participation_of, read_register
+from api.sign_offs import cast, signs_of
 from api.wiring import Workspace
-from audit.journal import Event
-from cld.errors import DisclosureRefused, InvalidTransition, NotPermitted
+from audit.stop import require_running
+from cld.errors import DisclosureRefused, InvalidTransition
 from cld.journey import (
     AcceptedSubmission,
     ApprovedPlan,
@@ -30,7 +30,7 @@ from cld.journey import (
 )
 from cld.plan import ExtractPlan, plan_from_json
 from cld.shelf import atomic_write
-from cld.signing import SignOff, sign_off
+from cld.signing import SignOff
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
@@ -170,28 +170,8 @@ class House:
 
         Raises: NotPermitted if the person signed this already; what was checked again is signed again.
         """
-        digest = self._to_sign(reference, stage)
-        made = sign_off(person, key, digest)
-        with Session(self.space.database) as session, session.begin():
-            before = session.get(SignOffRow, (reference, stage, person))
-            if before is not None and before.digest == digest:
-                message = f"{person} has signed already."
-                raise NotPermitted(message, "Another person signs next.")
-            session.merge(
-                SignOffRow(
-                    reference=reference,
-                    stage=stage,
-                    person=person,
-                    digest=digest,
-                    signature=made.signature,
-                    public_key=made.public_key,
-                )
-            )
-            details = {"application": reference, "stage": stage, "digest": digest}
-            self.space.journal.append(
-                session, Event("signed", person, "approver" if stage == Stage.APPROVE else "releaser", details), ""
-            )
-        return made
+        role = "approver" if stage == Stage.APPROVE else "releaser"
+        return cast(self.space, reference, stage, person, key, digest=self._to_sign(reference, stage), role=role)
 
     def _to_sign(self, reference: str, stage: str) -> str:
         if stage == Stage.RELEASE:
@@ -200,13 +180,7 @@ class House:
         return digest_to_sign(application, plan, decision_on(application, plan, self.space.clock.today(), checked=True))
 
     def _signs(self, reference: str, stage: str) -> tuple[SignOff, ...]:
-        with Session(self.space.database) as session:
-            rows = session.scalars(
-                select(SignOffRow)
-                .where(SignOffRow.reference == reference, SignOffRow.stage == stage)
-                .order_by(SignOffRow.person)
-            )
-            return tuple(SignOff(row.person, row.signature, row.public_key) for row in rows)
+        return signs_of(self.space, reference, stage)
 
     def application(self, reference: str) -> tuple[Application, ExtractPlan]:
         """Return an application and its plan.
@@ -263,6 +237,7 @@ class House:
     def release(self, reference: str) -> tuple[SignedRelease, Path]:
         """Release a checked extract that two people signed, sealed to the key in its application."""
         space = self.space
+        require_running(space.journal)
         return release(
             CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), self._signs(reference, Stage.RELEASE),
             people=space.people(), today=space.clock.today(), engine=space.engine,
@@ -272,6 +247,7 @@ class House:
     def deliver(self, reference: str) -> Path:
         """Finish a release that was logged and not delivered."""
         space = self.space
+        require_running(space.journal)
         return deliver(
             SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), people=space.people(), engine=space.engine, journal=space.journal,
             keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
-from api.database import ApplicationRow, ReviewDecisionRow, ReviewRow, SubmissionRow
+from api.database import ApplicationRow, LeafRow, ReviewDecisionRow, ReviewRow, SubmissionRow
 from api.memory import remember_release
 from audit.journal import Event
-from cld.errors import StaleVersion
+from audit.stop import MARK, is_stop
+from cld.errors import StaleVersion, Stopped
 from cld.journey import Document, DocumentKind
 
 __all__ = ["project_document", "project_event"]
@@ -20,6 +22,18 @@ STATES = {
     DocumentKind.CHECKED_EXTRACT: "checked",
     DocumentKind.SIGNED_RELEASE: "released",
 }
+HALTED = (DocumentKind.CANDIDATE_EXTRACT, DocumentKind.CHECKED_EXTRACT, DocumentKind.SIGNED_RELEASE)
+
+
+def _require_running(session: Session) -> None:
+    """Hold in the transaction itself that no emergency stop is on."""
+    last_first = select(LeafRow.content).where(func.instr(LeafRow.content, MARK) > 0).order_by(LeafRow.seq.desc())
+    for leaf in session.scalars(last_first):
+        found = is_stop(leaf)
+        if found:
+            raise Stopped
+        if found is not None:
+            return
 
 
 def project_event(session: Session, event: Event) -> None:
@@ -42,8 +56,11 @@ def project_event(session: Session, event: Event) -> None:
 def project_document(session: Session, document: Document, event: Event) -> None:
     """Carry a sealed document into the rows it concerns.
 
-    Raises: StaleVersion if a release was weighed against less than its recipient holds by now.
+    Raises: StaleVersion if a release was weighed against less than its recipient holds by now; Stopped if an extract or a
+    release would be kept while the emergency stop is on, however long ago its making began.
     """
+    if document.kind in HALTED:
+        _require_running(session)
     if document.kind is DocumentKind.ACCEPTED_SUBMISSION:
         session.merge(SubmissionRow(digest=document.digest, la_code=str(document.body["la_code"])))
     elif document.kind is DocumentKind.REVIEW_QUEUE:

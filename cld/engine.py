@@ -196,6 +196,12 @@ class Session:
         self._run(f"create table {self._new(name)} as select * from arriving_rows", {})
         self._connection.unregister("arriving_rows")
 
+    def append(self, name: str, rows: pa.Table) -> None:
+        """Add rows to a table that ``take`` made, whose columns they have in its order."""
+        self._connection.register("arriving_rows", rows)
+        self._run(f"insert into {quote(name)} select * from arriving_rows", {})
+        self._connection.unregister("arriving_rows")
+
     def read_file(self, name: str, path: Path, separators: str = ",") -> None:
         """Bring a Parquet or CSV file of our own in as a table; every CSV column is text.
 
@@ -297,6 +303,31 @@ class Session:
     def arrow(self, query: Query) -> pa.Table:
         """Run a query whose answer is small and return it as an Arrow table."""
         return self.stream(query).read_all()
+
+    def batches(self, name: str) -> pa.RecordBatchReader:
+        """Return the rows of a scanned file in its order, some at a time, beside and apart from any query.
+
+        Raises: UnreadableFile as the stream is read, if the file breaks off.
+        """
+        source = pq.ParquetFile(self._scanned[name])
+
+        def read() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from source.iter_batches(ROWS_IN_BATCH)
+            except (OSError, pa.ArrowException):
+                raise _unreadable(self._scanned[name]) from None
+
+        return pa.RecordBatchReader.from_batches(source.schema_arrow, read())
+
+    def export_stream(self, rows: pa.RecordBatchReader, path: Path) -> None:
+        """Write a stream of rows, in its order, to a CSV or Parquet file; it appears when complete."""
+        self._connection.register("leaving_rows", rows)
+        self._tables.add("leaving_rows")
+        try:
+            self.export(Query("select * from leaving_rows", ("leaving_rows",)), path)
+        finally:
+            self._tables.discard("leaving_rows")
+            self._connection.unregister("leaving_rows")
 
     def coded(self, name: str, column: str) -> pa.ChunkedArray:
         """Return a column of a table as codes with the values they stand for, row after row; a missing cell has none.

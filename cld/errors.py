@@ -6,7 +6,7 @@
     +- InputError          3   UnreadableFile, UnknownSpecification, UnknownColumn
     +- Refused             1   PolicyRefused, DisclosureRefused, SubmissionRejected, NotSealed
     +- NotPermitted        4   WrongRole, SamePerson
-    +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull
+    +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull, Stopped
     +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent, NotWitnessed
     +- InvariantBroken    70   a bug: no user can cause it
 """
@@ -35,6 +35,7 @@ __all__ = [
     "Refused",
     "SamePerson",
     "StaleVersion",
+    "Stopped",
     "StorageFull",
     "SubmissionRejected",
     "TrustError",
@@ -197,6 +198,16 @@ class AlreadyReleased(Conflict):
     """The extract has left already and is never made twice under one number."""
 
     code = "already-released"
+
+
+class Stopped(Conflict):
+    """The emergency stop is on: nothing is built, released or re-identified until a quorum lifts it."""
+
+    code = "stopped"
+
+    def __init__(self) -> None:
+        """Say the same every time."""
+        super().__init__("The emergency stop is on.", "A quorum lifts it; see caregate emergency --help.")
 
 
 class StorageFull(Conflict):

@@ -138,7 +138,12 @@ class TableOfCounts:
 
 @dataclass(frozen=True, slots=True)
 class ExtractPlan:
-    """The whole plan. ``max_suppressed_permille`` bounds the rows an anonymised extract may lose."""
+    """The whole plan.
+
+    max_suppressed_permille:  bounds the rows that an anonymised extract may lose.
+    pseudonyms_last:  ``agreement``, the same over all its deliveries, or ``release``, other ones in each.
+    missing_identifiers:  ``null``, or ``one-time``: a value for each that looks like a pseudonym and stands for nothing.
+    """
 
     form: Form
     population: Population
@@ -153,6 +158,8 @@ class ExtractPlan:
     opt_out_reason: str
     max_suppressed_permille: int = 20
     fixed_levels: tuple[tuple[str, int], ...] = ()
+    pseudonyms_last: str = "agreement"
+    missing_identifiers: str = "null"
 
     def __post_init__(self) -> None:
         """Refuse plans that mean nothing or that no form allows.
@@ -161,6 +168,9 @@ class ExtractPlan:
         """
         if self.period_end < self.period_start:
             _refuse("The plan's period ends before it starts.")
+        _require(
+            self.pseudonyms_last in ("agreement", "release"), "Pseudonyms last for the agreement or for one release."
+        )
         match self.form:
             case Form.AGGREGATE:
                 _require(
@@ -210,6 +220,8 @@ class ExtractPlan:
             "opt_out_reason": FreeText(self.opt_out_reason),
             "max_suppressed_permille": self.max_suppressed_permille,
             "fixed_levels": [list(pair) for pair in self.fixed_levels],
+            "pseudonyms_last": self.pseudonyms_last,
+            "missing_identifiers": self.missing_identifiers,
         }
 
     def data_sets(self) -> tuple[str, ...]:
@@ -386,6 +398,8 @@ def _plan_from(value: dict[str, Any]) -> ExtractPlan:
         opt_out_reason=str(value["opt_out_reason"]),
         max_suppressed_permille=int(str(value["max_suppressed_permille"])),
         fixed_levels=tuple((str(name), int(level)) for name, level in value["fixed_levels"]),
+        pseudonyms_last=str(value.get("pseudonyms_last", "agreement")),
+        missing_identifiers=str(value.get("missing_identifiers", "null")),
     )
 
 

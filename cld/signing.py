@@ -1,4 +1,4 @@
-"""Two people: a sign-off over a digest, and the rule that two different people give one, neither the applicant."""
+"""People who sign: a sign-off over a digest, two different people neither the applicant, and a quorum."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from cld.errors import BadSignature, SamePerson
 
-__all__ = ["SignOff", "require_two", "sign_off"]
+__all__ = ["SignOff", "require_quorum", "require_two", "sign_off"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,21 @@ def require_two(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, st
     if len(signs) != 2 or len(names) != 2 or len(keys) != 2 or applicant in names:  # noqa: PLR2004 - two people
         message = "Two different people must sign, neither of them the applicant."
         raise SamePerson(message)
+    _require_genuine(signs, digest, people)
+
+
+def require_quorum(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, str], n_people: int) -> None:
+    """Hold sign-offs of at least so many different people against the register.
+
+    Raises: SamePerson if they are too few or come twice; BadSignature if one is not theirs.
+    """
+    if len({sign.person for sign in signs}) != len(signs) or len({sign.public_key for sign in signs}) < n_people:
+        message = f"{n_people} different people must sign."
+        raise SamePerson(message)
+    _require_genuine(signs, digest, people)
+
+
+def _require_genuine(signs: tuple[SignOff, ...], digest: str, people: Mapping[str, str]) -> None:
     for sign in signs:
         try:
             if people.get(sign.person) != sign.public_key:

@@ -7,6 +7,7 @@ order of their keys, which says nothing of the order they came in.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import assert_never
 
 from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
+from audit.stop import require_running
 from cld.catalogue import column_of
 from cld.datasets import Anonymised, Pseudonymised
 from cld.engine import Engine, Query, Session, quote, text_literal
@@ -45,11 +47,12 @@ from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from extracts.lineage import approved_words
 from extracts.opt_outs import read_opt_outs
-from keys.derivation import PseudonymDomain
-from keys.pseudonym import context_fingerprint, pseudonym_table, self_test
+from keys.derivation import PseudonymDomain, Secret
+from keys.pseudonym import context_fingerprint, pseudonym_table
+from keys.routes import require_routes_agree
 from keys.store import KeyStore
 
-__all__ = ["build", "key_id_for"]
+__all__ = ["build", "identifiers_sql", "is_of_one_release", "key_id_for"]
 
 PERSON_KIND = "person"
 CLASSES = Query(
@@ -64,10 +67,18 @@ CLASSES = Query(
 
 
 def key_id_for(application: Application, plan: ExtractPlan) -> str:
-    """Return the keystore's name of an extract's secret: the agreement's, or for anonymised rows this release's alone."""
-    prefix = "release" if plan.form is Form.ANONYMISED else "agreement"
-    name = application.reference if plan.form is Form.ANONYMISED else application.agreement.reference
-    return f"{prefix}-{name}"
+    """Return the keystore's name of an extract's secret: the agreement's, or this release's alone.
+
+    Anonymised rows always have a key of one release; pseudonymised rows where the plan says so.
+    """
+    if is_of_one_release(plan):
+        return f"release-{application.reference}"
+    return f"agreement-{application.agreement.reference}"
+
+
+def is_of_one_release(plan: ExtractPlan) -> bool:
+    """Say whether pseudonyms hold within one release alone."""
+    return plan.form is Form.ANONYMISED or plan.pseudonyms_last == "release"
 
 
 def _chosen(population: Population) -> str:
@@ -157,48 +168,58 @@ def _build_table(
 ) -> Query:
     source = f"source_{table.data_set}"
     session.table(source, Query(_source(table, plan), (table.data_set, "chosen")))
-    joins = []
-    for column in table.columns:
-        if not isinstance(column.derivation, Pseudonym):
-            continue
-        kind = column.derivation.kind
-        origin = "person_id" if column.source == "person_key" else column.source
-        if kind == "nhs":
-            origin = _checked_number(session, source, column.source)
-        elif kind == "la_person":
-            origin = _with_council(session, source, column.source)
-        domain = _domain(application, plan, kind, keys)
-        name = f"k_{table.data_set}_{column.name}"
-        pseudonym_table(
-            session, name, source, origin, keys.pseudonym_key(key_id_for(application, plan), domain), domain
-        )
-        joins.append(f"left join {name} k_{column.name} on k_{column.name}.identifier = r.{quote(origin)}")
+    joins = [
+        _key_column(session, source, column, column.derivation.kind, plan, application, keys)
+        for column in table.columns
+        if isinstance(column.derivation, Pseudonym)
+    ]
     cells = ", ".join(_expression(table, column) for column in table.columns)
     return Query(f"select {cells} from {source} r {' '.join(joins)} order by all", (source,))  # noqa: S608
 
 
-def _checked_number(session: Session, source: str, column: str) -> str:
-    """A number as sent is keyed only if it may identify a person; in NHS data sets the number was checked by linkage."""
-    name = f"{column}_checked"
-    has_reason = "sent_number_reason" in session.columns(source)
-    rule = (
-        f"case when sent_number_reason is null then replace(replace({column}, ' ', ''), '-', '') end"
-        if has_reason
-        else column
-    )
-    return _extended(session, source, name, rule)
+def _key_column(
+    session: Session, source: str, column: OutputColumn, kind: str, plan: ExtractPlan, application: Application, keys: KeyStore
+) -> str:  # fmt: skip
+    """Make the pseudonyms of a column and return the join that brings them in."""
+    origin = "person_id"
+    if kind != PERSON_KIND:
+        origin = f"{column.source}_keyed"
+        rule = identifiers_sql(session, source, column.source, kind)
+        session.table(source, Query(f"select *, {rule} as {origin} from {source}", (source,)))  # noqa: S608
+    domain = _domain(application, plan, kind, keys)
+    key = keys.pseudonym_key(key_id_for(application, plan), domain)
+    name = f"{source}_{column.name}"
+    pseudonym_table(session, name, source, origin, key, domain)
+    if plan.missing_identifiers == "one-time":
+        _add_one_time_values(session, source, name, origin, domain)
+    return f"left join {name} k_{column.name} on k_{column.name}.identifier = r.{quote(origin)}"
 
 
-def _with_council(session: Session, source: str, column: str) -> str:
-    """A council's own id means something only within the council."""
-    return _extended(
-        session, source, f"{column}_full", f"case when {column} is not null then la_code || '|' || upper({column}) end"
-    )
+def _add_one_time_values(session: Session, source: str, name: str, origin: str, domain: PseudonymDomain) -> None:
+    """Give each row without an identifier a value of its own, under a key that is forgotten here."""
+    rule = f"coalesce({origin}, 'once ' || row_number() over ()) as {origin}"
+    session.table(source, Query(f"select * replace ({rule}) from {source}", (source,)))  # noqa: S608
+    once = f"{name}_once"
+    text = f"select {origin} from {source} where {origin} not in (select identifier from {name})"  # noqa: S608
+    session.table(f"{once}_ids", Query(text, (source, name)))
+    pseudonym_table(session, once, f"{once}_ids", origin, Secret(os.urandom(32).hex().encode()), domain)
+    session.table(name, Query(f"select * from {name} union all select * from {once}", (name, once)))  # noqa: S608
 
 
-def _extended(session: Session, source: str, name: str, rule: str) -> str:
-    session.table(source, Query(f"select *, {rule} as {name} from {source}", (source,)))  # noqa: S608
-    return name
+def identifiers_sql(session: Session, source: str, column: str, kind: str) -> str:
+    """Return SQL for the identifier in a column, as far as it may be keyed, and null where it may not.
+
+    A number as sent is keyed only if it may identify a person; in NHS data sets linkage checked it. A council's own id
+    means something only within the council.
+    """
+    if kind == PERSON_KIND:
+        return "person_id"
+    if kind == "nhs":
+        cleaned = f"replace(replace({column}, ' ', ''), '-', '')"
+        has_reason = "sent_number_reason" in session.columns(source)
+        return f"case when sent_number_reason is null then {cleaned} end" if has_reason else column
+    text = f"nullif(trim(cast({column} as varchar)), '')"
+    return f"la_code || '|' || {text}" if kind == "la_person" else text
 
 
 def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
@@ -220,14 +241,15 @@ def build(
     Raises: PolicyRefused if policy no longer allows it; NotSealed if plan or linked data are not sealed.
     Source: Direction 6(b) bullets 2 to 7; National Data Opt-out policy v4.0.
     """
+    require_running(journal)
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
     application, plan = approved_words(approved, people)
     require_allowed(application, plan, today, checked=True, journal=journal)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
-    keys.new_agreement(key_id_for(application, plan), of_one_release=plan.form is Form.ANONYMISED)
+    keys.new_agreement(key_id_for(application, plan), of_one_release=is_of_one_release(plan))
     with engine.session() as session:
-        self_test(session)
+        require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
             session.attach(name, linked.data_set(name))
         counted = _choose_people(session, plan, opt_outs)

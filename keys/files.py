@@ -1,4 +1,4 @@
-"""Pseudonyms on anyone's files: a column keyed in place, and a column of pseudonyms checked.
+"""Pseudonyms on anyone's files: columns keyed in place, and a column of pseudonyms checked, some rows at a time.
 
 Stand-alone there is no house root, so the pepper is the empty salt of RFC 5869 and the key follows from the agreement's
 secret and the domain alone.
@@ -6,23 +6,29 @@ secret and the domain alone.
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from cld.engine import Query, Session, quote
-from cld.errors import KeyUnavailable, UnknownColumn
-from cld.nhs_number import clean_number_sql, number_fault_sql
+from cld.engine import Session
+from cld.errors import InputError, KeyUnavailable, UnknownColumn
+from keys.canonical import canonical_identifiers
 from keys.derivation import PseudonymDomain, Secret, domain_key
-from keys.pseudonym import check_texts, pseudonym_table
+from keys.pseudonym import ARROW_TYPE, PseudonymForm, check_texts, pseudonyms_of
 
-__all__ = ["ColumnCheck", "check_column", "pseudonymise_columns", "read_key_file"]
+__all__ = ["ColumnCheck", "Keying", "check_column", "in_order", "keying_for", "pseudonymise_file", "read_key_file"]
 
 KEY_DIGITS = re.compile(r"[0-9a-fA-F]{64}")
-NHS_KIND = "nhs"
+REASON = "_reason"
+PLAIN_KINDS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_struct, pa.types.is_map)
 
 
 def read_key_file(path: Path) -> Secret:
@@ -32,72 +38,125 @@ def read_key_file(path: Path) -> Secret:
     """
     try:
         text = path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        message = "The key file cannot be read."
-        raise KeyUnavailable(message, "Give a file of 64 hexadecimal digits.") from fault
+    except (OSError, UnicodeDecodeError):
+        text = ""
     if not KEY_DIGITS.fullmatch(text):
         message = "The key file cannot be read."
         raise KeyUnavailable(message, "Give a file of 64 hexadecimal digits.")
     return Secret(bytes.fromhex(text))
 
 
-def _canonical(column: str, kind: str, *, synthetic_allowed: bool) -> tuple[str, str]:
-    """Return SQL for the identifier that is keyed and for the reason why one is not.
+@dataclass(frozen=True, slots=True)
+class Keying:
+    """How the columns of a file are keyed: the domain and the key of each, and what becomes of values that cannot be."""
 
-    NHS numbers lose spaces and hyphens and must pass every check; other identifiers are trimmed, in Unicode's composed
-    form and upper case.
-    """
-    text = f"cast({quote(column)} as varchar)"
-    if kind == NHS_KIND:
-        cleaned = f"({clean_number_sql(f'trim({text})')})"
-        fault = number_fault_sql(cleaned, synthetic_allowed=synthetic_allowed)
-        reason = f"(case when ({fault}) = 'range' then 'invalid' else ({fault}) end)"
-        return f"case when {fault} is null then {cleaned} end", reason
-    cleaned = f"nullif(upper(nfc_normalize(trim({text}))), '')"
-    return cleaned, f"case when {cleaned} is null then 'blank' end"
+    domains: Mapping[str, PseudonymDomain]
+    keys: Mapping[str, Secret] = field(repr=False)
+    synthetic_allowed: bool
+    form: PseudonymForm = PseudonymForm.TEXT
+    one_time: bool = False
 
 
-def pseudonymise_columns(
-    session: Session,
-    table: str,
-    columns: dict[str, str],
-    secret: Secret,
-    domain: PseudonymDomain,
-    *,
-    synthetic_allowed: bool,
-) -> Query:
-    """Return the query of the table with each column (name to kind) replaced by pseudonyms and its reason beside it.
+def keying_for(
+    columns: Mapping[str, str], secret: Secret, domain: PseudonymDomain, *, synthetic_allowed: bool,
+    form: PseudonymForm = PseudonymForm.TEXT, one_time: bool = False,
+) -> Keying:  # fmt: skip
+    """Derive the key of each column (name to kind) from an agreement's secret; ``domain`` holds the rest of its domain."""
+    domains = {column: replace(domain, kind=kind) for column, kind in columns.items()}
+    keys = {column: domain_key(secret, Secret(b""), found) for column, found in domains.items()}
+    return Keying(domains, keys, synthetic_allowed, form, one_time)
+
+
+def in_order(
+    batches: Iterator[pa.RecordBatch], work: Callable[[pa.RecordBatch], pa.RecordBatch], n_threads: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield the work on each batch in the order of the batches, a few of them at a time."""
+    waiting: deque[Future[pa.RecordBatch]] = deque()
+    with ThreadPoolExecutor(n_threads) as pool:
+        for batch in batches:
+            waiting.append(pool.submit(work, batch))
+            if len(waiting) > n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def pseudonymise_file(session: Session, file: Path, out: Path, keying: Keying, *, n_threads: int) -> dict[str, object]:
+    """Write a file again with each keyed column replaced by pseudonyms and a column of reasons beside it.
 
     Order:  that of the file.
-    Raises: UnknownColumn if the file lacks a column.
+    Raises: UnknownColumn if the file lacks a column; InputError if it has a column of reasons already, or one that is no text.
     """
-    names = session.columns(table)
-    absent = [column for column in columns if column not in names]
+    session.scan_file("given", file)
+    rows = session.batches("given")
+    _require_columns(rows.schema, keying)
+    counted: Counter[tuple[str, str]] = Counter()
+    n_rows = 0
+
+    def keyed() -> Iterator[pa.RecordBatch]:
+        nonlocal n_rows
+        for batch in in_order(iter(rows), lambda held: _keyed_batch(held, keying), n_threads):
+            n_rows += batch.num_rows
+            for column in keying.domains:
+                counts = batch.column(batch.schema.get_field_index(column + REASON)).value_counts()
+                counted.update(
+                    {(column, str(one["values"])): one["counts"].as_py() for one in counts if one["values"].is_valid}
+                )
+            yield batch
+
+    session.export_stream(pa.RecordBatchReader.from_batches(_schema(rows.schema, keying), keyed()), out)
+    reasons = {
+        column: {kind: n for (of, kind), n in sorted(counted.items()) if of == column} for column in keying.domains
+    }
+    return {"n_rows": n_rows, "reasons": reasons}
+
+
+def _require_columns(schema: pa.Schema, keying: Keying) -> None:
+    absent = [column for column in keying.domains if column not in schema.names]
     if absent:
         message = f"The file has no column {', '.join(absent)}."
         raise UnknownColumn(message, "Name columns as in the file's header.")
-    session.table("numbered", Query(f"select row_number() over () as row_place, * from {quote(table)}", (table,)))  # noqa: S608
-    cells, joins = [], []
-    for place, (column, kind) in enumerate(columns.items()):
-        keyed, reason = _canonical(column, kind, synthetic_allowed=synthetic_allowed)
-        source = f"keyed_{place}"
-        session.table(
-            source, Query(f"select row_place, {keyed} as identifier, {reason} as reason from numbered", ("numbered",))
-        )  # noqa: S608
-        of_kind = PseudonymDomain(domain.recipient, domain.agreement, domain.family, kind, domain.version)
-        key = domain_key(secret, Secret(b""), of_kind)
-        pseudonym_table(session, f"pseudonyms_{place}", source, "identifier", key, of_kind)
-        joins.append(
-            f"join {source} k{place} using (row_place) left join pseudonyms_{place} p{place} on p{place}.identifier = k{place}.identifier"
-        )
-    for name in names:
-        if name in columns:
-            place = list(columns).index(name)
-            cells += [f"p{place}.pseudonym as {quote(name)}", f"k{place}.reason as {quote(name + '_reason')}"]
+    taken = [column + REASON for column in keying.domains if column + REASON in schema.names]
+    if taken:
+        message = f"The file has a column {', '.join(taken)} already."
+        raise InputError(message, "Rename it: the reasons why a value is null go there.")
+    nested = [column for column in keying.domains if any(kind(schema.field(column).type) for kind in PLAIN_KINDS)]
+    if nested:
+        message = f"The column {', '.join(nested)} holds no plain values."
+        raise InputError(message, "Identifiers are text, or numbers.")
+
+
+def _schema(schema: pa.Schema, keying: Keying) -> pa.Schema:
+    fields = []
+    for held in schema:
+        if held.name in keying.domains:
+            fields += [pa.field(held.name, ARROW_TYPE[keying.form]), pa.field(held.name + REASON, pa.string())]
         else:
-            cells.append(f"n.{quote(name)}")
-    text = f"select {', '.join(cells)} from numbered n {' '.join(joins)} order by n.row_place"  # noqa: S608
-    return Query(text, ("numbered",))
+            fields.append(held)
+    return pa.schema(fields)
+
+
+def _keyed_batch(batch: pa.RecordBatch, keying: Keying) -> pa.RecordBatch:
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        columns += _keyed_column(column, name, keying) if name in keying.domains else [column]
+    return pa.RecordBatch.from_arrays(columns, schema=_schema(batch.schema, keying))
+
+
+def _keyed_column(column: pa.Array, name: str, keying: Keying) -> list[pa.Array]:
+    domain = keying.domains[name]
+    sent = pc.fill_null(column.cast(pa.string()), "")
+    identifiers, reasons = canonical_identifiers(sent, domain.kind, synthetic_allowed=keying.synthetic_allowed)
+    keyed = pseudonyms_of(identifiers, keying.keys[name], domain, keying.form)
+    if keying.one_time and keyed.null_count:
+        keyed = pc.if_else(keyed.is_valid(), keyed, _one_time_values(len(keyed), domain, keying.form))
+    return [keyed, reasons]
+
+
+def _one_time_values(n_values: int, domain: PseudonymDomain, form: PseudonymForm) -> pa.Array:
+    """Return values that look like pseudonyms of the domain and stand for nothing: their key is forgotten here."""
+    places = pa.array(np.arange(n_values)).cast(pa.string())
+    return pseudonyms_of(places, Secret(os.urandom(32).hex().encode()), domain, form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,26 +169,23 @@ class ColumnCheck:
     n_other_domain: int | None
 
 
-def check_column(session: Session, table: str, column: str, domain: PseudonymDomain | None) -> ColumnCheck:
-    """Check a column of pseudonyms: form, check character and, where the domain is given, the domain character.
+def check_column(session: Session, file: Path, column: str, domain: PseudonymDomain | None) -> ColumnCheck:
+    """Check a column of pseudonyms: form, check character and, where the domain is given, version and domain character.
 
+    Nulls:  an empty cell of a CSV file is null.
     Raises: UnknownColumn if the file lacks the column.
     """
-    if column not in session.columns(table):
+    session.scan_file("given", file)
+    rows = session.batches("given")
+    if column not in rows.schema.names:
         message = f"The file has no column {column}."
         raise UnknownColumn(message, "Name the column as in the file's header.")
     n_rows = n_null = n_bad = n_other = 0
-    for batch in session.stream(
-        Query(f"select cast({quote(column)} as varchar) as value from {quote(table)}", (table,))
-    ):  # noqa: S608
-        values = batch.column(0)
+    for batch in rows:
+        values = batch.column(rows.schema.get_field_index(column)).cast(pa.string())
         n_rows += len(values)
         n_null += values.null_count
-        bad, other = check_texts(_texts(values), domain)
+        bad, other = check_texts(values.drop_null(), domain)
         n_bad += int(np.count_nonzero(bad))
-        n_other += int(np.count_nonzero(other & ~bad))
+        n_other += int(np.count_nonzero(other))
     return ColumnCheck(n_rows, n_null, n_bad, n_other if domain is not None else None)
-
-
-def _texts(values: pa.Array) -> list[str]:
-    return [str(value) for value in values.drop_null().to_pylist()]

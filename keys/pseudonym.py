@@ -1,13 +1,12 @@
-"""Pseudonyms: HMAC-SHA-256 cut to 120 bits, printed as 27 characters, computed set by set inside the engine.
+"""Pseudonyms: HMAC-SHA-256 cut to 120 bits, printed as 27 characters, computed a column at a time; no table is kept.
 
-Version letter, 24 Crockford base-32 characters, a check character over GF(32), a domain character. Two independent
-computations (one plain, one in SQL) are held against ``hmac.digest`` before the first use.
+Sixty-four bits as a whole number are there as an option, with the number of collisions that is to be expected.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+from collections.abc import Iterator
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -15,57 +14,45 @@ import pyarrow as pa
 from Crypto.Hash import TupleHash256
 
 from cld.engine import Query, Session, quote
-from cld.errors import InvariantBroken
-from keys.derivation import PseudonymDomain, Secret, encode_context
+from cld.errors import InputError, InvariantBroken
+from keys.canonical import canonical_identifiers
+from keys.derivation import PseudonymDomain, Secret
+from keys.routes import plain_tags, tags_of
+from keys.text_form import ALPHABET, VERSION_LETTERS, Tags, encode_tags, read_texts, version_letter
 
 __all__ = [
+    "PseudonymForm",
     "check_texts",
-    "domain_multipliers",
-    "encode_tags",
+    "context_fingerprint",
+    "expected_collisions",
+    "find_identifiers",
     "is_well_formed",
     "plain_pseudonym",
     "pseudonym_table",
-    "self_test",
+    "pseudonyms_of",
+    "version_of",
 ]
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-LETTERS = np.frombuffer(ALPHABET.encode(), dtype=np.uint8)
-VERSION_LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ"
-TAG_BYTES = 15
-N_SYMBOLS = 24
-N_LETTERS = 27
-FIRST_LETTER = 10
-VALUES = np.full(256, 255, dtype=np.uint8)
-VALUES[LETTERS] = np.arange(32, dtype=np.uint8)
-BLOCK = 64
-SELF_TEST_INPUTS = 10_000
-Bytes = npt.NDArray[np.uint8]
+IDENTIFIERS_AT_ONCE = 262_144
+TAG_BITS = 120
+WORD_BITS = 64
+CHECKED_KINDS = ("person", "nhs")
 
 
-def _field_powers() -> tuple[list[int], list[int]]:
-    """Powers and logarithms of a generator of GF(32), modulus x^5 + x^2 + 1."""
-    powers, logs, value = [], [0] * 32, 1
-    for exponent in range(31):
-        powers.append(value)
-        logs[value] = exponent
-        value = (value << 1) ^ (0b100101 if value & 16 else 0)
-    return powers, logs
+class PseudonymForm(StrEnum):
+    """How a pseudonym is written: text of 27 characters, or a whole number of 64 bits."""
+
+    TEXT = "text"
+    BIGINT = "bigint"
 
 
-POWERS, LOGS = _field_powers()
-TIMES = np.array(
-    [[POWERS[(LOGS[a] + LOGS[b]) % 31] if a and b else 0 for b in range(32)] for a in range(32)], dtype=np.uint8
-)
+ARROW_TYPE = {PseudonymForm.TEXT: pa.string(), PseudonymForm.BIGINT: pa.int64()}
 
 
-def domain_multipliers(domain: PseudonymDomain) -> tuple[int, int]:
-    """Return the two odd numbers that make the domain character; anyone who knows the domain's names can."""
-    digest = hashlib.sha256(
-        encode_context(
-            "caregate/domain-tag", domain.recipient, domain.agreement, domain.family, domain.kind, domain.version
-        )
-    ).digest()
-    return int.from_bytes(digest[:8], "big") | 1, int.from_bytes(digest[8:16], "big") | 1
+def expected_collisions(n_persons: int, form: PseudonymForm) -> float:
+    """Return how many pairs of persons are expected to share a pseudonym: n^2 / 2^(bits + 1)."""
+    bits = TAG_BITS if form is PseudonymForm.TEXT else WORD_BITS
+    return float(n_persons) ** 2 / 2.0 ** (bits + 1)
 
 
 def context_fingerprint(domain: PseudonymDomain) -> str:
@@ -76,120 +63,137 @@ def context_fingerprint(domain: PseudonymDomain) -> str:
     return str(made.hexdigest())
 
 
-def _symbols(tags: Bytes) -> Bytes:
-    bits = np.unpackbits(tags, axis=1).reshape(len(tags), N_SYMBOLS, 5)
-    weights = np.array([16, 8, 4, 2, 1], dtype=np.uint8)
-    return np.asarray((bits * weights).sum(axis=2, dtype=np.uint8))
+def written(tags: Tags, domain: PseudonymDomain, form: PseudonymForm) -> pa.Array:
+    """Write tags in a form: text, or their first 64 bits as a signed whole number."""
+    if form is PseudonymForm.TEXT:
+        return encode_tags(tags, domain)
+    return pa.array(tags.high.view(np.int64), pa.int64())
 
 
-def _check_symbols(with_version: Bytes) -> Bytes:
-    check = np.zeros(len(with_version), dtype=np.uint8)
-    for place in range(with_version.shape[1]):
-        check ^= TIMES[POWERS[(place + 1) % 31], with_version[:, place]]
-    return check
+def pseudonyms_of(
+    identifiers: pa.Array, key: Secret, domain: PseudonymDomain, form: PseudonymForm = PseudonymForm.TEXT
+) -> pa.Array:
+    """Return the pseudonyms of a column of identifiers as they are keyed.
+
+    Shape:  in n identifiers, out n pseudonyms, in order.
+    Nulls:  stay null.
+    """
+    if identifiers.null_count == 0:
+        return written(tags_of(key, identifiers), domain, form)
+    held = written(tags_of(key, identifiers.drop_null()), domain, form)
+    places = np.cumsum(identifiers.is_valid().to_numpy(zero_copy_only=False)) - 1
+    return held.take(pa.array(places, pa.int64(), mask=identifiers.is_null().to_numpy(zero_copy_only=False)))
 
 
-def _domain_symbols(tags: Bytes, domain: PseudonymDomain) -> Bytes:
-    first, second = domain_multipliers(domain)
-    high = tags[:, :8].copy().view(">u8").ravel().astype(np.uint64)
-    low = np.zeros((len(tags), 8), dtype=np.uint8)
-    low[:, 1:] = tags[:, 8:]
-    low64 = low.view(">u8").ravel().astype(np.uint64)
-    with np.errstate(over="ignore"):
-        mixed = np.uint64(first) * high + np.uint64(second) * low64
-    return (mixed >> np.uint64(59)).astype(np.uint8)
+def check_texts(texts: pa.Array, domain: PseudonymDomain | None) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return, for each text, whether it is no pseudonym at all and whether it is one of another domain.
 
-
-def encode_tags(tags: Bytes, domain: PseudonymDomain) -> list[str]:
-    """Print 120-bit tags (n x 15 bytes) as pseudonyms of a domain."""
-    version = VERSION_LETTERS[(domain.version - 1) % len(VERSION_LETTERS)]
-    symbols = np.empty((len(tags), 27), dtype=np.uint8)
-    symbols[:, 0] = ALPHABET.index(version)
-    symbols[:, 1:25] = _symbols(tags)
-    symbols[:, 25] = _check_symbols(symbols[:, :25])
-    symbols[:, 26] = _domain_symbols(tags, domain)
-    joined = LETTERS[symbols].tobytes().decode()
-    return [joined[start : start + 27] for start in range(0, len(joined), 27)]
-
-
-def check_texts(
-    texts: list[str], domain: PseudonymDomain | None
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return, for each text, whether it is no pseudonym at all and whether it is one of another domain."""
-    whole = np.array([len(text) == N_LETTERS and text.isascii() for text in texts], dtype=bool)
-    joined = "".join(text for text, fits in zip(texts, whole, strict=True) if fits)
-    symbols = VALUES[np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, N_LETTERS)]
-    known = (symbols < len(ALPHABET)).all(axis=1) & (symbols[:, 0] >= FIRST_LETTER)
-    kept = np.where(symbols < len(ALPHABET), symbols, 0).astype(np.uint8)
-    good = known & (_check_symbols(kept[:, :25]) == kept[:, 25])
-    bad = np.ones(len(texts), dtype=bool)
-    bad[np.flatnonzero(whole)] = ~good
+    Nulls:  none may stand in the column.
+    """
+    tags, letters, characters, whole = read_texts(texts)
     other = np.zeros(len(texts), dtype=bool)
     if domain is not None:
-        bits = np.unpackbits(kept[:, 1:25, None], axis=2)[:, :, 3:].reshape(len(kept), -1)
-        other[np.flatnonzero(whole)] = _domain_symbols(np.packbits(bits, axis=1), domain) != kept[:, 26]
-    return bad, other
+        there = encode_tags(tags, domain).buffers()[2]
+        wanted = np.frombuffer(there, dtype=np.uint8).reshape(-1, 27)[:, 26] if len(tags) else characters
+        version = ALPHABET.index(version_letter(domain.version))
+        other = whole & ((_LETTER_OF[characters] != wanted) | (letters != version))
+    return ~whole, other
+
+
+_LETTER_OF = np.frombuffer(ALPHABET.encode(), dtype=np.uint8)
+
+
+def version_of(texts: tuple[str, ...]) -> int:
+    """Return the key version that some pseudonyms of one domain name by their first letter.
+
+    Raises: InputError if they name none, or more than one.
+    """
+    letters = {text[:1] for text in texts}
+    if len(letters) != 1 or not letters <= set(VERSION_LETTERS):
+        message = "The pseudonyms name no key version, or more than one."
+        raise InputError(message, "Ask about one version at a time.")
+    return VERSION_LETTERS.index(letters.pop()) + 1
 
 
 def is_well_formed(text: str) -> bool:
     """Say whether a value has the form and the check character of a pseudonym."""
-    return not check_texts([text], None)[0][0]
+    return not check_texts(pa.array([text], pa.string()), None)[0][0]
 
 
 def plain_pseudonym(key: Secret, domain: PseudonymDomain, identifier: str) -> str:
     """Compute one pseudonym the plain way. Source: RFC 2104, FIPS 198-1."""
-    tag = hmac.digest(key.reveal(), identifier.encode(), "sha256")[:TAG_BYTES]
-    return encode_tags(np.frombuffer(tag, dtype=np.uint8).reshape(1, TAG_BYTES), domain)[0]
+    return str(encode_tags(plain_tags(key, pa.array([identifier], pa.string())), domain)[0].as_py())
+
+
+def _distinct_identifiers(session: Session, source: str, column: str) -> Iterator[pa.Array]:
+    """Yield the distinct non-null values of a column in pieces, so that no step holds them all."""
+    numbered = "distinct_identifiers"
+    session.table(
+        numbered,
+        Query(
+            f"""
+            select row_number() over () as place, identifier
+            from (select distinct cast({quote(column)} as varchar) as identifier from {quote(source)}
+                where {quote(column)} is not null)
+            """,  # noqa: S608 - names quoted
+            (source,),
+        ),
+    )
+    n_distinct = session.whole(Query("select count(*) from distinct_identifiers", (numbered,)))
+    for start in range(0, n_distinct, IDENTIFIERS_AT_ONCE):
+        text = "select identifier from distinct_identifiers where place > $first and place <= $last"
+        bounds = {"first": start, "last": start + IDENTIFIERS_AT_ONCE}
+        yield session.arrow(Query(text, (numbered,), bounds))["identifier"].combine_chunks()
+    session.drop(numbered)
+
+
+def as_keyed(identifiers: pa.Array, kind: str) -> pa.Array:
+    """Return identifiers of an extract as they are keyed: persons and checked numbers as they are, others in one spelling."""
+    if kind in CHECKED_KINDS:
+        return identifiers
+    return canonical_identifiers(identifiers, kind, synthetic_allowed=True)[0]
 
 
 def pseudonym_table(
     session: Session, name: str, source: str, column: str, key: Secret, domain: PseudonymDomain
 ) -> None:
-    """Make a table (identifier, pseudonym) of the distinct values of a column.
+    """Make a table of the distinct values of a column with their pseudonyms, for the length of a session.
 
-    Shape:  in any table with the column; out d rows x (identifier, pseudonym), d distinct non-null identifiers.
+    Shape:  in any table with the column; out d rows x (identifier, keyed, pseudonym), d distinct non-null values.
     Raises: InvariantBroken if two identifiers got one pseudonym.
     """
-    padded = key.reveal().ljust(BLOCK, b"\0")
-    inner, outer = (bytes(byte ^ pad for byte in padded) for pad in (0x36, 0x5C))
-    tagged = session.arrow(
-        Query(
-            f"""
-            select identifier, unhex(sha256($outer::blob || unhex(sha256($inner::blob || encode(identifier))))) as tag
-            from (select distinct cast({quote(column)} as varchar) as identifier from {quote(source)}
-                where {quote(column)} is not null)
-            order by identifier
-            """,  # noqa: S608 - names quoted, key bound
-            (source,),
-            {"inner": inner, "outer": outer},
-        )
-    )
-    tags = np.frombuffer(b"".join(tagged["tag"].to_pylist()), dtype=np.uint8).reshape(-1, 32)[:, :TAG_BYTES]
-    pseudonyms = encode_tags(np.ascontiguousarray(tags), domain)
-    if len(set(pseudonyms)) != tagged.num_rows:
+    names = ("identifier", "keyed", "pseudonym")
+    session.take(name, pa.table({part: pa.array([], pa.string()) for part in names}))
+    for identifiers in _distinct_identifiers(session, source, column):
+        keyed = as_keyed(identifiers.cast(pa.string()), domain.kind)
+        columns = (identifiers.cast(pa.string()), keyed, pseudonyms_of(keyed, key, domain))
+        session.append(name, pa.table(dict(zip(names, columns, strict=True))))
+    text = f"select count(distinct keyed), count(distinct pseudonym) from {quote(name)}"  # noqa: S608 - name quoted
+    n_identifiers, n_pseudonyms = session.rows(Query(text, (name,)))[0]
+    if n_identifiers != n_pseudonyms:
         message = "Two identifiers would share a pseudonym."
         raise InvariantBroken(message)
-    session.take(name, pa.table({"identifier": tagged["identifier"], "pseudonym": pa.array(pseudonyms, pa.string())}))
 
 
-_AGREED: list[bool] = []
-"""Holds one entry once the two computations have agreed in this process."""
+def find_identifiers(
+    session: Session, source: str, column: str, key: Secret, kind: str, wanted: pa.Array
+) -> dict[str, str]:
+    """Return the identifiers in a column whose pseudonyms are wanted, by pseudonym: everything is computed again.
 
-
-def self_test(session: Session) -> None:
-    """Hold the two computations against each other on 10,000 inputs, once in the life of a process.
-
-    Raises: InvariantBroken at the first difference.
+    Shape:  wanted: whole pseudonyms of one domain, as text; out at most one identifier for each, as it was keyed.
     """
-    if _AGREED:
-        return
-    key, domain = Secret(b"0123456789abcdef" * 4), PseudonymDomain("self", "test", "none", "nhs")
-    session.table("self_test", Query(f"select cast(range * 99991 as varchar) as v from range({SELF_TEST_INPUTS})"))  # noqa: S608
-    pseudonym_table(session, "self_test_out", "self_test", "v", key, domain)
-    for identifier, pseudonym in session.rows(Query("select * from self_test_out order by all", ("self_test_out",))):
-        if plain_pseudonym(key, domain, str(identifier)) != pseudonym:
-            message = "The two computations of a pseudonym disagree."
-            raise InvariantBroken(message, "Stop the service and reinstall it from the lock.")
-    session.drop("self_test_out")
-    session.drop("self_test")
-    _AGREED.append(True)
+    tags = read_texts(wanted)[0]
+    sought = {
+        (int(high), int(low)): str(text)
+        for high, low, text in zip(tags.high, tags.low, wanted.to_pylist(), strict=True)
+    }
+    found: dict[str, str] = {}
+    text = f"select distinct cast({quote(column)} as varchar) as identifier from {quote(source)} where {quote(column)} is not null"  # noqa: S608 - names quoted
+    for batch in session.stream(Query(text, (source,))):
+        identifiers = as_keyed(batch.column(0).cast(pa.string()), kind).drop_null()
+        made = tags_of(key, identifiers)
+        for place in np.flatnonzero(np.isin(made.high, tags.high)):
+            pair = int(made.high[place]), int(made.low[place])
+            if pair in sought:
+                found[sought[pair]] = str(identifiers[int(place)].as_py())
+    return found

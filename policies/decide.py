@@ -138,7 +138,7 @@ def _facts(request: Mapping[str, Any]) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError) as fault:
         raise InputError(UNREADABLE) from fault
     plain = ("annex3_aim", "small_numbers_suppressed", "anonymisation_checked", "key_for_recipient", "dars_approved",
-             "agreement_signed", "lawful_basis_nhs", "lawful_basis_recipient", "nihr_funded", "joint_approval")  # fmt: skip
+             "agreement_signed", "lawful_basis_nhs", "lawful_basis_recipient", "nihr_funded", "joint_approval", "reidentification_basis")  # fmt: skip
     acting_for = request.get("acting_for")
     return {
         **{name: _truth(request, name) for name in plain},

@@ -121,7 +121,7 @@ def test_a_researcher_gets_one_row_a_person_and_no_class_under_ten(demo_folder: 
 
 def test_a_key_custodian_finds_the_keys_of_anonymised_releases_destroyed(demo_folder: Path) -> None:
     states = {
-        path.stem: json.loads(path.read_text())["state"]
+        path.stem: json.loads(path.read_text())["versions"][-1]["state"]
         for path in (demo_folder / "keystore" / "wrapped").glob("*.json")
     }
     anonymised = {name for name in states if name.startswith("release-CG-000")}

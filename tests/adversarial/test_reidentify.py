@@ -1,74 +1,201 @@
-"""Re-identification: refused unless policy allows it, two others signed this very question, and the cap is not reached."""
+"""Re-identification: each way round its safeguards is tried and refused, and what is answered opens for the council alone."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyrage
 import pytest
 
-from cld.engine import Query
-from cld.errors import BadSignature, KeyDestroyed, NotPermitted, PolicyRefused, SamePerson
-from cld.signing import SignOff, sign_off
+from api.emergency import role_of
+from api.wiring import Workspace, demo_workspace
+from audit.stop import stop
+from cld.errors import (
+    BadSignature,
+    CLDError,
+    InputError,
+    KeyDestroyed,
+    NotPermitted,
+    PolicyRefused,
+    SamePerson,
+    Stopped,
+    WrongRole,
+)
+from cld.signing import sign_off
 from keys.derivation import PseudonymDomain
+from keys.legal_basis import LegalBasis, basis_in_force, record_basis
 from keys.pseudonym import plain_pseudonym
-from keys.reidentify import question_digest, reidentify
-from tests.lib.journey import OpenJourney
+from keys.reidentify import Limits, People, Question, reidentify
 
 DOMAIN = PseudonymDomain("503", "A-1", "cld", "person")
-NUMBER = "9434765919"
+KEY_ID = "agreement-A-1"
+NUMBER, OTHER, ELSEWHERE = "9434765919", "9434765870", "9000000009"
+COUNCIL = pyrage.x25519.Identity.generate()
+LIMITS = Limits(cap_of_an_agreement=3, most_at_once=2, most_days_open=28)
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Iterator[Workspace]:
+    made = demo_workspace(tmp_path / "space", seed=9, n_threads=1)
+    made.keys.new_agreement(KEY_ID)
+    yield made
+    made.journal.close()
+
+
+def pseudonym_of(space: Workspace, identifier: str) -> str:
+    return plain_pseudonym(space.keys.pseudonym_key(KEY_ID, DOMAIN), DOMAIN, identifier)
+
+
+def a_question(space: Workspace, *identifiers: str) -> Question:
+    today = space.clock.today()
+    return Question(
+        reference="Q-1", council="503", body="CASSR", body_code="503", domain=DOMAIN, key_id=KEY_ID,
+        pseudonyms=tuple(pseudonym_of(space, identifier) for identifier in identifiers or (NUMBER,)),
+        purpose="to reach a person at risk", legal_basis="0" * 64, asked_by="officer", asked_on=today,
+        expires_on=today + timedelta(days=7), nonce="n",
+    )  # fmt: skip
 
 
 def ask(
-    journey: OpenJourney,
-    *,
-    allowed: bool = True,
-    people: tuple[str, ...] = ("approver one", "approver two"),
-    cap: int = 1,
-    about: str = NUMBER,
-) -> str | None:
-    space = journey.space
-    space.keys.new_agreement("agreement-A-1")
-    pseudonym = plain_pseudonym(space.keys.pseudonym_key("agreement-A-1", DOMAIN), DOMAIN, about)
-    digest = question_digest(pseudonym, DOMAIN, "a legal basis", "officer")
-    signs: tuple[SignOff, ...] = tuple(sign_off(name, space.staff[name], digest) for name in people)
+    space: Workspace, question: Question, *, signers: tuple[str, ...] = ("approver one", "releaser one"),
+    over: Question | None = None, allowed: bool = True, today: date | None = None, people: People | None = None,
+    limits: Limits = LIMITS,
+) -> Path:  # fmt: skip
+    digest = (over or question).digest()
+    register = People(space.people(), {name: role_of(name) for name in space.staff}, {"503": str(COUNCIL.to_public())})
     with space.engine.session() as session:
-        session.table("people", Query("select unnest(['9434765919', '9434765870']) as person_id"))
+        session.take("own_rows", pa.table({"person_id": [NUMBER, OTHER]}))
         return reidentify(
-            pseudonym, DOMAIN, reason="a legal basis", asked_by="officer", allowed=allowed, cap=cap, signs=signs, people=space.people(),
-            session=session, table="people", column="person_id", key_id="agreement-A-1", keys=space.keys, journal=space.journal,
+            question, tuple(sign_off(name, space.staff[name], digest) for name in signers), allowed=allowed, limits=limits,
+            people=people or register, today=today or space.clock.today(), session=session, own_rows=lambda: ("own_rows", "person_id"), keys=space.keys, journal=space.journal, folder=space.folder / "reidentified",
         )  # fmt: skip
 
 
-def test_one_person_comes_back_once_and_the_log_holds_neither_pseudonym_nor_number(journey: OpenJourney) -> None:
-    assert ask(journey) == NUMBER
+def events(space: Workspace) -> list[dict[str, object]]:
+    return [json.loads(leaf) for leaf in space.journal.leaves()]
+
+
+def test_the_council_alone_opens_the_answer_and_the_log_holds_counts_and_nobody(space: Workspace) -> None:
+    question = a_question(space, NUMBER, ELSEWHERE)
+    sealed = ask(space, question).read_bytes()
+    told = json.loads(pyrage.decrypt(sealed, [COUNCIL]))
+    assert [one["identifier"] for one in told["answers"]] == [NUMBER, None]
+    with pytest.raises(pyrage.DecryptError):
+        pyrage.decrypt(sealed, [pyrage.x25519.Identity.generate()])
+    asked, answered = events(space)[-2:]
+    assert (asked["action"], asked["details"]["n_asked"]) == ("re-identified", 2)  # type: ignore[index]
+    assert (answered["action"], answered["details"]["n_found"]) == ("re-identification answered", 1)  # type: ignore[index]
+    log = b"".join(space.journal.leaves())
+    for secret in (NUMBER, ELSEWHERE, *question.pseudonyms, question.purpose):
+        assert secret.encode() not in log
+
+
+def test_somebody_who_is_in_no_row_of_the_council_is_answered_and_logged_like_anybody(space: Workspace) -> None:
+    told = json.loads(pyrage.decrypt(ask(space, a_question(space, ELSEWHERE)).read_bytes(), [COUNCIL]))
+    assert told["answers"][0]["identifier"] is None
+    assert [event["action"] for event in events(space)[-2:]] == ["re-identified", "re-identification answered"]
+
+
+def test_neither_the_sealed_file_nor_the_log_before_it_tells_whether_somebody_was_found(space: Workspace) -> None:
+    """The seal adds a header of its own, of a length drawn at random; what is sealed has one size."""
+    found, asked = ask(space, a_question(space, NUMBER)), events(space)[-2]
+    nobody = ask(space, replace(a_question(space, ELSEWHERE), reference="Q-2"))
+    sizes = {len(pyrage.decrypt(path.read_bytes(), [COUNCIL])) for path in (found, nobody)}
+    assert len(sizes) == 1
+    again = events(space)[-2]
+    told = [{k: v for k, v in one["details"].items() if k != "question"} for one in (asked, again)]  # type: ignore[attr-defined]
+    assert told[0] == told[1]
+
+
+def changed(**parts: object) -> Callable[[Workspace, Question], Question]:
+    return lambda _, question: replace(question, **parts)  # type: ignore[arg-type]
+
+
+def unchanged(_: Workspace, question: Question) -> Question:
+    return question
+
+
+REFUSALS: dict[str, tuple[type[CLDError], Callable[[Workspace, Question], Question], dict[str, object]]] = {
+    "policy does not allow it": (PolicyRefused, unchanged, {"allowed": False}),
+    "a general practitioner": (PolicyRefused, changed(body="OTHER", body_code="GP"), {}),
+    "another council": (PolicyRefused, changed(body_code="504"), {}),
+    "one approver": (SamePerson, unchanged, {"signers": ("approver one",)}),
+    "one approver twice": (SamePerson, unchanged, {"signers": ("approver one", "approver one")}),
+    "two of one role": (SamePerson, unchanged, {"signers": ("approver one", "approver two")}),
+    "who asks signs": (SamePerson, changed(asked_by="approver one"), {}),
+    "expired": (NotPermitted, unchanged, {"today": date(2022, 3, 9)}),
+    "open for too long": (NotPermitted, changed(expires_on=date(2023, 1, 1)), {}),
+    "no purpose": (InputError, changed(purpose=" "), {}),
+    "nobody named": (InputError, changed(pseudonyms=()), {}),
+    "a pseudonym with a slip": (InputError, lambda s, q: replace(q, pseudonyms=("A" * 27,)), {}),
+    "one named twice": (InputError, lambda s, q: replace(q, pseudonyms=q.pseudonyms * 2), {}),
+    "a council without a key": (NotPermitted, changed(council="505", body_code="505"), {}),
+    "too many at once": (
+        NotPermitted,
+        lambda s, q: replace(q, pseudonyms=tuple(pseudonym_of(s, str(n)) for n in range(3))),
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(REFUSALS))
+def test_each_safeguard_refuses_and_logs_and_nothing_is_written(space: Workspace, case: str) -> None:
+    fault, change, how = REFUSALS[case]
+    question = change(space, a_question(space))
+    with pytest.raises(fault):
+        ask(space, question, **how)  # type: ignore[arg-type]
+    last = events(space)[-1]
+    assert last["action"] == "re-identification refused"
+    assert not (space.folder / "reidentified").exists()
+
+
+def test_a_signature_over_another_question_does_not_serve(space: Workspace) -> None:
+    question = a_question(space)
+    with pytest.raises(BadSignature):
+        ask(space, replace(question, pseudonyms=(pseudonym_of(space, OTHER),)), over=question)
+
+
+def test_people_without_a_role_that_carries_it_do_not_serve(space: Workspace) -> None:
+    roles = {"approver one": "approver", "releaser one": "analyst"}
+    with pytest.raises(WrongRole):
+        ask(space, a_question(space), people=People(space.people(), roles, {"503": str(COUNCIL.to_public())}))
+
+
+def test_the_cap_of_an_agreement_counts_every_pseudonym_ever_asked(space: Workspace) -> None:
+    ask(space, a_question(space, NUMBER, OTHER))
+    ask(space, replace(a_question(space), reference="Q-2"))
     with pytest.raises(NotPermitted):
-        ask(journey)
-    log = b"".join(journey.space.journal.leaves())
-    assert NUMBER.encode() not in log
-    assert b"re-identified" in log
+        ask(space, replace(a_question(space), reference="Q-3"))
 
 
-def test_an_unknown_person_is_answered_with_nothing_and_logged_alike(journey: OpenJourney) -> None:
-    assert ask(journey, about="9999999980") is None
-    assert b"re-identified" in journey.space.journal.leaves()[-1]
-
-
-def test_it_is_refused_without_policy_without_two_people_and_after_destruction(journey: OpenJourney) -> None:
-    with pytest.raises(PolicyRefused):
-        ask(journey, allowed=False)
-    with pytest.raises(SamePerson):
-        ask(journey, people=("approver one",))
-    with pytest.raises(SamePerson):
-        ask(journey, people=("approver one", "approver one"))
-    journey.space.keys.destroy("agreement-A-1", journey.space.clock.today())
+def test_a_destroyed_key_answers_nothing(space: Workspace) -> None:
+    question = a_question(space)
+    space.keys.destroy(KEY_ID, space.clock.today())
     with pytest.raises(KeyDestroyed):
-        ask(journey)
+        ask(space, question)
+    assert events(space)[-1]["details"]["reason"] == "key-destroyed"  # type: ignore[index]
 
 
-def test_a_signature_over_another_question_does_not_serve(journey: OpenJourney) -> None:
-    space = journey.space
-    space.keys.new_agreement("agreement-A-1")
-    signs = tuple(sign_off(name, space.staff[name], "another question") for name in ("approver one", "approver two"))
-    with space.engine.session() as session, pytest.raises(BadSignature):
-        reidentify(
-            "A" * 27, DOMAIN, reason="", asked_by="officer", allowed=True, cap=1, signs=signs, people=space.people(), session=session,
-            table="people", column="person_id", key_id="agreement-A-1", keys=space.keys, journal=space.journal,
-        )  # fmt: skip
+def test_the_emergency_stop_stops_it(space: Workspace) -> None:
+    question = a_question(space)
+    stop(space.journal, "approver two", "approver")
+    with pytest.raises(Stopped):
+        ask(space, question)
+
+
+def test_a_basis_holds_for_its_council_and_days_alone_and_needs_two_others(space: Workspace) -> None:
+    basis = LegalBasis("503", "Care Act 2014 s42", date(2022, 1, 1), date(2022, 12, 31))
+    two = tuple(sign_off(name, space.staff[name], basis.digest()) for name in ("approver one", "releaser one"))
+    with pytest.raises(SamePerson):
+        record_basis(basis, two, recorded_by="approver one", people=space.people(), journal=space.journal)
+    assert not basis_in_force(basis.digest(), "503", date(2022, 3, 1), space.journal)
+    record_basis(basis, two, recorded_by="officer", people=space.people(), journal=space.journal)
+    assert basis_in_force(basis.digest(), "503", date(2022, 3, 1), space.journal)
+    assert not basis_in_force(basis.digest(), "504", date(2022, 3, 1), space.journal)
+    assert not basis_in_force(basis.digest(), "503", date(2023, 1, 1), space.journal)
+    assert b"Care Act" not in b"".join(space.journal.leaves())

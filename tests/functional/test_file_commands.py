@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import csv
 import gzip
-import hashlib
-import hmac
 import json
 from pathlib import Path
 
 import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.functional.test_command_line import run
+from tests.lib.second_pseudonym import second_pseudonym
 
 SECRET = "5f" * 32
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 DOMAIN = ("--recipient", "R", "--agreement", "A")
 
 
@@ -52,17 +52,8 @@ def pseudonymise(path: Path, out: Path, *more: str) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def thirty_lines(identifier: str, kind: str) -> str:
-    """The construction again, from its documentation alone, without the check and domain characters."""
-
-    def enc(*items: str) -> bytes:
-        return b"".join(len(item.encode()).to_bytes(4, "big") + item.encode() for item in items)
-
-    extracted = hmac.digest(b"\0" * 32, bytes.fromhex(SECRET), hashlib.sha256)
-    info = enc("caregate/pseudonym", "1", "R", "A", "cld", kind, "1")
-    key = hmac.digest(extracted, info + b"\x01", hashlib.sha256).hex().encode()
-    tag = int.from_bytes(hmac.digest(key, identifier.encode(), hashlib.sha256)[:15], "big")
-    return "A" + "".join(ALPHABET[tag >> shift & 31] for shift in range(115, -1, -5))
+def second(identifier: str, kind: str) -> str:
+    return second_pseudonym(bytes.fromhex(SECRET), b"", ("R", "A", "cld", kind, 1), identifier)
 
 
 def test_a_column_is_keyed_in_place_with_reasons_and_a_second_implementation_agrees(
@@ -74,8 +65,8 @@ def test_a_column_is_keyed_in_place_with_reasons_and_a_second_implementation_agr
     assert [row["a, b"] for row in rows] == ["x", "y", "z", "=1", ""]
     assert rows[0]["nhs"] == rows[4]["nhs"]
     assert rows[0]["id"] == rows[1]["id"] == rows[4]["id"]
-    assert rows[0]["nhs"][:25] == thirty_lines("9434765919", "nhs")
-    assert rows[3]["id"][:25] == thirty_lines("É", "client")
+    assert rows[0]["nhs"] == second("943 476 5919", "nhs")
+    assert rows[3]["id"] == second("é", "client")
 
 
 def test_gzip_and_threads_change_nothing_and_production_refuses_the_synthetic_range(
@@ -98,11 +89,81 @@ def test_a_checked_column_says_what_is_bad_and_what_is_another_domains(given: Pa
     assert fine.returncode == 0
     assert json.loads(run(*base).stdout)["n_other_domain"] is None
     column = tmp_path / "many.csv"
-    column.write_text("id\n" + "\n".join(thirty_lines(str(n), "client") + "00" for n in range(1000)) + "\n")
+    column.write_text("id\n" + "\n".join(second(str(n), "client")[:25] + "00" for n in range(1000)) + "\n")
     bad = run("pseudonym", "check", str(column), "--column", "id", "--json")
     assert bad.returncode == 1
     assert json.loads(bad.stdout)["n_bad"] > 900
     assert len(rows) == 5
+
+
+def keyed(path: Path, out: Path, *more: str) -> dict[str, object]:
+    """Key the column id of a file beside a key file, and return the summary."""
+    (path.parent / "key").write_text(SECRET)
+    key = str(path.parent / "key")
+    found = run("pseudonymise", str(path), "--key-file", key, *DOMAIN, "--out", str(out), "--json", *more)
+    return {"status": found.returncode, "errors": found.stderr} | (json.loads(found.stdout) if found.stdout else {})
+
+
+def test_parquet_keeps_the_other_columns_as_they_are_and_rows_in_order(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    n = 200_000
+    ids = pa.array([None if i % 1000 == 0 else i % 777 for i in range(n)], pa.int64())
+    held = pa.table({"n": pa.array(range(n), pa.int32()), "id": ids, "l": pa.array([[i] for i in range(n)])})
+    pq.write_table(held, path)
+    summary = keyed(path, out, "--column", "id:client", "--memory", "500MB")
+    made = pq.read_table(out)
+    assert summary["n_rows"] == n
+    assert summary["reasons"] == {"id": {"blank": 200}}
+    assert made.column_names == ["n", "id", "id_reason", "l"]
+    assert made["n"].equals(held["n"])
+    assert made["l"].to_pylist()[:5] == [[0], [1], [2], [3], [4]]
+    assert made["id"][1].as_py() == second("1", "client")
+    assert made["id"].null_count == 200
+
+
+def test_whole_numbers_of_64_bits_come_with_their_expected_collisions(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.csv", tmp_path / "out.parquet"
+    path.write_text("id\na\nb\na\n")
+    summary = keyed(path, out, "--column", "id:client", "--form", "bigint")
+    assert summary["expected_collisions"] == pytest.approx(9 / 2**65, rel=0.01)
+    made = pq.read_table(out)["id"]
+    assert pa.types.is_int64(made.type)
+    assert made[0] == made[2] != made[1]
+
+
+def test_values_that_cannot_be_keyed_have_one_time_values_where_asked(tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text('id\nx\n""\n""\n')
+    seen = set()
+    for name in ("a.csv", "b.csv"):
+        keyed(path, tmp_path / name, "--column", "id:client", "--one-time")
+        with (tmp_path / name).open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert [row["id_reason"] for row in rows] == ["", "blank", "blank"]
+        seen |= {row["id"] for row in rows}
+    assert len(seen) == 5  # one keyed, four that are never seen again
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "status"),
+    [
+        ("id,id_reason\n1,x\n", "id:client", 3),
+        ("id\n1\n", "id", 2),
+        ("id\n1\n", "id:", 2),
+        ("other\n1\n", "id:client", 3),
+    ],
+)
+def test_what_cannot_be_keyed_is_told_and_nothing_is_written(
+    tmp_path: Path, text: str, column: str, status: int
+) -> None:
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    path.write_text(text)
+    assert keyed(path, out, "--column", column)["status"] == status
+    assert not out.exists()
+
+
+def test_half_a_domain_is_a_wrong_use(given: Path) -> None:
+    assert run("pseudonym", "check", str(given), "--column", "id", "--recipient", "R").returncode == 2
 
 
 @pytest.mark.parametrize("key", ["", "5f" * 31, "zz" * 32])

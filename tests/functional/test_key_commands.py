@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -204,7 +205,7 @@ def test_after_a_rotation_the_bridge_leads_from_every_key_delivered_to_its_succe
     assert ({text[0] for text in old}, {text[0] for text in new}) == ({"A"}, {"B"})
     names = (application.body_code, application.agreement.reference, plan.family, PERSON_KIND)
     for texts, version in ((old, 1), (new, 2)):
-        bad, other = check_texts(list(texts), PseudonymDomain(*names, version))
+        bad, other = check_texts(pa.array(list(texts)), PseudonymDomain(*names, version))
         assert not bad.any()
         assert not other.any()
 
@@ -328,10 +329,10 @@ def test_unknown_settings_open_nothing(folder: Path) -> None:
 
 @pytest.mark.parametrize("primitive", list(judges.JUDGES))
 def test_a_disagreement_of_any_library_on_any_primitive_stops_the_service(
-    folder: Path, primitive: str, monkeypatch: pytest.MonkeyPatch
+    demo_folder: Path, primitive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library, right = list(judges.JUDGES[primitive].items())[-1]
     wrong = {**judges.JUDGES[primitive], library: lambda case: right(case)[:-1] + bytes([right(case)[-1] ^ 1])}
     monkeypatch.setitem(judges.JUDGES, primitive, wrong)
-    with pytest.raises(InvariantBroken, match=primitive), opened(folder):
+    with pytest.raises(InvariantBroken, match=primitive), opened(demo_folder):
         pass

@@ -13,7 +13,7 @@ from tests.lib.direction import may_receive
 
 FACTS = (
     "annex3_aim", "small_numbers_suppressed", "anonymisation_checked", "key_for_recipient", "dars_approved", "agreement_signed",
-    "lawful_basis_nhs", "lawful_basis_recipient", "nihr_funded", "joint_approval",
+    "lawful_basis_nhs", "lawful_basis_recipient", "nihr_funded", "joint_approval", "reidentification_basis",
 )  # fmt: skip
 VALUES: dict[str, list[Any]] = {
     "action": ["disseminate", "publish", "give_back", "reidentify"],

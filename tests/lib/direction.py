@@ -23,6 +23,9 @@ def may_receive(request: Mapping[str, Any]) -> bool:
         return False
     if request.get("action") == "give_back":
         return (request.get("body"), request.get("coverage"), request.get("form")) == ("CASSR", "own", "identifiable")
+    if request.get("action") == "reidentify":
+        own = (request.get("body"), request.get("coverage"), request.get("form")) == ("CASSR", "own", "identifiable")
+        return own and request.get("reidentification_basis") is True
     if request.get("action") != "disseminate":
         return False
     return closing_words(request, on) and form_is_fit(request) and has_route(request, on)

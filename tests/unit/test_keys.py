@@ -15,8 +15,9 @@ from cld.errors import KeyDestroyed, KeyUnavailable
 from cld.shelf import Shelf
 from keys.derivation import PseudonymDomain, Secret, domain_key, encode_context
 from keys.providers.file import create_root, open_root
-from keys.pseudonym import ALPHABET, is_well_formed, plain_pseudonym
+from keys.pseudonym import is_well_formed, plain_pseudonym
 from keys.store import KeyStore
+from keys.text_form import ALPHABET
 
 DOMAIN = PseudonymDomain("R", "A", "F", "nhs")
 KEY = Secret(b"k" * 64)

@@ -14,6 +14,7 @@ COUNCIL: dict[str, Any] = {
     "lawful_basis_nhs": True, "lawful_basis_recipient": True, "on": "2021-06-01",
 }  # fmt: skip
 ANONYMISED = {**COUNCIL, "form": "anonymised", "coverage": "combined", "anonymisation_checked": True}
+REIDENTIFY = {"action": "reidentify", "body": "CASSR", "form": "identifiable", "coverage": "own", "on": "2021-06-01"}
 ROUTES = [
     COUNCIL,
     {**COUNCIL, "body": "CCG"},
@@ -30,6 +31,7 @@ ROUTES = [
     },
     {**COUNCIL, "form": "aggregate", "coverage": "combined", "small_numbers_suppressed": True},
     {"action": "give_back", "body": "CASSR", "form": "identifiable", "coverage": "own", "on": "2021-06-01"},
+    {**REIDENTIFY, "reidentification_basis": True},
 ]
 FAULTS: list[dict[str, Any]] = [
     {"action": "publish"}, {"action": "reidentify"}, {"action": "sell"}, {"form": "identifiable"}, {"form": "anonimised"}, {"coverage": "other"},
@@ -49,6 +51,17 @@ def test_each_route_of_the_direction_is_open(request_: dict[str, Any]) -> None:
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_each_single_fault_refuses_and_names_a_clause(fault: dict[str, Any]) -> None:
     decision = decide({**COUNCIL, **fault})
+    assert not decision.allowed
+    assert decision.clauses
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"reidentification_basis": None}, {"body": "OTHER"}, {"body": "CCG"}, {"coverage": "other"}, {"on": None}],
+    ids=str,
+)
+def test_re_identification_is_off_for_whoever_is_not_the_council_with_a_basis(fault: dict[str, Any]) -> None:
+    decision = decide({**REIDENTIFY, "reidentification_basis": True, **fault})
     assert not decision.allowed
     assert decision.clauses
 
