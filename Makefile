@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo-workspace
 PEERS := benchmarks/.venv
+ENGINE := benchmarks/.venv-disclosure
 SIZES := small
 ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: demo serve office test test-long faults check bench-linkage bench-disclosure
+.PHONY: pango softhsm demo serve office test test-long faults check bench-linkage bench-disclosure
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -36,10 +37,20 @@ office:
 		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends libreoffice-calc-nogui r-base-core >/dev/null; } \
 		|| echo "LibreOffice or R is not here: its tests are skipped. As root: apt-get install libreoffice-calc-nogui r-base-core"
 
-test: $(VENV)/.test.stamp office
+# the tests of PKCS#11 tokens run on SoftHSM2, a package of Debian's; without it they are skipped, and counted as skipped
+softhsm:
+	@command -v softhsm2-util >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq softhsm2; } \
+		|| echo "SoftHSM2 is not here: the token's tests are skipped. As root: apt-get install softhsm2"
+
+# what WeasyPrint loads to set reports as PDF; everything else works without it
+PANGO := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
+pango:
+	@test "$$(ldconfig -p | grep -c -e libpangoft2-1.0 -e libharfbuzz-subset)" -ge 2 || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PANGO); } || ldconfig -p | grep -q libpangoft2-1.0 || echo "Without pango no PDF is made; its test is skipped."
+
+test: $(VENV)/.test.stamp pango softhsm office
 	$(BIN)/python -m pytest tests
 
-test-long: $(VENV)/.test.stamp office
+test-long: $(VENV)/.test.stamp softhsm office
 	$(BIN)/python -m pytest tests --long
 
 faults: $(VENV)/.test.stamp
@@ -60,9 +71,14 @@ $(PEERS)/.stamp: benchmarks/requirements-peers.txt
 bench-linkage: $(VENV)/.run.stamp $(PEERS)/.stamp
 	$(BIN)/python -m benchmarks.linkage.run --peer $(PEERS)/bin/python --sizes $(SIZES) --rounds $(ROUNDS) --historical $(HISTORICAL)
 
-# SHAPES=1760,3840,10560,21120,42240 takes the larger tables in
+# SHAPES=21120 PARTS=tables measures one larger table alone; ROWS=1000000,10000000 takes the larger file in
 SHAPES := 1760,3840,10560
-bench-disclosure: $(VENV)/.test.stamp
-	$(BIN)/python -m benchmarks.disclosure.rows --adult tests/data/adult/adult.csv.gz
-	$(BIN)/python -m benchmarks.disclosure.lattice
-	$(BIN)/python -m benchmarks.disclosure.tables --shapes $(SHAPES)
+PARTS := tables,small,audit,histories,lattice,rows,identity
+ROWS := 1000000
+$(ENGINE)/.stamp: benchmarks/requirements-peers-disclosure.txt
+	test -x $(ENGINE)/bin/python || $(PYTHON) -m venv $(ENGINE)
+	$(ENGINE)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-peers-disclosure.txt
+	touch $@
+
+bench-disclosure: $(VENV)/.test.stamp $(ENGINE)/.stamp
+	$(BIN)/python -m benchmarks.disclosure.run --engine $(ENGINE)/bin/python --parts $(PARTS) --shapes $(SHAPES) --rows $(ROWS) --rounds $(ROUNDS)

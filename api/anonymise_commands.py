@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
+from api.options import by_column, column_names
 from api.run import Json, Memory, Out, Stopwatch, Threads, finish, session_of
 
 __all__ = ["add_anonymise_commands"]
 
-T = TypeVar("T")
 N = TypeVar("N", int, float)
-
-
-def _columns(text: str) -> tuple[str, ...]:
-    """Split names by commas; a name with a comma stands in double quotes."""
-    names = tuple(name.strip() for name in next(csv.reader([text]), []))
-    if not names or not all(names):
-        message = "columns are named with commas between them, such as age,sex"
-        raise typer.BadParameter(message)
-    return names
-
-
-def _by_column(given: Sequence[str], kind: Callable[[str], T], example: str) -> dict[str, T]:
-    """Read NAME=VALUE options, each column once."""
-    found: dict[str, T] = {}
-    for one in given:
-        name, sign, value = one.partition("=")
-        try:
-            if not (name and sign and value) or name in found:
-                raise ValueError
-            found[name] = kind(value)
-        except ValueError:
-            message = f"give each column once, such as {example}"
-            raise typer.BadParameter(message) from None
-    return found
 
 
 def _at_least(least: float, found: dict[str, N], example: str) -> dict[str, N]:
@@ -103,13 +77,21 @@ def anonymise(
         raise typer.BadParameter(message)
     limits = Limits(
         k,
-        _at_least(1, _by_column(distinct_l or (), int, "condition=3"), "condition=3"),
-        _at_least(1, _by_column(entropy_l or (), float, "condition=2.5"), "condition=2.5"),
-        _at_least(0, _by_column(t or (), float, "condition=0.2"), "condition=0.2"),
+        _at_least(1, by_column(distinct_l, int, "condition=3"), "condition=3"),
+        _at_least(1, by_column(entropy_l, float, "condition=2.5"), "condition=2.5"),
+        _at_least(0, by_column(t, float, "condition=0.2"), "condition=0.2"),
     )
-    hierarchies = _by_column(hierarchy or (), Path, "age=ages.csv")
+    hierarchies = by_column(hierarchy, Path, "age=ages.csv")
     asked = Anonymising(
-        _columns(quasi), hierarchies, limits, _share(max_suppressed), utility, out, person, local, lattice
+        column_names(quasi, "--quasi"),
+        hierarchies,
+        limits,
+        _share(max_suppressed),
+        utility,
+        out,
+        person,
+        local,
+        lattice,
     )
     with progress_bar() as bar, session_of(threads, memory) as session:
         watch = Stopwatch(bar.step)

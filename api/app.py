@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from api.database import ApplicationRow, JobRow, SubmissionRow
+from api.disclosure_reports import parts_of_last
 from api.house import House
 from api.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
 from api.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
@@ -34,7 +35,6 @@ from cld.errors import CLDError
 from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
-from disclosure.report.page import report_parts
 from policies.decide import policy_digest
 
 __all__ = ["create_app"]
@@ -209,14 +209,13 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
         require_role(person, StaffRole.APPROVER, StaffRole.AUDITOR)
         row = _application(space, reference)
         checked = space.journal.load(row.documents.get("CheckedExtract", ""))
-        if checked is None:
+        parts = parts_of_last(space.folder, reference, None if checked is None else checked.body)
+        if not parts:
             raise HTTPException(404)
         space.journal.record(
             Event("disclosure report viewed", person.name, person.role.value, {"reference": reference})
         )
-        return pages.draw(
-            request, "disclosure", person, row=row, parts=[Markup(one) for one in report_parts(checked.body)]
-        )  # noqa: S704 - drawn and escaped by ourselves
+        return pages.draw(request, "disclosure", person, row=row, parts=[Markup(one) for one in parts])  # noqa: S704 - drawn and escaped by ourselves
 
     @app.get("/councils/{la_code}", response_class=HTMLResponse)
     def findings(request: Request, la_code: str, person: SignedIn = person_of) -> HTMLResponse:

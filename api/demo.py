@@ -152,7 +152,8 @@ def _decide_one(run: _Run, request: DemoRequest) -> dict[str, Any]:
     except PolicyRefused as refusal:
         return summary_row(*head, "refused", list(refusal.clauses))
     except DisclosureRefused as refusal:
-        return summary_row(*head, "refused", [f"disclosure check: {measure}" for measure in refusal.measures])
+        measures = [f"disclosure check: {measure}" for measure in refusal.measures]
+        return summary_row(*head, "refused", measures, report=f"reports/{request.application.reference}.html")
 
 
 def _release_one(run: _Run, request: DemoRequest) -> dict[str, Any]:

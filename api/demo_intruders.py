@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,12 @@ from cld.hierarchies import Hierarchy, hierarchy_named
 from cld.journey import Document, released_dataset
 from cld.pictures import page, table
 from cld.plan import plan_from_json
+from cld.vocabulary import ColumnRole
 from disclosure.intruder.attempt import Attempt, Intruder, Released, attempt, know
 from disclosure.intruder.stated import stated_for
+from disclosure.people import outside_k
 from disclosure.rows.classes import generalised
+from disclosure.rows.withhold import withhold
 
 __all__ = ["LOOKED_FOR", "Tried", "anonymised_extract", "intruders_page", "try_all"]
 
@@ -141,8 +145,14 @@ def _make_rows(
     listed = ", ".join(quote(name) for name in columns)
     text = f"select person_id as person_key, {listed} from linked_people"  # noqa: S608
     session.table("raw_rows", Query(text, ("linked_people",)))
-    k = int(checked.body["limits"]["k"])
-    session.table("rows", generalised("raw_rows", ("person_key", *columns), levels, hierarchies, k))
+    k, measures = int(checked.body["limits"]["k"]), checked.body["measures"]["people"]
+    session.table("kept_rows", generalised("raw_rows", ("person_key", *columns), levels, hierarchies, k))
+    asked = {one["measure"]: Decimal(one["limit"]) for one in checked.body["limits_held"] if one["limit"] is not None}
+    sensitive = [
+        name for name in measures["columns_outside_k"] if column_of("people", name).role is ColumnRole.SENSITIVE
+    ]
+    outside = outside_k(measures["columns_outside_k"], sensitive, asked)
+    withhold(session, "kept_rows", measures["quasi_identifiers"], outside, "rows")
     text = "select person_key as target, person_key as row_key from raw_rows"
     session.table("truth", Query(text, ("raw_rows",)))
     text = f"""

@@ -102,11 +102,8 @@ def _cells(row: dict[str, Any]) -> str:
         row["recipient"], row["form"], ", ".join(row["datasets"]), row["n_rows"], row["n_persons"], row["smallest_class"],
         row["n_hidden_cells"], row["decision"], "; ".join(row["clauses"]), (row["digest"] or "")[:16],
     )  # fmt: skip
-    package = (
-        f'<a href="{html.escape(row["package"])}">package</a>, <a href="{html.escape(row["identity"])}">key</a>, <a href="{html.escape(row["report"])}">disclosure report</a>'
-        if row.get("package")
-        else ""
-    )
+    names = {"package": "package", "identity": "key", "report": "disclosure report"}
+    package = ", ".join(f'<a href="{html.escape(row[key])}">{name}</a>' for key, name in names.items() if row.get(key))
     return (
         "".join(f"<td>{html.escape('' if cell is None else str(cell))}</td>" for cell in shown) + f"<td>{package}</td>"
     )

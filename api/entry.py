@@ -17,6 +17,7 @@ from api.attack_commands import add_attack_commands
 from api.differences_commands import add_differences_commands
 from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
+from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
 from api.log_commands import log_app
 from api.protect_commands import add_protect_commands
@@ -94,6 +95,7 @@ add_risk_commands(app)
 add_protect_commands(app)
 add_attack_commands(app)
 add_differences_commands(app)
+add_key_commands(app)
 
 
 def main() -> None:

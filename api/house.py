@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.database import ApplicationRow, SignOffRow
+from api.disclosure_reports import write_refusal, write_report
 from api.memory import SqlMemory
 from api.register import participation_of, read_register
 from api.wiring import Workspace
 from audit.journal import Event
-from cld.errors import InvalidTransition, NotPermitted
+from cld.errors import DisclosureRefused, InvalidTransition, NotPermitted
 from cld.journey import (
     AcceptedSubmission,
     ApprovedPlan,
@@ -34,7 +34,6 @@ from cld.signing import SignOff, sign_off
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
-from disclosure.report.page import report_page
 from extracts.approve import Application, application_from_json, approve, decision_on, digest_to_sign, receive
 from extracts.build import build
 from extracts.release import deliver, reissue, release
@@ -48,8 +47,6 @@ from policies.decide import Decision, decide
 from policies.profiles import profile_named
 
 __all__ = ["House", "Stage"]
-
-REPORTED = ("profile", "limits", "limits_held", "judged_against", "report", "not_checked")
 
 
 class Stage:
@@ -240,26 +237,28 @@ class House:
             keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", people=space.people(), today=space.clock.today(), actor=actor,
         )  # fmt: skip
 
+    def candidate(self, reference: str) -> CandidateExtract:
+        """Return what was built for an application.
+
+        Raises: InvalidTransition if nothing was.
+        """
+        return CandidateExtract(self._document(reference, DocumentKind.CANDIDATE_EXTRACT))
+
     def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
         """Check a candidate against the profile of its approved plan and against all that its recipient holds."""
         candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)
         space, name = self.space, str(candidate.body["plan"]["profile"])
         regions = {code: found.council.region for code, found in read_register(space.folder).items()}
-        checked = check(
-            CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
-            memory=SqlMemory(space.database, space.journal), journal=space.journal, actor=actor, application=reference,
-        )  # fmt: skip
-        self._write_report(reference, checked.document.body)
+        try:
+            checked = check(
+                CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
+                memory=SqlMemory(space.database, space.journal), journal=space.journal, actor=actor, application=reference,
+            )  # fmt: skip
+        except DisclosureRefused as refusal:
+            write_refusal(space.folder, reference, refusal)
+            raise
+        write_report(space.folder, reference, checked.document.body)
         return checked
-
-    def _write_report(self, reference: str, body: Mapping[str, Any]) -> None:
-        """Write what the approver reads, intervals and all; it stays in the house."""
-        folder, title = self.space.folder / "reports", f"Disclosure report, {reference}"
-        atomic_write(
-            folder / f"{reference}.json",
-            json.dumps({name: body[name] for name in REPORTED}, indent=2, sort_keys=True).encode() + b"\n",
-        )
-        atomic_write(folder / f"{reference}.html", report_page(title, body).encode())
 
     def release(self, reference: str) -> tuple[SignedRelease, Path]:
         """Release a checked extract that two people signed, sealed to the key in its application."""

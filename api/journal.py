@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 
-from sqlalchemy import Engine, delete, func, insert, select, text
+from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.database import CommitmentRow, DocumentRow, LeafRow
+from api.database import Base, CommitmentRow, DocumentRow, LeafRow
 from api.projections import project_document, project_event
 from audit.commitment import Opening, without_free_text
 from audit.journal import Event, leaf_bytes
@@ -23,6 +24,7 @@ __all__ = ["SqlJournal"]
 
 SALT_BYTES = 32
 LEAVES_AT_ONCE = 1_000
+LEAVES = Base.metadata.tables[LeafRow.__tablename__]
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -83,14 +85,15 @@ class SqlJournal:
         seq, last_at = _end_of(session)
         at_utc = self._clock.now_utc().strftime(MOMENT)
         salts = (self._entropy.secret_bytes(SALT_BYTES, f"free text {seq} {place}") for place in count())
-        rows, openings = [], list[Opening]()
+        rows, openings = list[tuple[int, bytes]](), list[Opening]()
         for place, event in enumerate(events, start=seq):
             details, opened = without_free_text(dict(event.details), salts.__next__)
-            openings += opened
-            public = Event(event.action, event.actor, event.role, details)
-            leaf = leaf_bytes(place, at_utc, public, document, set_back=place == seq and at_utc < last_at)
-            rows.append({"seq": place, "content": leaf})
-        session.execute(insert(LeafRow), rows)
+            if opened:
+                openings += opened
+                event = replace(event, details=details)
+            leaf = leaf_bytes(place, at_utc, event, document, set_back=place == seq and at_utc < last_at)
+            rows.append((place, leaf))
+        _insert(session, rows)
         session.add_all(
             CommitmentRow(digest=made.digest, salt=made.salt, content=made.text.encode()) for made in openings
         )
@@ -135,7 +138,7 @@ class SqlJournal:
             select(LeafRow.seq, LeafRow.content).where(LeafRow.seq >= start, LeafRow.seq < stop).order_by(LeafRow.seq)
         )
         with Session(self._database) as session:
-            return [(seq, content) for seq, content in session.execute(wanted)]
+            return [(seq, _as_bytes(content)) for seq, content in session.execute(wanted)]
 
     def place_of(self, digest: str) -> int:
         """Return the last place at which a document stands in the log, looking from the end.
@@ -169,10 +172,24 @@ class SqlJournal:
         self._database.dispose()
 
 
+def _as_bytes(content: bytes | str) -> bytes:
+    """Return a leaf's bytes, also where somebody's hand in SQLite made a text of them."""
+    return content.encode() if isinstance(content, str) else content
+
+
 def _take_turn(session: Session) -> None:
     """Let one writer at a time number leaves. SQLite's transactions begin with the write lock already."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("lock table leaves in exclusive mode"))
+
+
+def _insert(session: Session, rows: list[tuple[int, bytes]]) -> None:
+    """Insert leaves; SQLite takes tuples as they are, three times faster than by name."""
+    connection = session.connection()
+    if connection.dialect.paramstyle == "qmark":
+        connection.exec_driver_sql("insert into leaves (seq, content) values (?, ?)", rows)
+    else:
+        connection.execute(LEAVES.insert(), [{"seq": seq, "content": content} for seq, content in rows])
 
 
 def _end_of(session: Session) -> tuple[int, str]:

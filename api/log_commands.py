@@ -12,7 +12,7 @@ import typer
 from api.run import Json, answer
 
 if TYPE_CHECKING:
-    from audit.log import LogFolder
+    from audit.log import Log, LogFolder
 
 __all__ = ["log_app"]
 
@@ -45,14 +45,32 @@ def _text(path: Path) -> str:
 
 
 @log_app.command()
-def checkpoint(workspace: Workspace, as_json: Json = False) -> None:
+def checkpoint(
+    workspace: Workspace,
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy with more witnesses; those with a URL are asked over HTTP.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Sign a head over everything logged until now, and have it witnessed."""
     from audit.note import read_checkpoint  # noqa: PLC0415
 
     space = _space(workspace)
-    note = space.log.head(space.journal)
+    log = space.log if policy is None else _with_witnesses(space.log, _text(policy))
+    note = log.head(space.journal)
     found = read_checkpoint(note.text)
     answer({"size": found.size, "root": found.root.hex(), "head": note.content}, note.content.rstrip(), as_json=as_json)
+
+
+def _with_witnesses(log: Log, policy: str) -> Log:
+    """Return the log under another policy, asking every witness that has a URL beside those in this process."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from api.witness_client import witnesses_of  # noqa: PLC0415
+    from audit.trust import read_trust  # noqa: PLC0415
+
+    witnessing = read_trust(policy).witnessing
+    return replace(log, policy=witnessing, witnesses=(*log.witnesses, *witnesses_of(witnessing)))
 
 
 @log_app.command()
@@ -135,6 +153,48 @@ def consistency(
     proof = space.log.consistency(older.size, newest.size)
     atomic_write(out, consistency_text({older.size: proof}).encode())
     sys.stdout.write(json.dumps({"old": older.size, "new": newest.size}) + "\n")
+
+
+@log_app.command()
+def compromised(
+    key: Annotated[str, typer.Argument(help="The verifier key, as it stands in the policy.")],
+    since: Annotated[str, typer.Option(help="First day on which somebody else may have had it, YYYY-MM-DD.")],
+    workspace: Workspace,
+    actor: Annotated[str, typer.Option("--as", help="Who says so.")] = "custodian",
+) -> None:
+    """Enter into the log that a key was stolen, and say up to which size of the log it still counts."""
+    from datetime import UTC, date, datetime, time  # noqa: PLC0415
+
+    from audit.note import NoteKey  # noqa: PLC0415
+    from audit.trust import compromise_event, last_size_before  # noqa: PLC0415
+
+    try:
+        day = date.fromisoformat(since)
+    except ValueError as fault:
+        message = "a day is written YYYY-MM-DD"
+        raise typer.BadParameter(message) from fault
+    space = _space(workspace)
+    counts = last_size_before(space.log.folder, datetime.combine(day, time.min, UTC))
+    event = compromise_event(NoteKey.parse(key), day, counts, actor)
+    space.journal.record(event)
+    sys.stdout.write(json.dumps({"retired": f"retired {key} {counts}", "counts_until": counts}) + "\n")
+
+
+@log_app.command()
+def follow(
+    policy: Annotated[Path, typer.Argument(help="The trust policy you hold.")],
+    update: Annotated[Path, typer.Argument(help="The signed update that you were sent.")],
+    out: Annotated[Path, typer.Option(help="File for the new policy.")],
+) -> None:
+    """Take a new trust policy only if the one you hold says that it may succeed it; exit 6 if not."""
+    from audit.trust import follow as succeed  # noqa: PLC0415
+    from audit.trust import read_trust  # noqa: PLC0415
+    from cld.shelf import atomic_write  # noqa: PLC0415
+
+    found = succeed(read_trust(_text(policy)), _text(update))
+    atomic_write(out, found.text.encode())
+    told = {"policy": found.number, "digest": found.digest, "retired": len(found.retired)}
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 @witness_app.command()

@@ -46,7 +46,7 @@ class SqlMemory:
                 f"What {row.name} told its recipient is missing or altered; what is not known is not assumed harmless."
             )
             raise NotSealed(message, (row.checked,), RESTORE)
-        return PastRelease(row.name, row.body_code, checked.body)  # type: ignore[union-attr]
+        return PastRelease(row.name, row.body_code, checked.body, row.release)  # type: ignore[union-attr]
 
 
 def _require_every_release(session: Session) -> None:

@@ -7,32 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.options import by_column, column_names
 from api.run import Json, Memory, Report, Stopwatch, Threads, finish, session_of
 
 if TYPE_CHECKING:
     from disclosure.rows.risk import RiskRequest
 
 __all__ = ["add_risk_commands"]
-
-
-def _names(text: str | None, option: str) -> tuple[str, ...]:
-    """Read a list of columns, a comma between them."""
-    names = tuple(name.strip() for name in text.split(",")) if text else ()
-    if not all(names) or len(set(names)) != len(names):
-        message = f"{option} names columns, each once, with a comma between them"
-        raise typer.BadParameter(message)
-    return names
-
-
-def _files_by_column(given: list[str] | None, quasi: tuple[str, ...]) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    for text in given or []:
-        column, _, path = text.partition("=")
-        if column not in quasi or not path or column in found:
-            message = "a hierarchy is given as COLUMN=FILE, once for a column of --quasi"
-            raise typer.BadParameter(message)
-        found[column] = Path(path)
-    return found
 
 
 def _request(
@@ -47,11 +28,14 @@ def _request(
     if fraction is not None and not 0 < fraction <= 1:
         message = "a sampling fraction is above 0 and at most 1"
         raise typer.BadParameter(message)
-    columns, secrets = _names(quasi, "--quasi"), _names(sensitive, "--sensitive")
+    columns, secrets = column_names(quasi, "--quasi"), column_names(sensitive, "--sensitive")
     if not columns or set(columns) & set(secrets):
         message = "--quasi names one column at least, and none of --sensitive"
         raise typer.BadParameter(message)
-    levels = _files_by_column(hierarchy, columns)
+    levels = by_column(hierarchy, Path, "age=ages.csv")
+    if not levels.keys() <= set(columns):
+        message = "a hierarchy is given as COLUMN=FILE, once for a column of --quasi"
+        raise typer.BadParameter(message)
     return RiskRequest(file, columns, secrets, person, fraction, population, weight, levels, suda)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,8 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
-from audit.log import Log, single_witness_policy
-from audit.note import CosignerKeys
+from audit.log import Log, moment_of, single_witness_policy
+from audit.note import CosignerKeys, verified_at
 from audit.policy import read_policy
 from audit.tiles import TileStore
 from audit.witness import Witness
@@ -26,14 +27,20 @@ from cld.engine import Engine
 from cld.errors import UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
+from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
+from keys.providers.file import create_root
 from keys.selftest import require_both_libraries
-from keys.store import KeyStore, create_root, open_root
+from keys.store import KeyStore
+from keys.watch import watched
 
-__all__ = ["DemoKeys", "Workspace", "demo_workspace", "open_demo_workspace"]
+__all__ = ["DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
-DEMO_PASSPHRASE = "a demo workspace holds no secrets"  # noqa: S105 - said to be none
+DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
+KEYSTORE = "keystore"
+FIRST_PERIOD = "2022"
 SETTINGS = "workspace.json"
+DATABASE = "caregate.sqlite"
 ORIGIN = "caregate.demo"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 REVIEWERS = ("reviewer one", "reviewer two", "reviewer three")
@@ -81,50 +88,102 @@ def _key(entropy: SeededEntropy, label: str) -> Ed25519PrivateKey:
 def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else."""
     entropy = SeededEntropy(seed)
-    root = create_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE, entropy)
+    create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
     atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
-    return _wire(folder, root, entropy, SeededClock(DEMO_START), n_threads)
+    return _wire(folder, DemoUnlocking(), entropy, FIRST_PERIOD, n_threads)
 
 
-def open_demo_workspace(folder: Path, *, n_threads: int = 2) -> Workspace:
+class DemoUnlocking:
+    """Opens a demo's root, whose passphrase is no secret; shares and tokens need whoever holds them."""
+
+    def passphrase(self) -> Secret:
+        """Return the passphrase that is no secret."""
+        return Secret(DEMO_PASSPHRASE)
+
+    def shares(self) -> tuple[tuple[Path, Secret], ...]:
+        """Return no shares."""
+        return ()
+
+    def pin(self) -> Secret:
+        """Return no PIN."""
+        return Secret(b"")
+
+
+def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlocking | None = None) -> Workspace:
     """Open a finished demo workspace; its clock goes on from the last leaf of its log.
 
-    Raises: UnreadableFile if the folder is no demo workspace.
+    The root is with the provider that the keystore's settings name, opened by ``unlocking``.
+    Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
     try:
         settings = json.loads((folder / SETTINGS).read_text("utf-8"))
-        entropy = SeededEntropy(int(settings["seed"]))
+        entropy, period = SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
     except (OSError, ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
-    root = open_root(folder / "keystore" / "root.json", DEMO_PASSPHRASE)
+    return _wire(folder, unlocking or DemoUnlocking(), entropy, period, n_threads)
+
+
+def begin_period(space: Workspace, period: str) -> int:
+    """Let a workspace wrap under a new period key, and end the one before; returns how many secrets moved.
+
+    Cut off half way, asking again finishes it.
+    """
+    settings = json.loads((space.folder / SETTINGS).read_text("utf-8"))
+    space.keys.begin_period(period)
+    atomic_write(space.folder / SETTINGS, canonical_bytes(settings | {"period": period}))
+    return space.keys.retire_earlier_periods()
+
+
+@contextmanager
+def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
+    """Open the log of the workspace that a keystore belongs to; None where it belongs to none."""
+    folder = keystore.resolve().parent
+    if keystore.name != KEYSTORE or not (folder / SETTINGS).exists():
+        yield None
+        return
     clock = SeededClock(DEMO_START)
-    space = _wire(folder, root, entropy, clock, n_threads)
-    leaves = space.journal.leaves()
-    if leaves:
-        clock.start = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return space
+    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    try:
+        _wind(clock, journal)
+        yield journal
+    finally:
+        journal.close()
 
 
-def _wire(folder: Path, root: Secret, entropy: SeededEntropy, clock: SeededClock, n_threads: int) -> Workspace:
+def _wind(clock: SeededClock, journal: SqlJournal, log: Log | None = None) -> None:
+    """Let a demo's clock go on from the last leaf of its log, and from the last signature on it."""
+    moments = [moment_of(leaf) for leaf in journal.leaves()[-1:]]
+    note = log.folder.last_head() if log is not None else None
+    if log is not None and note is not None:
+        keys = (*log.policy.log_keys(log.signer.name), *log.policy.witness_keys())
+        moments += verified_at(note, keys).values()
+    if moments:
+        clock.start = datetime.fromtimestamp(max(moments), UTC)
+
+
+def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: str, n_threads: int) -> Workspace:
     require_both_libraries()
     for left in (folder / "spill").glob("release-*"):
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
-    keys = KeyStore(folder / "keystore", root, entropy, "2022")
-    shelf = Shelf(folder / "shelf", keys)
-    database = open_database(folder / "caregate.sqlite")
+    database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
     release_keys = DemoKeys(
         _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
     )
     log = _log(folder, release_keys, clock)
+    journal = SqlJournal(database, clock, entropy=entropy, log=log)
+    _wind(clock, journal, log)
+    with watched(journal, "open the root", "system"):
+        keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, period)
+    shelf = Shelf(folder / "shelf", keys)
     return Workspace(
         folder=folder,
         clock=clock,
         entropy=entropy,
         engine=Engine(shelf, folder / "spill", n_threads),
         database=database,
-        journal=SqlJournal(database, clock, entropy=entropy, log=log),
+        journal=journal,
         keys=keys,
         release_keys=release_keys,
         log=log,

@@ -42,6 +42,8 @@ def without_free_text(value: Any, new_salt: Callable[[], bytes]) -> tuple[Any, t
 
     An empty text says nothing and stays.
     """
+    if not _has_free_text(value):
+        return value, ()
     openings: list[Opening] = []
 
     def replaced(part: Any) -> Any:  # noqa: ANN401
@@ -56,3 +58,11 @@ def without_free_text(value: Any, new_salt: Callable[[], bytes]) -> tuple[Any, t
         return part
 
     return replaced(value), tuple(openings)
+
+
+def _has_free_text(value: Any) -> bool:  # noqa: ANN401
+    if isinstance(value, dict):
+        return any([type(item) is not str and _has_free_text(item) for item in value.values()])
+    if isinstance(value, list | tuple):
+        return any([_has_free_text(item) for item in value])
+    return isinstance(value, FreeText)

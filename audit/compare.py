@@ -16,17 +16,8 @@ from audit.tiles import TILE_WIDTH, TileStore
 from cld.errors import CLDError, LogInconsistent
 
 __all__ = [
-    "EDITED",
-    "OLDER_BACKUP",
-    "REMOVED",
-    "REWRITTEN",
-    "SWAPPED",
-    "TILE",
-    "TWO_HISTORIES",
-    "Fault",
-    "compare_tiles",
-    "hold_heads",
-]
+    "CLOCK", "EDITED", "OUT_OF_PLACE", "REMOVED", "Fault", "compare_tiles", "hold_heads",
+]  # fmt: skip
 
 EDITED = "edited row"
 REMOVED = "removed leaf"
@@ -35,6 +26,8 @@ OLDER_BACKUP = "older backup"
 REWRITTEN = "rewritten end"
 TILE = "altered tile"
 HEAD = "altered head"
+CLOCK = "clock set back"
+OUT_OF_PLACE = "out of place"
 TWO_HISTORIES = "two histories signed with one key"
 
 

@@ -14,6 +14,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +31,7 @@ __all__ = [
 
 TILE_WIDTH = 256
 TILE_LEVELS = 8
+FLUSHES_AT_ONCE = 32
 MOST_ENTRY_BYTES = 65_535
 ENTRIES = "entries"
 STATE = ".state/tree"
@@ -291,10 +293,13 @@ def _write_whole(handle: int, content: bytes) -> None:
 
 
 def _flush(handles: list[int], *, sync: bool = True) -> None:
-    while handles:
-        handle = handles.pop(0)
-        try:
-            if sync:
-                os.fsync(handle)
-        finally:
+    """Flush and close files; side by side, since a disk takes many flushes in the time of one."""
+    held = list(handles)
+    handles.clear()
+    try:
+        if sync and held:
+            with ThreadPoolExecutor(min(len(held), FLUSHES_AT_ONCE)) as pool:
+                list(pool.map(os.fsync, held))
+    finally:
+        for handle in held:
             os.close(handle)

@@ -121,10 +121,10 @@ def consistency_proof(hashes: Sequence[bytes], older: int) -> tuple[bytes, ...]:
 def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
     """Return the root that a leaf hash and its path lead to.
 
-    Raises: LogInconsistent if the path has the wrong length.
+    Raises: LogInconsistent if the path has the wrong length or a step is no hash.
     """
-    if not 0 <= index < size:
-        message = "An inclusion proof names a leaf outside its tree."
+    if not 0 <= index < size or any(len(held) != HASH_BYTES for held in (leaf, *path)):
+        message = "An inclusion proof names a leaf outside its tree, or holds what is no hash."
         raise LogInconsistent(message)
     running, place, last = leaf, index, size - 1
     for step in path:
@@ -151,6 +151,8 @@ def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: by
     shown by continuing nothing.
     """
     if not 0 < older <= newer or (older == newer and (proof or older_root != newer_root)):
+        raise LogInconsistent(NOT_CONTINUED)
+    if any(len(step) != HASH_BYTES for step in proof):
         raise LogInconsistent(NOT_CONTINUED)
     if older < newer:
         _walk_consistency(older, older_root, newer, newer_root, list(proof))

@@ -39,24 +39,23 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 def _is_plain(value: Any) -> bool:  # noqa: ANN401
     """Say whether the standard encoder writes this value as RFC 8785 does; floats are refused on the way."""
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return True
-    if kind is int:
-        return bool(-MOST_EXACT < value < MOST_EXACT)
-    if isinstance(value, float):
-        message = "A digested value holds a float."
-        raise InvariantBroken(message, "Write weights and rates as text with stated digits.")
     if isinstance(value, dict):
         plain = True
         for key, item in value.items():
-            if isinstance(key, float):
-                _is_plain(key)
-            plain = _is_plain(item) and plain and type(key) is str and (key.isascii() or max(key) < FIRST_ASTRAL)
+            kind = type(item)
+            if kind is not str and item is not None and kind is not bool:
+                plain = _is_plain(item) and plain
+            if type(key) is not str or not (key.isascii() or max(key) < FIRST_ASTRAL):
+                plain = _is_plain(key) and False
         return plain
     if isinstance(value, list | tuple):
         return all([_is_plain(item) for item in value])  # a list, so that every float is refused
-    return isinstance(value, str)
+    if isinstance(value, float):
+        message = "A digested value holds a float."
+        raise InvariantBroken(message, "Write weights and rates as text with stated digits.")
+    if type(value) is int:
+        return bool(-MOST_EXACT < value < MOST_EXACT)
+    return value is None or isinstance(value, str | bool)
 
 
 def parsed_lines(lines: list[bytes]) -> list[Any] | None:

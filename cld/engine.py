@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from cld.datasets import Dataset, Identified, Zone
 from cld.errors import InputError, InvariantBroken, StorageFull, UnreadableFile
+from cld.secret import Secret
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
 __all__ = ["PLACE_COLUMN", "Engine", "Query", "Session", "quote", "scratch_engine", "text_literal"]
@@ -46,11 +47,11 @@ def scratch_engine(folder: Path, n_threads: int = 2, memory: str = "2GB") -> Eng
 class _NoKeys:
     """A keystore that refuses, for engines that store nothing identified."""
 
-    def new_data_key(self) -> tuple[str, bytes]:
+    def new_data_key(self) -> tuple[str, Secret]:
         message = "This engine keeps no identified rows."
         raise InvariantBroken(message)
 
-    def open_data_key(self, key_id: str) -> bytes:
+    def open_data_key(self, key_id: str) -> Secret:
         del key_id
         return self.new_data_key()[1]
 

@@ -13,7 +13,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 __all__ = [
     "AlreadyReleased",
@@ -109,14 +110,27 @@ class PolicyRefused(Refused):
 
 
 class DisclosureRefused(Refused):
-    """What an intruder could still learn is above the profile's limits; ``measures`` names each that is."""
+    """What an intruder could still learn is above the profile's limits; ``measures`` names each that is.
+
+    ``lines`` hold, where they are known, each failing measure with its limit and what was found; ``told`` is the whole
+    report of a refused check, which the approver alone may read.
+    """
 
     code = "disclosure-refused"
 
-    def __init__(self, message: str, measures: tuple[str, ...], remedy: str = "") -> None:
-        """Keep the failing measures beside the message."""
+    def __init__(
+        self,
+        message: str,
+        measures: tuple[str, ...],
+        remedy: str = "",
+        lines: Sequence[Mapping[str, Any]] = (),
+        told: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Keep the failing measures, and what was found, beside the message."""
         super().__init__(message, remedy)
         self.measures = measures
+        self.lines = tuple(lines)
+        self.told = told
 
 
 class SubmissionRejected(Refused):

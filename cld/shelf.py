@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cld.datasets import Dataset, Identified, Zone
 from cld.errors import KeyUnavailable, UnreadableFile
+from cld.secret import Secret
 
 __all__ = ["DataKeys", "Shelf", "atomic_write", "sync_folder"]
 
@@ -35,11 +36,11 @@ Z = TypeVar("Z", bound=Zone)
 class DataKeys(Protocol):
     """What the shelf asks of the keystore: a fresh key for a table, and the same key again."""
 
-    def new_data_key(self) -> tuple[str, bytes]:
+    def new_data_key(self) -> tuple[str, Secret]:
         """Make a data key; return its id and its 32 bytes."""
         ...
 
-    def open_data_key(self, key_id: str) -> bytes:
+    def open_data_key(self, key_id: str) -> Secret:
         """Return the 32 bytes of a data key, or raise KeyUnavailable or KeyDestroyed."""
         ...
 
@@ -113,7 +114,7 @@ class Shelf:
     def _stage(self, rows: pa.RecordBatchReader, staged: Path, zone: type[Z]) -> tuple[str, int, str]:
         running = hashlib.sha256(rows.schema.to_string().encode())
         n_rows = 0
-        key_id, key = self.data_keys.new_data_key() if zone is Identified else ("", b"")
+        key_id, key = self.data_keys.new_data_key() if zone is Identified else ("", Secret(b""))
         with staged.open("wb") as stream:
             sink = _SealedSink(stream, key, key_id, rows.schema) if zone is Identified else _ParquetSink(stream, rows)
             for batch in even_batches(rows):
@@ -166,9 +167,9 @@ class _ParquetSink:
 class _SealedSink:
     """Frames of AES-256-GCM, numbered and with the last one marked, so that none can be cut, swapped or added."""
 
-    def __init__(self, stream: BinaryIO, key: bytes, key_id: str, schema: pa.Schema) -> None:
+    def __init__(self, stream: BinaryIO, key: Secret, key_id: str, schema: pa.Schema) -> None:
         self._stream = stream
-        self._cipher = AESGCM(key)
+        self._cipher = AESGCM(key.reveal())
         self._n_frames = 0
         stream.write(MAGIC + struct.pack(">H", len(key_id)) + key_id.encode())
         self._frame(schema.serialize().to_pybytes(), 0)
@@ -190,8 +191,8 @@ def _frame_binding(number: int, mark: int) -> tuple[bytes, bytes]:
     return number.to_bytes(12, "big"), MAGIC + number.to_bytes(8, "big") + bytes([mark])
 
 
-def _open_sealed(path: Path, key: bytes) -> pa.RecordBatchReader:
-    frames = _frames(path, AESGCM(key))
+def _open_sealed(path: Path, key: Secret) -> pa.RecordBatchReader:
+    frames = _frames(path, AESGCM(key.reveal()))
     schema = pa.ipc.read_schema(pa.BufferReader(next(frames)))
     return pa.RecordBatchReader.from_batches(
         schema, (pa.ipc.read_record_batch(pa.BufferReader(frame), schema) for frame in frames)

@@ -1,7 +1,6 @@
 """The door ``check``: a candidate and its profile in, a CheckedExtract sealed, or a refusal that says what failed.
 
-Pseudonymised rows: measured, and small overlaps with a council refused. Anonymised rows: one row a person, generalised
-to k and sparingly suppressed. Tables: small numbers starred, secondarily protected, every star's interval computed.
+Pseudonymised rows: measured, and small overlaps with a council refused. Anonymised rows: see ``disclosure.people``. Tables: small numbers starred, secondarily protected, every star's interval computed.
 Whatever the form, it is weighed against all that its recipient holds, and its facts are remembered in the document.
 """
 
@@ -15,11 +14,9 @@ import pyarrow as pa
 
 from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
-from cld.catalogue import column_of
 from cld.datasets import Anonymised
 from cld.engine import Engine, Query, Session
 from cld.errors import DisclosureRefused
-from cld.hierarchies import Hierarchy, hierarchy_named
 from cld.journey import (
     CandidateExtract,
     CheckedExtract,
@@ -27,17 +24,19 @@ from cld.journey import (
     DocumentKind,
     released_dataset,
 )
-from cld.plan import ExtractPlan, Registered, Resident, TablePlan, plan_from_json
-from cld.vocabulary import ColumnRole, Form
-from disclosure.memory.remember import sheet_of_classes, sheet_of_own, sheet_of_table
+from cld.plan import ExtractPlan, Registered, Resident, plan_from_json
+from cld.vocabulary import Form
+from disclosure.memory.remember import sheet_of_own, sheet_of_table
 from disclosure.memory.sheet import FactSheet
 from disclosure.memory.shown import ShowingRule
 from disclosure.memory.verdict import Memory
 from disclosure.memory.weigh import weigh
-from disclosure.report.limits import ReportLimit, hold_limits
-from disclosure.report.rows import GeneralisedRows, report_of_events, report_of_people
+from disclosure.people import anonymised, quasi_identifiers
+from disclosure.report.limits import ReportLimit, hold_limits, over_limit, require_within
+from disclosure.report.memory import weighed_beside
+from disclosure.report.refusal import told_refusal
+from disclosure.report.rows import report_of_events
 from disclosure.report.tables import report_of_table
-from disclosure.rows.classes import best_levels, distinct_l, generalised, row_risk
 from disclosure.tables.stars import Limits, protect, with_totals
 
 __all__ = ["CheckProfile", "check"]
@@ -70,7 +69,8 @@ NOT_CHECKED = {
     Form.PSEUDONYMISED: ["what a motivated intruder finds in these rows"],
     Form.ANONYMISED: [
         "intruders other than those stated",
-        "inference from the columns outside k, here or beside earlier releases",
+        "inference from the columns outside k beside earlier releases",
+        "what it tells of someone that a column is withheld",
     ],
     Form.AGGREGATE: ["what people outside the house know of their neighbours"],
 }
@@ -87,23 +87,6 @@ def _limits(profile: CheckProfile) -> dict[str, object]:
     }
 
 
-def _of_role(table: TablePlan, *roles: ColumnRole) -> tuple[str, ...]:
-    """Return a table's columns of given roles; a local item has no role and counts as a quasi-identifier."""
-    found = []
-    for column in table.columns:
-        if column.source == "person_key":
-            continue
-        local = column.source.startswith("local_")
-        role = ColumnRole.QUASI_IDENTIFIER if local else column_of(table.data_set, column.source).role
-        if role in roles:
-            found.append(column.name)
-    return tuple(found)
-
-
-def _quasi(table: TablePlan) -> tuple[str, ...]:
-    return _of_role(table, ColumnRole.QUASI_IDENTIFIER)
-
-
 def check(
     candidate: CandidateExtract, profile: CheckProfile, *,
     memory: Memory, regions: Mapping[str, str], engine: Engine, journal: Journal, actor: str, application: str,
@@ -111,7 +94,7 @@ def check(
     """Check a candidate against its profile and against every release that its recipient holds.
 
     Raises: DisclosureRefused, naming the measures and, where the small count comes of subtracting, the earlier releases;
-            the refusal is logged. NotSealed if the candidate is not sealed.
+            the refusal is logged, and ``told`` on it is what the approver may read. NotSealed if the candidate is not sealed.
     Source: Direction 6(b) bullets 2 and 4, footnote 4; ICO code of practice on anonymisation.
     """
     require_ancestry(candidate.document.digest, journal)
@@ -122,25 +105,25 @@ def check(
     if plan.form is Form.AGGREGATE and not profile.secondary:
         message = f"The profile {profile.name} has no secondary protection; releases use one that has."
         raise DisclosureRefused(message, ("profile",), "Ask for the profile caregate.")
+    subject = _subject(candidate, plan, profile, regions, journal)
+    body: dict[str, Any] = {
+        "profile": profile.name, "limits": _limits(profile), "not_checked": NOT_CHECKED[plan.form],
+    }  # fmt: skip
     try:
         with engine.session() as session:
-            subject = _subject(candidate, plan, profile, regions, journal)
-            body, sheet = _checked(session, subject)
-            body["limits_held"] = hold_limits(body["report"], profile.limits_for(plan.form.value, subject.body_class))
+            made, sheet = _checked(session, subject)
+            body |= made
+            body["limits_held"] = hold_limits(body["report"], subject.limits)
+            require_within(body["limits_held"])
+            body["memory"] = weighed_beside(sheet, memory, profile, subject.body_code)
             body["judged_against"] = weigh(
                 session, sheet, plan.form, opt_outs_applied=plan.opt_outs_applied, memory=memory, rules=profile,
                 body_code=subject.body_code, councils=regions,
             )  # fmt: skip
     except DisclosureRefused as refusal:
-        journal.record(
-            Event(
-                "refused by check", actor, "operator", {"application": application, "measures": list(refusal.measures)}
-            )
-        )
-        raise
-    body["profile"] = profile.name
-    body["limits"] = _limits(profile)
-    body["not_checked"] = NOT_CHECKED[plan.form]
+        details = {"application": application, "measures": list(refusal.measures)}
+        journal.record(Event("refused by check", actor, "operator", details))
+        raise told_refusal(refusal, body) from refusal
     body["facts"] = sheet.as_json()
     body["opt_out_rule"] = None if plan.form is Form.AGGREGATE else plan.opt_outs_applied
     document = Document(DocumentKind.CHECKED_EXTRACT, (candidate.document.digest,), body)
@@ -159,6 +142,11 @@ class _Subject:
     body_code: str
     body_class: str
     linked: str
+
+    @property
+    def limits(self) -> Sequence[ReportLimit]:
+        """The limits of the profile for this form and class of recipient."""
+        return self.profile.limits_for(self.plan.form.value, self.body_class)
 
     @property
     def council(self) -> str:
@@ -187,11 +175,21 @@ def _checked(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactS
         case Form.PSEUDONYMISED:
             _refuse_small_overlaps(subject.candidate, plan, subject.profile)
             sheet = sheet_of_own(session, plan, subject.linked, body["own_classes"])
-            report = {table.data_set: report_of_events(session, table.data_set, _quasi(table)) for table in plan.tables}
+            report = {
+                table.data_set: report_of_events(session, table.data_set, quasi_identifiers(table))
+                for table in plan.tables
+            }
             made = {"tables": dict(body["tables"]), "measures": _pseudonymised_measures(report), "report": report}
             return {**made, "own_classes": body["own_classes"]}, sheet
         case Form.ANONYMISED:
-            return _anonymised(session, subject)
+            return anonymised(
+                session,
+                plan,
+                k=subject.profile.k,
+                limits=subject.limits,
+                regions=subject.regions,
+                linked=subject.linked,
+            )
         case _:
             return _aggregate(session, subject)
 
@@ -202,67 +200,16 @@ def _refuse_small_overlaps(candidate: CandidateExtract, plan: ExtractPlan, profi
     by_council = candidate.document.body["persons_by_council"]
     small = sorted(code for code, n_persons in by_council.items() if n_persons < profile.smallest_overlap)
     if small:
-        message = f"The extract overlaps {len(small)} councils in fewer than {profile.smallest_overlap} persons each."
-        raise DisclosureRefused(message, ("overlap",), "Leave those councils' few people out of the plan.")
+        least = profile.smallest_overlap
+        message = f"The extract overlaps {len(small)} councils in fewer than {least} persons each."
+        lines = [over_limit("persons of a council", "at least", least, min(by_council[code] for code in small))]
+        raise DisclosureRefused(message, ("overlap",), "Leave those councils' few people out of the plan.", lines)
 
 
 def _pseudonymised_measures(report: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {key: found["after"][key] for key in ("n_classes", "k", "n_uniques")} for name, found in report.items()
     }
-
-
-def _anonymised(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactSheet]:
-    plan, profile, regions = subject.plan, subject.profile, subject.regions
-    (table,) = plan.tables
-    quasi = _quasi(table)
-    hierarchies: dict[str, Hierarchy] = {}
-    for column in table.columns:
-        if column.name in quasi:
-            hierarchies[column.name] = hierarchy_named(column_of(table.data_set, column.source).hierarchy, regions)
-    before = row_risk(session, table.data_set, quasi)
-    _require_one_row_a_person(session, table.data_set)
-    n_rows = session.whole(Query(f"select count(*) from {table.data_set}", (table.data_set,)))  # noqa: S608
-    most = n_rows * plan.max_suppressed_permille // 1000
-    levels, n_suppressed = best_levels(
-        session, table.data_set, hierarchies, k=profile.k, most_suppressed=most, fixed=dict(plan.fixed_levels)
-    )
-    names = tuple(column.name for column in table.columns)
-    query = generalised(table.data_set, names, levels, hierarchies, profile.k)
-    dataset = session.store(query, Anonymised)
-    session.attach("released", dataset)
-    after = row_risk(session, "released", quasi)
-    if after.k < profile.k:
-        message = f"The smallest class has {after.k} persons, the profile asks for {profile.k}."
-        raise DisclosureRefused(message, ("k-anonymity",), "Allow coarser levels.")
-    sensitive = _of_role(table, ColumnRole.SENSITIVE)
-    outside = (*sensitive, *_of_role(table, ColumnRole.ORDINARY))
-    made = GeneralisedRows(table.data_set, "released", names, quasi, sensitive, levels, hierarchies, n_suppressed)
-    named = {name: hierarchies[name].levels[level] for name, level in levels.items()}
-    sources = {column.name: column.source for column in table.columns}
-    sheet = sheet_of_classes(
-        session, "released", plan, subject.linked, sources, levels=levels, hierarchies=hierarchies, k=profile.k,
-        n_suppressed=n_suppressed, regions=regions,
-    )  # fmt: skip
-    body = {
-        "tables": {table.data_set: {"dataset": dataset.as_json(), "n_persons": dataset.n_rows}},
-        "report": {table.data_set: report_of_people(session, made)},
-        "measures": {
-            table.data_set: {
-                "k_before": before.k, "n_uniques_before": before.n_uniques, "k": after.k, "n_classes": after.n_classes,
-                "n_uniques": after.n_uniques, "levels": named, "quasi_identifiers": list(quasi), "columns_outside_k": list(outside),
-                "distinct_l": distinct_l(session, "released", quasi, sensitive), "n_suppressed": n_suppressed,
-            }
-        },
-    }  # fmt: skip
-    return body, sheet
-
-
-def _require_one_row_a_person(session: Session, table: str) -> None:
-    text = f"select count(*) - count(distinct person_key) from {table}"  # noqa: S608
-    if session.whole(Query(text, (table,))):
-        message = "Several rows under one key show when things happened to one person."
-        raise DisclosureRefused(message, ("unicity",), "Ask for one row a person.")
 
 
 def _aggregate(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactSheet]:

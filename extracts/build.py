@@ -167,7 +167,7 @@ def _build_table(
             origin = _checked_number(session, source, column.source)
         elif kind == "la_person":
             origin = _with_council(session, source, column.source)
-        domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind)
+        domain = _domain(application, plan, kind, keys)
         name = f"k_{table.data_set}_{column.name}"
         pseudonym_table(
             session, name, source, origin, keys.pseudonym_key(key_id_for(application, plan), domain), domain
@@ -246,7 +246,7 @@ def build(
         classes = session.store(CLASSES, Pseudonymised).as_json() if plan.form is Form.PSEUDONYMISED else None
     body = {
         "plan": plan.as_json(),
-        "domains": _fingerprints(plan, application),
+        "domains": _fingerprints(plan, application, keys),
         "people": counted,
         "opt_outs_applied": plan.opt_outs_applied,
         "queries": texts,
@@ -272,12 +272,17 @@ def _persons_by_council(session: Session, plan: ExtractPlan) -> dict[str, int]:
     return {str(code): int(count) for code, count in session.rows(Query(text, ("cld", "chosen")))}
 
 
-def _fingerprints(plan: ExtractPlan, application: Application) -> dict[str, str]:
+def _domain(application: Application, plan: ExtractPlan, kind: str, keys: KeyStore) -> PseudonymDomain:
+    """Return the domain of an identifier kind, in the version of the agreement's key that is active."""
+    version = keys.active_version(key_id_for(application, plan))
+    return PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind, version)
+
+
+def _fingerprints(plan: ExtractPlan, application: Application, keys: KeyStore) -> dict[str, str]:
     """Return the public fingerprint of each pseudonym domain an extract uses, by identifier kind."""
     derived = [column.derivation for table in plan.tables for column in table.columns]
     kinds = sorted({derivation.kind for derivation in derived if isinstance(derivation, Pseudonym)})
-    recipient, agreement = application.body_code, application.agreement.reference
-    return {kind: context_fingerprint(PseudonymDomain(recipient, agreement, plan.family, kind)) for kind in kinds}
+    return {kind: context_fingerprint(_domain(application, plan, kind, keys)) for kind in kinds}
 
 
 def _count_query(table: TableOfCounts) -> Query:

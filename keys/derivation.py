@@ -17,38 +17,24 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from Crypto.Hash import TupleHash256
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 
-__all__ = ["PseudonymDomain", "Secret", "domain_key", "encode_context", "key_encryption_key"]
+from cld.secret import Secret
+
+__all__ = [
+    "PseudonymDomain",
+    "Secret",
+    "domain_key",
+    "encode_context",
+    "expand_root",
+    "key_encryption_key",
+    "label_of",
+    "pepper_of",
+]
 
 KEY_BYTES = 32
-
-
-class Secret:
-    """Key bytes that do not show, compare, copy or pickle; ``reveal`` is the one way to them."""
-
-    __slots__ = ("_content",)
-
-    def __init__(self, content: bytes) -> None:
-        """Hold the bytes."""
-        self._content = content
-
-    def __repr__(self) -> str:
-        """Show nothing."""
-        return "Secret(...)"
-
-    def __reduce__(self) -> str:
-        """Refuse to be pickled or copied.
-
-        Raises: TypeError always.
-        """
-        message = "a secret is not written down"
-        raise TypeError(message)
-
-    def reveal(self) -> bytes:
-        """Return the bytes, for the one call that needs them."""
-        return self._content
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +54,39 @@ def encode_context(*items: str | int) -> bytes:
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
+def label_of(purpose: str, *parts: bytes, n_bytes: int = 32) -> str:
+    """Return the public label of a list of byte strings, in hexadecimal; no other list or purpose has the same.
+
+    Source: NIST SP 800-185, TupleHash256 with the purpose as customisation string.
+    """
+    made = TupleHash256.new(digest_bytes=n_bytes, custom=purpose.encode())
+    for part in parts:
+        made.update(part)
+    return str(made.hexdigest())
+
+
+def expand_root(root: Secret, purpose: str, period: Secret | None = None) -> Secret:
+    """Derive 32 bytes from a root for one purpose, with the period key as salt where there is one. Source: RFC 5869."""
+    context = encode_context(purpose, 1)
+    derived = HKDF(SHA256(), KEY_BYTES, salt=None if period is None else period.reveal(), info=context)
+    return Secret(derived.derive(root.reveal()))
+
+
 def key_encryption_key(root: Secret, period: Secret) -> Secret:
     """Derive the key that wraps agreement secrets. Source: RFC 5869."""
-    derived = HKDF(SHA256(), KEY_BYTES, salt=period.reveal(), info=encode_context("caregate/kek", 1))
-    return Secret(derived.derive(root.reveal()))
+    return expand_root(root, "caregate/kek", period)
 
 
 def pepper_of(root: Secret) -> Secret:
     """Derive the pepper that every pseudonym key also needs, so that a leaked agreement secret alone is no use."""
-    derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=encode_context("caregate/pepper", 1))
-    return Secret(derived.derive(root.reveal()))
+    return expand_root(root, "caregate/pepper")
 
 
 def domain_key(agreement_secret: Secret, pepper: Secret, domain: PseudonymDomain) -> Secret:
     """Derive the HMAC key of a domain, as its 64 hexadecimal digits. Source: RFC 5869; FIPS 198-1."""
-    extracted = hmac.digest(pepper.reveal(), agreement_secret.reveal(), hashlib.sha256)
+    extracted = Secret(hmac.digest(pepper.reveal(), agreement_secret.reveal(), hashlib.sha256))
     context = encode_context(
         "caregate/pseudonym", 1, domain.recipient, domain.agreement, domain.family, domain.kind, domain.version
     )
-    expanded = HKDFExpand(SHA256(), KEY_BYTES, context).derive(extracted)
-    return Secret(expanded.hex().encode())
+    expanded = Secret(HKDFExpand(SHA256(), KEY_BYTES, context).derive(extracted.reveal()))
+    return Secret(expanded.reveal().hex().encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from api.demo import run_demo
 from cld.progress import Silent
 from tests.lib.journey import OpenJourney, open_journey
+from tests.lib.watched import attack_what_is_due, watch_suppression
+
+watch_suppression()  # before any test module takes the door by its name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def is_long(request: pytest.FixtureRequest) -> bool:
     """Say whether the long forms run."""
     return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(autouse=True)
+def attacked() -> Iterator[None]:
+    """Attack every pattern that the test had made and did not attack itself."""
+    yield
+    attack_what_is_due()
 
 
 @pytest.fixture(scope="session")

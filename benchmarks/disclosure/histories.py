@@ -182,7 +182,16 @@ def _house(n_councils: int, n_held: int) -> dict[str, Any]:
         return len(conflicts_in(story, SmallCounts(7, 3), work))
 
     n_conflicts, took = _timed(weighed)
-    return {**took, "n_conflicts": n_conflicts, "n_linear": work.n_linear, "n_integer": work.n_integer}
+    counted = {"n_units": work.units, "n_linear": work.n_linear, "n_integer": work.n_integer}
+    return {**took, "n_conflicts": n_conflicts, **counted}
+
+
+def _growth(n_councils: int) -> dict[str, Any]:
+    """Weigh one more table after one, four and twelve: what each costs, and how much the history multiplies it."""
+    found: dict[str, Any] = {str(n_held): _house(n_councils, n_held) for n_held in (1, 4, 12)}
+    first, last = found["1"], found["12"]
+    found["12 over 1"] = {name: round(last[name] / first[name], 1) for name in ("cpu_seconds", "n_units")}
+    return found
 
 
 def main() -> None:
@@ -195,8 +204,7 @@ def main() -> None:
     figures[f"{asked.councils} councils x 150 cells"] = _large(asked.councils, is_national=False)
     if asked.national:
         figures[f"{asked.national} councils joined by national margins"] = _large(asked.national, is_national=True)
-    for n_held in (1, 4, 12):
-        figures[f"150 councils x 8 bands against {n_held} earlier tables"] = _house(150, n_held)
+    figures["growth, 150 councils x 8 bands by earlier tables"] = _growth(150)
     figures["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
 

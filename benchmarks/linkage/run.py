@@ -11,8 +11,6 @@ import argparse
 import datetime
 import hashlib
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -26,6 +24,7 @@ from benchmarks.linkage.known import write_febrl4, write_historical
 from benchmarks.linkage.measure import judge_clusters, judge_links, judge_pairs
 from benchmarks.linkage.population import Sizes, make_population
 from benchmarks.linkage.report import as_markdown
+from benchmarks.machine import machine
 
 __all__ = ["main"]
 
@@ -290,17 +289,6 @@ def ensure_set(name: str, folder: Path, historical: Path | None) -> bool:
     elif historical is not None and historical.is_file():
         write_historical(historical, folder)
     return (folder / "truth.csv").is_file()
-
-
-def machine() -> dict[str, object]:
-    """Describe the machine without naming it."""
-    model = ""
-    about = Path("/proc/cpuinfo")
-    if about.is_file():
-        lines = about.read_text(encoding="utf-8").splitlines()
-        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {"processor": model or platform.machine(), "n_cores": os.cpu_count(), "memory_gib": memory_bytes >> 30}
 
 
 def versions(peer: Path, ours: Path) -> dict[str, str]:

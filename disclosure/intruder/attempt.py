@@ -15,6 +15,7 @@ from cld.errors import UnknownColumn
 from cld.hierarchies import Hierarchy
 from cld.intervals import wilson
 from disclosure.rows.measures import measure_table
+from disclosure.rows.withhold import WITHHELD
 
 __all__ = ["Attempt", "Intruder", "Known", "Promise", "Released", "attempt", "know", "promised"]
 
@@ -157,11 +158,17 @@ def attempt(session: Session, targets: str, released: Released, intruder: Intrud
 
 
 def _learn(session: Session, released: Released, intruder: Intruder) -> None:
-    """Make, for each known column, the pairs of what is known and what is released that one value can give."""
+    """Make, for each known column, the pairs of what is known and what is released that one value can give.
+
+    A star, which stands where a class does not show a column, can be any value.
+    """
     for place, one in enumerate(intruder.knows):
         known = _label(released.hierarchies, one.column, one.level)
         shown = _label(released.hierarchies, one.column, released.levels.get(one.column, 0))
-        text = f"select distinct {known} as known, {shown} as shown from {quote(released.values)}"  # noqa: S608
+        text = f"""
+            select distinct {known} as known, {shown} as shown from {quote(released.values)}
+            union select distinct {known}, '{WITHHELD}' from {quote(released.values)}
+        """  # noqa: S608
         session.table(f"may_stand_{place}", Query(text, (released.values,)))
 
 

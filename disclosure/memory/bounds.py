@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
 from cld.errors import InputError
+from disclosure.memory.ends import Ends, Settled, ends_in
 from disclosure.memory.history import Fact, History, Release
-from disclosure.memory.probes import Ends, Settled, Work, ends_in
+from disclosure.memory.probes import Work
 from disclosure.memory.reduce import (
     Contradiction,
     Pieces,
@@ -23,13 +24,13 @@ from disclosure.memory.reduce import (
     propagated,
 )
 
-__all__ = ["Bound", "Enough", "CoalitionBounds", "bounds_of", "coalition_bounds", "differences"]
+__all__ = ["Bound", "Enough", "CoalitionBounds", "answer_to", "bounds_of", "coalition_bounds", "differences"]
 
 NEAR = 1e-7
 
 
-Enough = Callable[[float, float, float, float], bool]
-"""Whether least and most attained, and outer least and most, answer the question that is asked of a target."""
+Enough = Settled
+"""Which targets, by their numbers, least and most attained, and outer least and most, have their question answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +96,37 @@ def coalition_bounds(
 
 def bounds_of(
     facts: Sequence[Fact], asked: csr_matrix, upper_bound: float, *, integer: bool, work: Work | None = None,
-    enough: Enough | None = None,
+    enough: Enough | None = None, known: NDArray[np.float64] | None = None,
 ) -> Ends:  # fmt: skip
     """Return the bounds of targets under facts, each fine cell at most ``upper_bound``.
 
     asked:  targets over fine cells, one row each, 0/1.
+    known:  persons in each fine cell that may fit the facts; of use where they do.
     Where ``enough`` says so of what answers attain of a target, and of bounds that none passes, that is as far as it is
     followed: the interval reaches at least from the first to the second number given.
     Raises: Contradiction if no counts fit the facts.
     """
     upper = float(np.floor(upper_bound)) if integer else upper_bound
     pieces = propagated(pieces_of(merged(facts, asked.shape[1], integer=integer), asked, upper))
-    return _sums(pieces, work or Work(), integer=integer, enough=enough)
+    return _sums(pieces, work or Work(), integer=integer, enough=enough, known=known)
+
+
+def answer_to(
+    facts: Sequence[Fact], n_fine: int, upper_bound: float, *, integer: bool, work: Work
+) -> NDArray[np.float64] | None:
+    """Return persons in each fine cell that fit facts; None where the work limit came before all of them were found.
+
+    Raises: Contradiction if none fit.
+    """
+    upper = float(np.floor(upper_bound)) if integer else upper_bound
+    nothing = csr_matrix((0, n_fine))
+    pieces = propagated(pieces_of(merged(facts, n_fine, integer=integer), nothing, upper))
+    found, is_whole = pieces.lower.copy(), True
+    for part in components(pieces):
+        answer = ends_in(part, csr_matrix((0, len(part.pieces))), work, integer=integer).answer
+        is_whole &= answer is not None
+        found[part.pieces] = part.lower if answer is None else answer
+    return pieces.over_cells(found) if is_whole else None
 
 
 def _plain(value: float) -> float:
@@ -114,7 +134,9 @@ def _plain(value: float) -> float:
     return float(np.rint(value)) if abs(value - np.rint(value)) < NEAR else round(float(value), 9)
 
 
-def _sums(pieces: Pieces, work: Work, *, integer: bool, enough: Enough | None) -> Ends:
+def _sums(
+    pieces: Pieces, work: Work, *, integer: bool, enough: Enough | None, known: NDArray[np.float64] | None
+) -> Ends:  # fmt: skip
     """Bound every target: what is settled, plus its part in each component, less what it leaves out."""
     parts = components(pieces)
     alone = np.ones(len(pieces.lower))
@@ -126,17 +148,34 @@ def _sums(pieces: Pieces, work: Work, *, integer: bool, enough: Enough | None) -
     inside = [csr_matrix(by_piece[:, part.pieces]) for part in parts]
     for sums in inside:
         n_parts += np.diff(sums.indptr) > 0
+    outer = _within(pieces, pieces.targets @ pieces.lower, pieces.targets @ pieces.upper)
+    nothing = np.full(len(low), np.inf)
+    done = enough(np.arange(len(low)), nothing, -nothing, *outer) if enough else np.zeros(len(low), dtype=np.bool_)
     # only a target that is whole, and whose open part lies in one component, is what its sum there says
+    held = None if known is None else np.bincount(pieces.of_cell, known, len(pieces.lower)).astype(np.float64)
     simple, start = (n_parts == 1) & (low == high) & (pieces.most_left_out == 0), low.copy()
     for part, sums in zip(parts, inside, strict=True):
-        places = np.flatnonzero(np.diff(sums.indptr))
-        label, first = labels(sums[places])
+        places = np.flatnonzero((np.diff(sums.indptr) > 0) & ~done)
+        if not len(places):
+            continue
+        label, first = labels(csr_matrix(sums[places]))
         settled = _settled(enough, places, label, simple, start) if enough else None
-        ends = ends_in(part, sums[places[first]], work, integer=integer, settled=settled)
+        ends = ends_in(
+            part, csr_matrix(sums[places[first]]), work, integer=integer, settled=settled,
+            known=None if held is None else held[part.pieces],
+        )  # fmt: skip
         low[places] += ends.low[label]
         high[places] += ends.high[label]
         proven[places] &= ends.proven[label]
-    return Ends(np.maximum(low - pieces.most_left_out, 0.0), np.minimum(high, pieces.most), proven)
+    low, high = _within(pieces, low, high)
+    return Ends(np.where(done, outer[0], low), np.where(done, outer[1], high), proven)
+
+
+def _within(
+    pieces: Pieces, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the bounds of targets by those of the pieces that they take part of."""
+    return np.maximum(low - pieces.most_left_out, 0.0), np.minimum(high, pieces.most)
 
 
 def _settled(
@@ -145,13 +184,15 @@ def _settled(
 ) -> Settled:  # fmt: skip
     """Ask of a sum what is asked of every target that it stands for."""
     order = np.argsort(label, kind="stable")
-    asking = np.split(places[order], np.cumsum(np.bincount(label))[:-1])
+    n_asking = np.bincount(label)
+    first = np.cumsum(n_asking) - n_asking
 
-    def settled(number: int, *attained_and_outer: float) -> bool:
-        return all(
-            bool(simple[place]) and enough(*(float(start[place]) + value for value in attained_and_outer))
-            for place in asking[number]
-        )
+    def settled(numbers: NDArray[np.int64], *ends: NDArray[np.float64]) -> NDArray[np.bool_]:
+        n_each = n_asking[numbers]
+        owner, begin = np.repeat(np.arange(len(numbers)), n_each), np.cumsum(n_each) - n_each
+        place = places[order[np.arange(len(owner)) - begin[owner] + first[numbers][owner]]]
+        answered = simple[place] & enough(place, *(start[place] + values[owner] for values in ends))
+        return np.logical_and.reduceat(answered, begin) if len(numbers) else np.zeros(0, dtype=np.bool_)
 
     return settled
 

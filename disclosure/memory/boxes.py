@@ -119,32 +119,41 @@ def history_of(releases: Sequence[BoxRelease], cells: FineCells, upper_bound: fl
     return History(cells.n_fine, upper_bound, made, tuple(targets))
 
 
-def targets_of(releases: Sequence[Release], cells: FineCells) -> csr_matrix:
+def targets_of(releases: Sequence[Release], cells: FineCells, *, largest: float | None = None) -> csr_matrix:
     """Return what can be asked of releases, each once: fine cells and their margins, every row, and what a row of one
     release leaves of a row of another that it lies inside.
 
+    largest:  leave out differences that certainly hold more persons than this, by their two rows alone.
     Raises: InputError if there are too many.
     """
     facts = [fact for release in releases for fact in release.facts]
     owner = np.repeat(np.arange(len(releases)), [len(release.facts) for release in releases])
     rows = membership([fact.cells for fact in facts], cells.n_fine)
-    asked = csr_matrix(vstack([cells.margins(), rows, _nested_differences(rows, owner)]))
+    label, first = labels(rows)
+    held_by = csr_matrix((np.ones(len(label)), (label, owner)), shape=(len(first), len(releases))).toarray() > 0
+    low, high = np.full(len(first), -np.inf), np.full(len(first), np.inf)
+    np.maximum.at(low, label, np.array([fact.low for fact in facts], dtype=np.float64))
+    np.minimum.at(high, label, np.array([fact.high for fact in facts], dtype=np.float64))
+    distinct = rows[first]
+    outer, inner = _nested(distinct, held_by)
+    if largest is not None:
+        small = low[outer] - high[inner] <= largest
+        outer, inner = outer[small], inner[small]
+    if len(outer) > MOST_DIFFERENCES:
+        message = f"The releases leave more than {MOST_DIFFERENCES:,} differences."
+        raise InputError(message, "Take fewer releases, or tables with fewer totals.")
+    left = csr_matrix(distinct[outer] - distinct[inner])
+    left.eliminate_zeros()
+    asked = csr_matrix(vstack([cells.margins(), distinct, left]))
     asked.sort_indices()
     return asked[labels(asked)[1]]
 
 
-def _nested_differences(rows: csr_matrix, owner: NDArray[np.int64]) -> csr_matrix:
-    label, first = labels(rows)
-    distinct = rows[first]
-    n_releases = int(owner.max(initial=0)) + 1
-    held_by = csr_matrix((np.ones(len(label)), (label, owner)), shape=(len(first), n_releases)).toarray() > 0
+def _nested(distinct: csr_matrix, held_by: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return pairs of rows, the second inside the first, that are not both of one release alone."""
     overlap, size = csr_matrix(distinct @ distinct.T), np.diff(distinct.indptr)
-    outer, inner = np.repeat(np.arange(len(first)), np.diff(overlap.indptr)), overlap.indices
+    outer, inner = np.repeat(np.arange(len(size)), np.diff(overlap.indptr)), overlap.indices
+    nested = np.flatnonzero((overlap.data == size[inner]) & (size[inner] < size[outer]))
+    outer, inner = outer[nested], inner[nested]
     across = (held_by[outer] | held_by[inner]).sum(axis=1) > 1
-    nested = np.flatnonzero((overlap.data == size[inner]) & (size[inner] < size[outer]) & across)
-    if len(nested) > MOST_DIFFERENCES:
-        message = f"The releases leave more than {MOST_DIFFERENCES:,} differences."
-        raise InputError(message, "Take fewer releases, or tables with fewer totals.")
-    left = csr_matrix(distinct[outer[nested]] - distinct[inner[nested]])
-    left.eliminate_zeros()
-    return left
+    return outer[across], inner[across]

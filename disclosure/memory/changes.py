@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from scipy.sparse import csr_matrix
 
 from disclosure.memory.bounds import bounds_of
+from disclosure.memory.ends import Ends
 from disclosure.memory.history import Fact
 from disclosure.memory.judge import Conflict, Held, NotProven, SmallCounts, Story, beyond_own, story_of
-from disclosure.memory.probes import Ends, Work
+from disclosure.memory.probes import Work
 from disclosure.memory.reduce import membership
 from disclosure.memory.sheet import MOST_PERSONS, FactSheet, OwnPeople
 

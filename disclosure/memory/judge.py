@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import bmat, csr_matrix, diags
 from scipy.sparse.csgraph import connected_components
 
-from disclosure.memory.bounds import bounds_of
+from disclosure.memory.bounds import answer_to, bounds_of
 from disclosure.memory.boxes import BoxFact, BoxRelease, FineCells, fine_cells, targets_of
 from disclosure.memory.elastic import contradicted
 from disclosure.memory.history import Fact, Release
@@ -49,11 +49,14 @@ class SmallCounts:
         width = max(self.least_width, 2)
         return low >= 1 and high <= self.largest and (high - low + 1 < width or high < width + 2)
 
-    def are_safe_from(self, least: float, most: float, outer_least: float, outer_most: float) -> bool:
-        """Say whether an interval that reaches from least to most, within outer bounds, works out no small count."""
+    def are_safe_from(
+        self, least: NDArray[np.float64], most: NDArray[np.float64], outer_least: NDArray[np.float64],
+        outer_most: NDArray[np.float64],
+    ) -> NDArray[np.bool_]:  # fmt: skip
+        """Say which intervals that reach from least to most, within outer bounds, work out no small count."""
         width = max(self.least_width, 2)
-        reaches = least < 1 or most > self.largest or (most - least + 1 >= width and most >= width + 2)
-        return reaches or outer_least > self.largest or outer_most < 1
+        reaches = (least < 1) | (most > self.largest) | ((most - least + 1 >= width) & (most >= width + 2))
+        return reaches | (outer_least > self.largest) | (outer_most < 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Story:
 
     known:  what the recipient knows exactly of its own people; ``told`` is what the candidate adds to that.
     own:  cells of own people: they bind the others and are not judged.
+    answer:  persons in each fine cell that fit all of it, once they are known.
     """
 
     cells: FineCells
@@ -87,6 +91,7 @@ class Story:
     known: tuple[Fact, ...]
     told: tuple[Fact, ...]
     own: frozenset[int]
+    answer: NDArray[np.float64] | None = None
 
     @property
     def candidate(self) -> Release:
@@ -151,7 +156,7 @@ def settled(story: Story, work: Work) -> Story:
     """
     for _ in range(MOST_CORRECTIONS):
         try:
-            bounds_of(story.facts(), csr_matrix((0, story.cells.n_fine)), MOST_PERSONS, integer=True, work=work)
+            answer = answer_to(story.facts(), story.cells.n_fine, MOST_PERSONS, integer=True, work=work)
         except Contradiction:
             firm = [*story.known, *story.told, *story.candidate.facts]
             earlier = [(place, fact) for place, r in enumerate(story.releases[:-1]) for fact in r.facts]
@@ -165,7 +170,7 @@ def settled(story: Story, work: Work) -> Story:
             )
             story = replace(story, releases=(*releases, story.candidate))
         else:
-            return story
+            return replace(story, answer=answer)
     raise Contradiction(())
 
 
@@ -205,23 +210,32 @@ def conflicts_in(
     shown = [fact for number, fact in enumerate(story.candidate.facts) if number not in withheld]
     reached = _reached(facts, [*story.told, *shown], story.cells.n_fine)
     facts = [fact for fact in facts if reached[fact.cells[0]]]
-    asked = beyond_own(targets_of(story.releases, story.cells), story.own)
+    largest = None if story.own else small.largest  # own people are taken off what a row tells
+    asked = beyond_own(targets_of(story.releases, story.cells, largest=largest), story.own)
     asked = asked[np.flatnonzero(asked @ reached)]
-    now = bounds_of(facts, asked, MOST_PERSONS, integer=True, work=work, enough=small.are_safe_from)
+    now = bounds_of(
+        facts, asked, MOST_PERSONS, integer=True, work=work, known=story.answer, enough=lambda _, *ends: small.are_safe_from(*ends)
+    )  # fmt: skip
     open_ = [
         place
         for place in range(asked.shape[0])
         if small.are_told_by(now.low[place], now.high[place])
         or not (now.proven[place] or now.low[place] > small.largest)
     ]
-    before = bounds_of(story.facts_before(), asked[open_], MOST_PERSONS, integer=True, work=work)
-    found = []
-    for number, place in enumerate(open_):
-        low, high = float(now.low[place]), float(now.high[place])
+    low, high = now.low[open_], now.high[open_]
+    # known before as narrowly, or certainly less: that is all that is asked of what was known before
+    before = bounds_of(
+        story.facts_before(), asked[open_], MOST_PERSONS, integer=True, work=work, known=story.answer,
+        enough=lambda places, least, most, outer_least, outer_most: (least < low[places]) | (most > high[places])
+        | ((outer_least >= low[places]) & (outer_most <= high[places])),
+    )  # fmt: skip
+    told_before = before.proven & (before.low >= low) & (before.high <= high)
+    return tuple(
+        Conflict(tuple(asked[place].indices.tolist()), float(low[number]), float(high[number]), bool(now.proven[place]))
+        for number, place in enumerate(open_)
         # what was worked out already is not the candidate's doing, unless it tells it more narrowly
-        if not (before.proven[number] and before.low[number] == low and before.high[number] == high):
-            found.append(Conflict(tuple(asked[place].indices.tolist()), low, high, bool(now.proven[place])))
-    return tuple(found)
+        if not told_before[number]
+    )
 
 
 def _reached(facts: Sequence[Fact], candidate: Sequence[Fact], n_fine: int) -> NDArray[np.bool_]:

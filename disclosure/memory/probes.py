@@ -9,18 +9,18 @@ Source: Fischetti and Salazar 2001 (an attacker's intervals as linear programmes
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from highspy import _core
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
-from disclosure.memory.reduce import Component, Contradiction, Pieces
+from disclosure.memory.reduce import Component, Contradiction, Pieces, labels
 from disclosure.solver import new_solver
 
-__all__ = ["Ends", "Settled", "Work", "ends_in", "prices"]
+__all__ = ["Probing", "Work", "prices"]
 
 NEAR = 1e-6
 TRIES = 6  # corners asked for before an integer programme is; nearly all are found at the first
@@ -53,48 +53,6 @@ class Work:
         self.units += (max(0, n_pivots) + 1) * max(1, n_rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """Least and most of each sum; where an end is not proven it is an outer bound, and ``proven`` is false."""
-
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    proven: NDArray[np.bool_]
-
-
-Settled = Callable[[int, float, float, float, float], bool]
-"""Whether a question about a sum is answered by what witnesses attain of it and by its outer bounds: number of the sum,
-least and most attained, outer least and most."""
-
-
-def ends_in(
-    component: Component, sums: csr_matrix, work: Work, *, integer: bool, settled: Settled | None = None
-) -> Ends:
-    """Return the ends of sums over the component's own pieces, one row a sum.
-
-    Where ``settled`` says so of what is attained, that is the answer: the interval reaches at least so far.
-    Raises: Contradiction if nothing meets the component's rows.
-    """
-    probing = _Probing(component, sums, work, integer=integer)
-    has_witness = probing.begin()
-    n_sums = sums.shape[0]
-    ends, proven = np.zeros((2, n_sums)), np.full(n_sums, has_witness)
-    if settled is not None and has_witness:
-        probing.spread()
-    for number in range(n_sums):
-        for row, sign in enumerate((-1, 1)):
-            if (
-                settled is not None
-                and has_witness
-                and settled(number, *probing.attained(number), *probing.outer(number))
-            ):
-                ends[:, number] = probing.attained(number)
-                break
-            ends[row, number], exact = probing.end(number, sign)
-            proven[number] &= exact
-    return Ends(ends[0], ends[1], proven)
-
-
 def prices(pieces: Pieces) -> NDArray[np.bool_]:
     """Mark the rows that have a price where the first target is least or most: those that prove its bounds."""
     n_pieces, columns = len(pieces.lower), pieces.targets[0].indices.astype(np.int32)
@@ -109,27 +67,34 @@ def prices(pieces: Pieces) -> NDArray[np.bool_]:
     return found
 
 
-class _Probing:
-    """One component's programmes, its witnesses and what they attain."""
+class Probing:
+    """One component's programmes, its witnesses and what they attain of sums over its own pieces."""
 
     def __init__(self, component: Component, sums: csr_matrix, work: Work, *, integer: bool) -> None:
+        """Load a component; ``sums`` has one row a sum."""
         self._part, self._work, self._integer = component, work, integer
         self._matrix = sums
-        self._outer = {-1: self._matrix @ component.lower, 1: self._matrix @ component.upper}
+        self._outer = dict(zip((-1, 1), _outer(component, sums), strict=True))
         self._attained = {-1: np.full(sums.shape[0], np.inf), 1: np.full(sums.shape[0], -np.inf)}
-        self._has_witness = False
+        self._witnesses: list[NDArray[np.float64]] = []
         self._linear = _model(component)
         self._seeking: _core._Highs | None = None
         self._whole: _core._Highs | None = None
         self._random = np.random.default_rng(0)
         self._failures = 0
+        self._most_pivots = 0
 
     def begin(self) -> bool:
         """Find a first witness and say whether there is one; where the work limit comes first, nothing is proven."""
         self._run(self._linear)
-        if self._integer and not self._has_witness:
+        if self._integer and not self._witnesses:
             self._solve_whole()
-        return self._has_witness
+        return bool(self._witnesses)
+
+    @property
+    def witnesses(self) -> tuple[NDArray[np.float64], ...]:
+        """The first answers that were met."""
+        return tuple(self._witnesses)
 
     def spread(self) -> None:
         """Look for witnesses far from one another before any single sum is asked for."""
@@ -140,32 +105,69 @@ class _Probing:
             self._run(self._linear)
         self._linear.changeColsCost(n_pieces, places, np.zeros(n_pieces))
 
-    def attained(self, number: int) -> tuple[float, float]:
-        """Return the least and the most of a sum among the witnesses."""
-        return float(self._attained[-1][number]), float(self._attained[1][number])
+    @property
+    def ends_attained(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least and the most of every sum among the witnesses."""
+        return self._attained[-1], self._attained[1]
 
-    def outer(self, number: int) -> tuple[float, float]:
-        """Return bounds of a sum that no answer passes."""
-        return float(self._outer[-1][number]), float(self._outer[1][number])
+    @property
+    def ends_outer(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Bounds of every sum that no answer passes."""
+        return self._outer[-1], self._outer[1]
+
+    def is_exact(self, numbers: NDArray[np.int64], sign: int) -> NDArray[np.bool_]:
+        """Say of which sums an end is known: a witness attains what none passes."""
+        found: NDArray[np.bool_] = (
+            sign * (self._outer[sign][numbers] - self._attained[sign][numbers]) <= NEAR / 2
+        )  # fmt: skip
+        return found
+
+    def take_attained(self, numbers: NDArray[np.int64], ends: tuple[NDArray[np.float64], NDArray[np.float64]]) -> None:
+        """Take over what answers are known to attain."""
+        for sign, bound, values in zip((-1, 1), (np.minimum, np.maximum), ends, strict=True):
+            self._attained[sign][numbers] = bound(self._attained[sign][numbers], values)
+
+    def take_outer(self, number: int, sign: int, bound: float) -> None:
+        """Take over a bound that no answer passes; what is attained is within every bound, whatever the last digits."""
+        nearest = min(sign * bound, sign * float(self._outer[sign][number]))
+        self._outer[sign][number] = sign * max(nearest, sign * float(self._attained[sign][number]))
+
+    def linear_bound(self, number: int, sign: int) -> float | None:
+        """Return an end over the reals, rounded inward over whole numbers; None if the work limit comes first."""
+        value = self._linear_end(number, sign)
+        if value is None or not self._integer:
+            return value
+        return float(sign * np.floor(sign * value + NEAR))
+
+    def reach(self, number: int, sign: int) -> None:
+        """Let one programme, and a few corners where it is not whole, reach as far towards one end as they do."""
+        bound = self.linear_bound(number, sign)
+        if bound is not None and self._integer and not self._attains(number, sign, bound):
+            self._seek(number, sign, bound)
 
     def end(self, number: int, sign: int) -> tuple[float, bool]:
         """Return one end of one sum and whether it is proven."""
         outer = float(self._outer[sign][number])
         if self._attains(number, sign, outer):
             return outer, True
+        value = self.linear_bound(number, sign)
+        if value is None:
+            return outer, False
+        bound = sign * min(sign * value, sign * outer)
+        if not self._integer:
+            return bound, True
+        if self._attains(number, sign, bound) or self._seek(number, sign, bound):
+            return bound, True
+        return self._end_over_whole_numbers(number, sign, bound)
+
+    def _linear_end(self, number: int, sign: int) -> float | None:
+        """Return the end of a sum over the reals, None if the work limit comes first."""
         columns = self._columns(number)
         self._linear.changeColsCost(len(columns), columns, np.full(len(columns), -float(sign)))
         found = self._run(self._linear)
         value = -sign * float(self._linear.getInfo().objective_function_value)
         self._linear.changeColsCost(len(columns), columns, np.zeros(len(columns)))
-        if not found:
-            return outer, False
-        if not self._integer:
-            return sign * min(sign * value, sign * outer), True
-        bound = sign * np.floor(sign * value + NEAR)
-        if self._attains(number, sign, bound) or self._seek(number, sign, bound):
-            return bound, True
-        return self._end_over_whole_numbers(columns, sign, bound)
+        return value if found else None
 
     def _seek(self, number: int, sign: int, bound: float) -> bool:
         """Look for a whole-number witness of a bound: hold the sum there and ask for corners in random directions."""
@@ -186,9 +188,9 @@ class _Probing:
         self._failures = 0 if found else self._failures + 1
         return found
 
-    def _end_over_whole_numbers(self, columns: NDArray[np.int32], sign: int, bound: float) -> tuple[float, bool]:
+    def _end_over_whole_numbers(self, number: int, sign: int, bound: float) -> tuple[float, bool]:
         """Settle by an integer programme an end whose rounded linear bound no witness attains."""
-        whole = self._whole_programme()
+        whole, columns = self._whole_programme(), self._columns(number)
         whole.setOptionValue("objective_target", -sign * bound)
         whole.changeColsCost(len(columns), columns, np.full(len(columns), -float(sign)))
         value = self._solve_whole()
@@ -210,6 +212,7 @@ class _Probing:
         if n_pivots == 0:
             return None
         whole.setOptionValue("mip_max_nodes", min(MOST_NODES, n_pivots))
+        self._most_pivots = n_pivots // INTEGER_PRICE
         whole.run()
         self._work.n_integer += 1
         self._work.charge(INTEGER_PRICE * whole.getInfo().simplex_iteration_count, n_rows)
@@ -217,7 +220,7 @@ class _Probing:
         if status == STATUS.kInfeasible:
             raise Contradiction(self._part.facts)
         if status in (STATUS.kOptimal, STATUS.kObjectiveTarget):
-            self._harvest(np.array(whole.getSolution().col_value))
+            self.harvest(np.array(whole.getSolution().col_value))
             return float(np.rint(whole.getInfo().objective_function_value))
         return None
 
@@ -231,7 +234,13 @@ class _Probing:
             # objectives are whole numbers: a gap below one is none
             self._whole.setOptionValue("mip_rel_gap", 0.0)
             self._whole.setOptionValue("mip_abs_gap", 0.99)
+            self._whole.setCallback(self._stop_spent, None)
+            self._whole.startCallback(_core.cb.HighsCallbackType.kCallbackMipInterrupt)
         return self._whole
+
+    def _stop_spent(self, _kind: object, _message: str, seen: Any, answer: Any, _data: object) -> None:
+        """Stop an integer programme that has taken as many pivots as it may: nodes alone do not bound one."""
+        answer.user_interrupt = seen.mip_total_lp_iterations > self._most_pivots
 
     def _run(self, programme: _core._Highs) -> bool:
         """Run a linear programme from its last basis, once more from nothing if that fails; harvest its optimum.
@@ -249,14 +258,14 @@ class _Probing:
             self._work.charge(programme.getInfo().simplex_iteration_count, n_rows)
             status = programme.getModelStatus()
             if status == STATUS.kOptimal:
-                self._harvest(np.array(programme.getSolution().col_value))
+                self.harvest(np.array(programme.getSolution().col_value))
                 return True
             if status == STATUS.kInfeasible:
                 raise Contradiction(self._part.facts)
             programme.clearSolver()
         return False
 
-    def _harvest(self, point: NDArray[np.float64]) -> None:
+    def harvest(self, point: NDArray[np.float64]) -> None:
         """Keep what a point attains for every sum; over whole numbers only a point that truly meets the rows."""
         part = self._part
         if self._integer:
@@ -265,7 +274,8 @@ class _Probing:
             inside = np.all(point >= part.lower) and np.all(point <= part.upper)
             if not inside or np.any(sums < part.low) or np.any(sums > part.high):
                 return
-        self._has_witness = True
+        if len(self._witnesses) <= CORNERS:
+            self._witnesses.append(point)
         values = self._matrix @ point
         np.minimum(self._attained[-1], values, out=self._attained[-1])
         np.maximum(self._attained[1], values, out=self._attained[1])
@@ -277,6 +287,19 @@ class _Probing:
         starts = self._matrix.indptr
         found: NDArray[np.int32] = self._matrix.indices[starts[number] : starts[number + 1]].astype(np.int32)
         return found
+
+
+def _outer(part: Component, sums: csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bound sums by their pieces, and those that are a row of the component by that row."""
+    low, high = sums @ part.lower, sums @ part.upper
+    if len(part.low):
+        label, first = labels(csr_matrix(vstack([part.matrix, sums])))
+        n_rows = len(part.low)
+        row = first[label[n_rows:]]
+        is_row = row < n_rows
+        low[is_row] = np.maximum(low[is_row], part.low[row[is_row]])
+        high[is_row] = np.minimum(high[is_row], part.high[row[is_row]])
+    return low, high
 
 
 def _model(part: Component, *, presolve: bool = False) -> _core._Highs:

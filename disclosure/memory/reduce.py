@@ -64,6 +64,7 @@ class Pieces:
     targets:  one row a target, 1 for each piece in its sum.
     most_left_out:  how much of that sum a target can at most leave out, where it takes part of one piece alone.
     most:  what a target can at most hold, by its number of cells.
+    of_cell:  the piece of each fine cell.
     """
 
     matrix: csr_matrix
@@ -75,6 +76,14 @@ class Pieces:
     targets: csr_matrix
     most_left_out: NDArray[np.float64]
     most: NDArray[np.float64]
+    of_cell: NDArray[np.int64]
+
+    def over_cells(self, persons: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return numbers of persons in pieces as numbers in fine cells, a piece's all in the first of its cells."""
+        _, first = np.unique(self.of_cell, return_index=True)
+        made = np.zeros(len(self.of_cell))
+        made[first] = persons
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +174,7 @@ def pieces_of(rows: Rows, asked: csr_matrix, upper: float) -> Pieces:
         targets=targets,
         most_left_out=(targets @ size - n_cells) * np.float64(upper),
         most=n_cells * np.float64(upper),
+        of_cell=piece_of,
     )
 
 

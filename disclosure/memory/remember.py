@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from cld.datasets import Dataset, Pseudonymised
 from cld.engine import Query, Session, quote, text_literal
-from cld.errors import UnknownSpecification
+from cld.errors import DisclosureRefused, UnknownSpecification
 from cld.hierarchies import CLD_AGE_LIMITS, OLDEST, Hierarchy, age_bands
 from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset, TableOfCounts
 from cld.specification import Release, code_list, field_named
@@ -122,7 +122,9 @@ def sheet_of_classes(
     """Return the sheet of anonymised rows: persons in each class, and fewer than k in each class that is not there.
 
     columns:  for each generalised column its source in the people table.
+    Raises: DisclosureRefused if rows are without a person key: whom they count is not known.
     """
+    _require_keys(session, table)
     names = tuple(sorted(levels))
     categories, domains = {}, _fixed_domains(_population(plan))
     for name in names:
@@ -144,6 +146,13 @@ def sheet_of_classes(
         linked, (plan.period_start, plan.period_end), _population(plan), tuple(columns[name] for name in names),
         categories, domains, tuple(rows),
     ).without_empty()  # fmt: skip
+
+
+def _require_keys(session: Session, table: str) -> None:
+    n_missing = session.whole(Query(f"select count(*) - count(person_key) from {quote(table)}", (table,)))  # noqa: S608
+    if n_missing:
+        message = f"{n_missing} rows have no person key, so that it is not known how many persons they are."
+        raise DisclosureRefused(message, ("persons",), "Leave them out, or link them first.")
 
 
 def _n_products(groups: list[tuple[str, ...]]) -> int:

@@ -23,11 +23,12 @@ COARSER = "Ask for coarser categories, or fewer of them."
 
 @dataclass(frozen=True, slots=True)
 class PastRelease:
-    """A release that someone holds: its name, its recipient's code and the body of its CheckedExtract."""
+    """A release that someone holds: its name, its recipient's code, the body of its CheckedExtract and its own digest."""
 
     name: str
     body_code: str
     body: Mapping[str, Any]
+    digest: str = ""
 
 
 class Memory(Protocol):

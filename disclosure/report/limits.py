@@ -9,9 +9,21 @@ from typing import Any, Protocol
 from cld.errors import DisclosureRefused
 from disclosure.intruder.stated import STATED
 
-__all__ = ["ReportLimit", "hold_limits"]
+__all__ = ["ReportLimit", "hold_limits", "over_limit", "require_within"]
 
 HOLDS_ALL = STATED[-1].name
+COARSER = "Ask for coarser or fewer columns."
+REMEDIES = {
+    "highest_prosecutor_risk": "Let the quasi-identifiers be coarser, or allow more people to be left out.",
+    "n_uniques": "Let the quasi-identifiers be coarser, or allow more people to be left out.",
+    "distinct_l": "Leave the sensitive column out, or let the quasi-identifiers be coarser.",
+    "t": "Leave the sensitive column out, or let the quasi-identifiers be coarser.",
+    "delta": "Leave the sensitive column out, or let the quasi-identifiers be coarser.",
+    "k_on_all_columns": "Ask for fewer columns outside k.",
+    "n_alone_to_another_recipient": "Ask for fewer columns outside k.",
+    "unicity": "Cut dates to months, quarters or years, or ask for services by group.",
+    "narrowest_interval": "Ask for coarser categories, or fewer of them.",
+}
 
 
 class ReportLimit(Protocol):
@@ -33,28 +45,44 @@ class ReportLimit(Protocol):
 
 
 def hold_limits(report: Mapping[str, Any], limits: Sequence[ReportLimit]) -> list[dict[str, Any]]:
-    """Return each limit with what was found; where a measure has several values, the one nearest to breaking it.
+    """Return each limit with what was found and whether that is within it.
 
-    Raises: DisclosureRefused, naming every measure that is outside its limit.
+    Where a measure has several values, the one nearest to breaking the limit stands. ``within`` is none where there is no
+    number in force or nothing was measured.
     """
-    lines, broken = [], []
+    lines = []
     for limit in limits:
         values = [Decimal(str(value)) for table in report.values() for value in _values(limit.measure, table)]
         found = None if not values else min(values) if limit.bound == "at least" else max(values)
-        if found is not None and not limit.allows(found):
-            broken.append(limit)
         lines.append(
             {
                 "measure": limit.measure, "bound": limit.bound, "limit": None if limit.value is None else str(limit.value),
                 "found": None if found is None else str(found), "set_by": limit.set_by, "why": limit.why,
-                "answers": limit.answers,
+                "answers": limit.answers, "within": None if found is None or limit.value is None else limit.allows(found),
             }
         )  # fmt: skip
-    if broken:
-        words = ", ".join(f"{one.measure} must be {one.bound} {one.value}" for one in broken)
-        message = f"What was measured is outside the limits in force: {words}."
-        raise DisclosureRefused(message, tuple(one.measure for one in broken), "Ask for coarser or fewer columns.")
     return lines
+
+
+def require_within(lines: Sequence[Mapping[str, Any]]) -> None:
+    """Hold that every limit is kept.
+
+    Raises: DisclosureRefused, naming every measure outside its limit with its value, the limit and what to change.
+    """
+    broken = [line for line in lines if line["within"] is False]
+    if broken:
+        words = ", ".join(
+            f"{one['measure']} is {one['found']}, {one['bound']} {one['limit']} is asked" for one in broken
+        )
+        message = f"What was measured is outside the limits in force: {words}."
+        measures = tuple(one["measure"] for one in broken)
+        remedies = dict.fromkeys(REMEDIES.get(measure, COARSER) for measure in measures)
+        raise DisclosureRefused(message, measures, " ".join(remedies), broken)
+
+
+def over_limit(measure: str, bound: str, limit: int, found: int) -> dict[str, Any]:
+    """Return the line of a measure that is outside a parameter of the profile or the plan."""
+    return {"measure": measure, "bound": bound, "limit": str(limit), "found": str(found), "within": False}
 
 
 def _values(measure: str, table: Mapping[str, Any]) -> Iterable[Any]:

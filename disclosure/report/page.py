@@ -11,7 +11,7 @@ from typing import Any
 
 from cld.pictures import bars, page, table
 
-__all__ = ["report_page", "report_parts"]
+__all__ = ["named", "report_page", "report_parts"]
 
 Body = Mapping[str, Any]
 NAMES = {
@@ -20,7 +20,8 @@ NAMES = {
     "n_cells": "cells", "n_small": "small counts", "n_primary": "cells hidden for being small",
     "n_secondary": "cells hidden to protect them", "narrowest_interval": "narrowest interval of a hidden cell",
     "distinct_l": "distinct l", "n_alone_to_another_recipient": "alone to one who holds every column",
-    "unicity": "unicity", "t": "t", "delta": "delta",
+    "unicity": "unicity", "t": "t", "delta": "delta", "k_on_all_columns": "smallest class on all columns",
+    "n_alone_on_all_columns": "alone on all columns",
 }  # fmt: skip
 TOLD = ("distinct_l", "entropy_l", "t", "alpha", "basic_beta", "enhanced_beta", "delta", "distance_of_t")
 STAR = "*"
@@ -32,16 +33,20 @@ def report_page(title: str, body: Body) -> str:
 
 
 def report_parts(body: Body) -> list[str]:
-    """Return the parts of the report, for a page of its own or within another."""
+    """Return the parts of the report, for a page of its own or within another.
+
+    A check that was refused may have stopped before its limits, its memory or its measures: what is not there is left out.
+    """
     parts = [_limits(body), _memory(body)]
-    for name, found in sorted(body["report"].items()):
-        parts += [f"<h2>{escape(name)}</h2>", _before_after(found), _sizes(found), _by_column(found), _told(found)]
-        parts += [_lost(found), _intruders(found), _unicity(found), _grid(name, found)]
+    for name, found in sorted(body.get("report", {}).items()):
+        parts += [f"<h2>{escape(name)}</h2>", _before_after(found), _sizes(found), _by_column(found), _special(found)]
+        parts += [_told(found), _lost(found), _intruders(found), _unicity(found), _grid(name, found), _hidden(found)]
     words = "".join(f"<li>{escape(one)}</li>" for one in body["not_checked"])
     return [part for part in (*parts, f"<h2>What was not checked</h2><ul>{words}</ul>") if part]
 
 
-def _named(measure: str) -> str:
+def named(measure: str) -> str:
+    """Return a measure's name in words."""
     return NAMES.get(measure, measure.replace("_", " "))
 
 
@@ -49,32 +54,55 @@ def _limits(body: Body) -> str:
     heads = ("measure", "limit", "found", "set by", "why", "answers")
     rows = [
         (
-            _named(line["measure"]),
+            named(line["measure"]),
             "reported, no limit" if line["limit"] is None else f"{line['bound']} {line['limit']}",
             "not measured" if line["found"] is None else line["found"],
             line["set_by"], line["why"], line["answers"],
         )
-        for line in body["limits_held"]
+        for line in body.get("limits_held", [])
     ]  # fmt: skip
     parameters = [(name.replace("_", " "), value) for name, value in sorted(body["limits"].items())]
     return (
         "<h2>Limits</h2>"
-        + table("Limits in force and what was found", heads, rows)
+        + (table("Limits in force and what was found", heads, rows) if rows else "")
         + table(f"Parameters of the profile {body['profile']}", ("parameter", "value"), parameters)
     )
 
 
 def _memory(body: Body) -> str:
-    rows = [(code, n) for code, n in sorted(body["judged_against"].items())]
-    return (
-        "<h2>Beside earlier releases</h2><p>Nothing small can be worked out from this together with what these hold.</p>"
-        + table("Weighed against", ("holder", "releases"), rows)
-    )
+    """Tell which releases the candidate was weighed beside, how, and, where it passed, that nothing could be worked out."""
+    if "memory" not in body:
+        return ""
+    told = body["memory"]
+    groups = [(one["name"], ", ".join(one["members"])) for one in told["groups"]]
+    releases = [
+        (
+            one["holder"], one["name"], one["digest"], one["n_numbers"],
+            "yes" if one["can_be_subtracted"] else "no: no day in common",
+        )
+        for one in told["releases"]
+    ]  # fmt: skip
+    heads = ("holder", "release", "digest", "numbers told", "weighed together")
+    verdict = "Nothing small can be worked out from this together with what these hold."
+    parts = [
+        "<h2>Beside earlier releases</h2>",
+        f"<p>{verdict}</p>" if "judged_against" in body else "",
+        table("Who may put together what they hold", ("group", "members"), groups),
+        table("Releases weighed", heads, releases) if releases else "<p>None of them holds a release yet.</p>",
+        f"<p>This candidate tells {told['n_numbers']:,} numbers. A count is small where it is {escape(told['small'])}. "
+        f"At most {told['work_limit']:,} units of work for each group.</p>",
+    ]
+    lists = (("What was judged", "judged"), ("By which method", "methods"), ("What was not proven", "not_proven"))
+    return "".join([*parts, *(_list(title, told[name]) for title, name in lists)])
+
+
+def _list(title: str, words: Sequence[str]) -> str:
+    return f"<h3>{title}</h3><ul>{''.join(f'<li>{escape(one)}</li>' for one in words)}</ul>"
 
 
 def _before_after(found: Body) -> str:
     before, after = found.get("before", {}), found["after"]
-    rows = [(_named(name), before.get(name, ""), after.get(name, "")) for name in dict.fromkeys([*before, *after])]
+    rows = [(named(name), before.get(name, ""), after.get(name, "")) for name in dict.fromkeys([*before, *after])]
     return table("Before and after", ("measure", "before", "after"), rows)
 
 
@@ -93,7 +121,25 @@ def _by_column(found: Body) -> str:
     words = (
         "<h3>Risk by column</h3><p>Before generalisation: persons alone who are not when the column is left out.</p>"
     )
-    return words + bars("Persons alone because of a column", [(name, float(n)) for name, n in rows])
+    drawn = bars("Persons alone because of a column", [(name, float(n)) for name, n in rows])
+    return words + drawn + table("Alone because of a column", ("column", "persons"), rows)
+
+
+def _special(found: Body) -> str:
+    if not found.get("special_uniques"):
+        return ""
+    told = found["special_uniques"]
+    rows = sorted(told["share_by_column"].items(), key=lambda line: (-float(line[1]), line[0]))
+    words = (
+        f"<h3>Special uniques</h3><p>Before generalisation, {told['n_people']:,} people are alone on a few columns.</p>"
+    )
+    by_size = [(f"{size} columns", n) for size, n in told["n_by_size"].items()]
+    return (
+        words
+        + bars("Smallest sets of columns on which someone is alone", [(name, float(n)) for name, n in by_size])
+        + table("Smallest sets by number of columns", ("columns", "how many"), by_size)
+        + table("Share of all scores", ("column", "share"), rows)
+    )
 
 
 def _told(found: Body) -> str:
@@ -158,6 +204,14 @@ def _grid(name: str, found: Body) -> str:
         f"<table><caption>{escape(name)}, as released; point at a star for what it can be</caption>"
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def _hidden(found: Body) -> str:
+    """List every hidden cell with what it can be: what hovering shows, for print and for those who do not hover."""
+    rows = [(row, column, shown or "withheld", *ends) for row, column, shown, *ends in found.get("grid", []) if ends]
+    if not rows:
+        return ""
+    return table("Hidden cells and what each can be", ("row", "column", "shown", "at least", "at most"), rows)
 
 
 def _cell(line: Sequence[Any]) -> str:

@@ -6,7 +6,7 @@ Shares and distances are text with four digits after the point: what is sealed h
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from cld.engine import Query, Session, quote
@@ -14,9 +14,12 @@ from cld.hierarchies import Hierarchy
 from disclosure.intruder.attempt import Released, promised
 from disclosure.intruder.stated import stated_for
 from disclosure.rows.classes import losses
+from disclosure.rows.coded import read_columns
 from disclosure.rows.measures import Classes, SensitiveMeasures, measure_table
 from disclosure.rows.sizes import by_size
+from disclosure.rows.suda import special_uniques
 from disclosure.rows.unicity import unicity
+from disclosure.rows.withhold import WITHHELD
 
 __all__ = ["GeneralisedRows", "as_text", "report_of_events", "report_of_people"]
 
@@ -26,6 +29,7 @@ POINTS = {
     "apc": ("provider_code", "admission_date"),
     "attendances": ("provider_code", "arrival_date"),
 }
+MOST_COLUMNS_OF_A_SPECIAL_UNIQUE = 4
 Report = dict[str, Any]
 
 
@@ -36,7 +40,7 @@ def as_text(share: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class GeneralisedRows:
-    """An anonymised table before and after, and how it was made."""
+    """An anonymised table before and after, and how it was made; ``withheld`` counts rows by column outside k."""
 
     before: str
     after: str
@@ -46,6 +50,7 @@ class GeneralisedRows:
     levels: Mapping[str, int]
     hierarchies: Mapping[str, Hierarchy]
     n_suppressed: int
+    withheld: Mapping[str, int] = field(default_factory=dict)
 
 
 def report_of_people(session: Session, rows: GeneralisedRows) -> Report:
@@ -54,17 +59,22 @@ def report_of_people(session: Session, rows: GeneralisedRows) -> Report:
     Assumes: the intruders that are stated, who know that the person is in the rows.
     """
     before, _ = measure_table(session, rows.before, rows.quasi, person=PERSON)
-    after, told = measure_table(session, rows.after, rows.quasi, rows.sensitive, person=PERSON)
+    after, _ = measure_table(session, rows.after, rows.quasi, person=PERSON)
+    everything, _ = measure_table(session, rows.after, [n for n in rows.columns if n != PERSON], person=PERSON)
     lost = losses(session, rows.before, rows.hierarchies, rows.levels)
     return {
         "before": _risk(before),
-        "after": _risk(after),
+        "after": {**_risk(after), "k_on_all_columns": everything.k, "n_alone_on_all_columns": everything.n_uniques},
         "sizes": [list(line) for line in by_size(after)],
         "risk_by_column": _by_column(session, rows.before, rows.quasi, before),
-        "sensitive": {name: _told(found) for name, found in told.items()},
+        "special_uniques": _special(session, rows.before, rows.quasi),
+        "sensitive": _where_shown(session, rows),
         "utility_lost": {
-            name: {"level": rows.hierarchies[name].levels[level], "loss": as_text(lost[name])}
-            for name, level in sorted(rows.levels.items())
+            **{
+                name: {"level": rows.hierarchies[name].levels[level], "loss": as_text(lost[name])}
+                for name, level in sorted(rows.levels.items())
+            },
+            **_withheld(rows, after.n_members),
         },
         "n_suppressed": rows.n_suppressed,
         "intruders": _intruders(session, rows),
@@ -97,6 +107,39 @@ def _by_column(session: Session, table: str, quasi: Sequence[str], whole: Classe
         without, _ = measure_table(session, table, [one for one in quasi if one != name], person=PERSON)
         found[name] = whole.n_uniques - without.n_uniques
     return found
+
+
+def _withheld(rows: GeneralisedRows, n_kept: int) -> Report:
+    """Tell of each column outside k the share of people of whom it is not shown."""
+    return {
+        name: {"level": "withheld of some" if n else "as recorded", "loss": as_text(n / max(n_kept, 1))}
+        for name, n in sorted(rows.withheld.items())
+    }
+
+
+def _where_shown(session: Session, rows: GeneralisedRows) -> Report:
+    """Measure each sensitive column over the rows that show it: one that withholds it tells nothing of it."""
+    found: Report = {}
+    for name in rows.sensitive:
+        text = f"select * from {quote(rows.after)} where cast({quote(name)} as varchar) is distinct from '{WITHHELD}'"  # noqa: S608
+        session.table("shown_rows", Query(text, (rows.after,)))
+        _, told = measure_table(session, "shown_rows", rows.quasi, (name,), person=PERSON)
+        session.drop("shown_rows")
+        found |= {column: _told(measured) for column, measured in told.items()}
+    return found
+
+
+def _special(session: Session, table: str, quasi: Sequence[str]) -> Report:
+    """Count special uniques before generalisation, by size, with each column's share of their scores."""
+    columns = read_columns(session, (table,), quasi)
+    if not columns or not len(columns[0].codes):
+        return {}
+    found = special_uniques(columns, MOST_COLUMNS_OF_A_SPECIAL_UNIQUE)
+    return {
+        "n_by_size": {str(size): n for size, n in enumerate(found.n_by_size) if size},
+        "n_people": int((found.n_msu > 0).sum()),
+        "share_by_column": {name: as_text(share) for name, share in found.share_by_column.items()},
+    }
 
 
 def _told(measured: SensitiveMeasures) -> Report:

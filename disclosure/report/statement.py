@@ -14,7 +14,7 @@ from cld.pictures import page, table
 __all__ = ["disclosure_statement", "disclosure_statement_page"]
 
 Body = Mapping[str, Any]
-TOLD = ("levels", "quasi_identifiers", "columns_outside_k")
+TOLD = ("levels", "quasi_identifiers", "columns_outside_k", "columns_withheld_in_places")
 MIND = {
     "pseudonymised": (
         "These rows are of people and stay personal data: a few dates or services known of a person can single them out.",
@@ -22,7 +22,8 @@ MIND = {
     ),
     "anonymised": (
         "Values were made coarser until each person is alike with others; people who stood out were left out.",
-        "Small groups are therefore rarer here than in truth; columns outside k are as recorded.",
+        "Small groups are therefore rarer here than in truth; people were left out unevenly.",
+        "Columns outside k are as recorded, or a star where they would tell too much of someone; the starred are no random sample.",
     ),
     "aggregate": (
         "Small counts are a star, others are rounded: sums of what is shown differ from the totals shown.",

@@ -127,7 +127,7 @@ def _search(census: Census, limits: Limits, asked: Anonymising) -> Found:
 
 def _require_safe(rows: Rows, made: Recoding, limits: Limits) -> None:
     """Hold what will be written to the limits once more."""
-    if rows.unsafe(made.classes, limits, rows.kept(made.classes, tuple(limits.t))).any():
+    if rows.unsafe(made.classes, limits, rows.kept(made.classes, limits.against_whole)).any():
         message = "The recoding found breaks its own limits."
         raise InvariantBroken(message)
 

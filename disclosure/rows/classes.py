@@ -17,7 +17,7 @@ from disclosure.rows.recode import code_rows
 from disclosure.rows.safety import Limits
 from disclosure.rows.utility import utility_named
 
-__all__ = ["RowRisk", "best_levels", "distinct_l", "generalised", "losses", "row_risk"]
+__all__ = ["RowRisk", "best_levels", "generalised", "losses", "row_risk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,6 @@ def row_risk(session: Session, table: str, quasi_identifiers: tuple[str, ...], p
     """
     classes, _ = measure_table(session, table, quasi_identifiers, person=person)
     return RowRisk(classes.n_classes, classes.k, classes.n_uniques)
-
-
-def distinct_l(
-    session: Session, table: str, quasi_identifiers: tuple[str, ...], sensitive: tuple[str, ...]
-) -> dict[str, int]:
-    """Return, for each sensitive column, the fewest distinct values that any class holds; a missing one is Unknown.
-
-    Source: Machanavajjhala et al. 2007 (l-diversity).
-    """
-    known = ", ".join(f"coalesce(cast({quote(name)} as varchar), 'Unknown') as {quote(name)}" for name in sensitive)
-    if not known:
-        return {}
-    session.view("sensitive_known", Query(f"select * replace ({known}) from {quote(table)}", (table,)))  # noqa: S608
-    _, measured = measure_table(session, "sensitive_known", quasi_identifiers, sensitive)
-    return {name: measured[name].distinct_l if name in measured else 0 for name in sensitive}
 
 
 def _ladder(session: Session, table: str, column: str, hierarchy: Hierarchy) -> Ladder:

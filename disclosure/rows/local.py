@@ -54,7 +54,7 @@ def _refined(
 ) -> Recoding | None:
     """Split a safe recoding as far as it goes; None if it is not safe to begin with, or as a reader sees the result."""
     classes = rows.seen(levels, classes)
-    kept = rows.kept(classes, tuple(limits.t))
+    kept = rows.kept(classes, limits.against_whole)
     if not (classes != GONE).any() or rows.unsafe(classes, limits, kept).any():
         return None
     unsafe = partial(rows.unsafe, limits=limits, kept=kept)
@@ -94,7 +94,7 @@ def _part(rows: Rows, chosen: Ints, classes: Ints, limits: Limits) -> Census:
     census = rows.census
     flags = np.zeros(len(rows.n), np.bool_)
     flags[chosen] = True
-    kept = rows.kept(classes, tuple(limits.t))
+    kept = rows.kept(classes, limits.against_whole)
     sensitive = {
         name: replace(whole, kept_elsewhere=kept[name].n) if name in kept else whole
         for name, whole in census.sensitive.items()

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cld.engine import Query, Session, quote
 from disclosure.rows.coded import Column, Counts, Key, count_keys, key_of, read_columns, run_starts
+from disclosure.rows.safety import Held, Sensitive, closeness, logarithms
 
 __all__ = [
     "Classes",
@@ -175,20 +176,17 @@ def measure_classes(
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """Some classes side by side: for each value that a class holds, its code, persons ``n`` of how many, share, share in all."""
+class _Block:
+    """Some classes side by side: what they hold, of how many pairs and persons each, and shares here and in all by value."""
 
-    values: Counts
-    n: Counts
+    held: Held
     of: Counts
+    sizes: Counts
     q: Floats
     here: Floats
-    starts: Counts
-    lengths: Counts
-    sizes: Counts
 
 
-def _in_blocks(pairs: _Pairs, p: Floats, classes: Classes) -> Iterator[_Held]:
+def _in_blocks(pairs: _Pairs, p: Floats, classes: Classes) -> Iterator[_Block]:
     """Cut the pairs into blocks of whole classes, small enough to stay in the processor's cache."""
     owners = pairs.keys // pairs.n_values
     starts = run_starts(owners)
@@ -198,25 +196,24 @@ def _in_blocks(pairs: _Pairs, p: Floats, classes: Classes) -> Iterator[_Held]:
         here = slice(int(bounds[first]), int(bounds[after]))
         n, values = pairs.n[here], pairs.keys[here] - owners[here] * pairs.n_values
         begin = starts[first:after] - here.start
-        lengths = np.diff(bounds[first : after + 1])
-        of = np.repeat(np.add.reduceat(n, begin), lengths)
-        yield _Held(values, n, of, n / of, p[values], begin, lengths, classes.sizes[first:after])
+        held, of = Held(begin, values, n), np.add.reduceat(n, begin)
+        yield _Block(held, of, classes.sizes[first:after], n / held.per_pair(of), p[values])
 
 
 def _measure_pairs(pairs: _Pairs, classes: Classes) -> SensitiveMeasures:
     """Take each measure at its worst class."""
-    p = np.bincount(pairs.keys % pairs.n_values, pairs.n, pairs.n_values) / pairs.n.sum()
-    distance = _Ordered(p).distance if pairs.is_ordered else _equal_distance
+    n_of_value = np.bincount(pairs.keys % pairs.n_values, pairs.n, pairs.n_values).astype(np.int64)
+    p, reference = n_of_value / n_of_value.sum(), Sensitive(n_of_value, pairs.is_ordered)
     worst = [
         (
-            int(held.lengths.min()),
-            _entropy_l(held),
-            distance(held),
-            float((held.n / np.repeat(held.sizes, held.lengths)).max()),
-            float(((held.q - held.here) / held.here).max()),
-            float(np.abs(np.log(held.q / held.here)).max()),
+            int(block.held.lengths.min()),
+            _entropy_l(block),
+            float(closeness(block.of, block.held, reference).max()),
+            float((block.held.n / block.held.per_pair(block.sizes)).max()),
+            float(((block.q - block.here) / block.here).max()),
+            float(logarithms(block.of, block.held, reference).max()),
         )
-        for held in _in_blocks(pairs, p, classes)
+        for block in _in_blocks(pairs, p, classes)
     ]
     distinct, entropy, t, alpha, beta, delta = zip(*worst, strict=True)
     return SensitiveMeasures(
@@ -231,16 +228,17 @@ def _measure_pairs(pairs: _Pairs, classes: Classes) -> SensitiveMeasures:
     )
 
 
-def _entropy_l(held: _Held) -> float:
+def _entropy_l(block: _Block) -> float:
     """Return the exponential of the smallest entropy of a class.
 
     The classes that may be smallest are summed again value by value, so that no rounding of the long sums can push
     the answer over a whole number.
     """
+    held = block.held
     if held.lengths.min() == 1:
         return 1.0
-    entropies = -np.add.reduceat(held.q * np.log(held.q), held.starts)
-    near = np.flatnonzero(entropies <= entropies.min() + AS_SMALL)
+    sums = -np.add.reduceat(block.q * np.log(block.q), held.starts)
+    near = np.flatnonzero(sums <= sums.min() + AS_SMALL)
     exact = []
     for length in np.unique(held.lengths[near]):
         rows = held.starts[near[held.lengths[near] == length]]
@@ -248,39 +246,6 @@ def _entropy_l(held: _Held) -> float:
             parts = shares / shares.sum()
             exact.append(-np.sum(parts * np.log(parts)))
     return float((np.exp(1) ** np.asarray(exact)).min())
-
-
-def _equal_distance(held: _Held) -> float:
-    """Return the largest earth mover's distance where all values lie equally far apart: half the sum of |q - p|."""
-    outside = np.maximum(1 - np.add.reduceat(held.here, held.starts), 0)
-    return float(((np.add.reduceat(np.abs(held.q - held.here), held.starts) + outside) / 2).max())
-
-
-class _Ordered:
-    """Earth mover's distance over ordered values: the mean of |Q - P| over all steps of the order.
-
-    Between two values of a class Q stands still and P climbs, so the sum of |Q - P| over such a stretch follows from
-    prefix sums of P and the place where P passes Q: the work is in what classes hold, not in classes times values.
-    """
-
-    def __init__(self, p: Floats) -> None:
-        self._climb = np.cumsum(p)
-        self._below = np.concatenate(([0.0], np.cumsum(self._climb)))
-
-    def distance(self, held: _Held) -> float:
-        """Return the largest distance of a class."""
-        n_values, below, values = len(self._climb), self._below, held.values
-        if n_values == 1:
-            return 0.0
-        climbed = np.cumsum(held.n)
-        level = (climbed - np.repeat(climbed[held.starts] - held.n[held.starts], held.lengths)) / held.of
-        ends = np.append(values[1:], n_values)
-        ends[held.starts[1:] - 1] = n_values
-        passed = np.clip(np.searchsorted(self._climb, level), values, ends)
-        under = level * (passed - values) - (below[passed] - below[values])
-        over = (below[ends] - below[passed]) - level * (ends - passed)
-        moved = np.add.reduceat(under + over, held.starts) + below[values[held.starts]]
-        return float(moved.max() / (n_values - 1))
 
 
 def measure_table(

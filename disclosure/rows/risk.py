@@ -17,7 +17,7 @@ from disclosure.rows.hierarchy_files import read_hierarchy
 from disclosure.rows.individual import individual_risk
 from disclosure.rows.measures import Classes, SensitiveMeasures, classes_of, measure_classes, person_part
 from disclosure.rows.population import KnownPopulation, know_population
-from disclosure.rows.suda import SpecialUniques, special_uniques
+from disclosure.rows.suda import SpecialUniques, dis_suda, special_uniques
 from disclosure.rows.uniqueness import PopulationUniqueness, estimate_uniqueness
 from disclosure.rows.value_levels import ValueLevels
 
@@ -46,7 +46,10 @@ class RiskRequest:
 
 @dataclass(frozen=True, slots=True)
 class FileRisk:
-    """Everything that was measured of one file; ``columns`` are the quasi-identifiers, ``weighed`` by class."""
+    """Everything that was measured of one file; ``columns`` are the quasi-identifiers, ``weighed`` by class.
+
+    ``dis_suda`` are DIS and each record's DIS-SUDA score, where special uniques were sought and a fraction is known.
+    """
 
     asked: RiskRequest
     n_records: int
@@ -62,6 +65,7 @@ class FileRisk:
     weighed: Floats | None
     suda: SpecialUniques | None
     notes: tuple[str, ...]
+    dis_suda: tuple[float, Floats] | None = None
 
     def class_of_row(self) -> Counts:
         """Return for each row the place of its class among the classes."""
@@ -112,11 +116,12 @@ def measure_file(session: Session, asked: RiskRequest, stage: Stage) -> FileRisk
     weighed = None if asked.weight is None else _weighed(session, asked.weight, sample_key, person)
     stage("special uniques")
     suda = None if asked.suda is None else special_uniques(own, asked.suda, person)
+    shared = None if suda is None or fraction is None else dis_suda(suda, len(own), classes.sizes, fraction)
     n_persons = n_records if who is None else who.n_values
     notes = _notes(asked, [*own, *held], classes, n_persons, uniqueness, population)
     return FileRisk(
         asked, n_records, n_persons, own, sample_key, person, classes, sensitive, levels, uniqueness, population,
-        weighed, suda, tuple(notes),
+        weighed, suda, tuple(notes), shared,
     )  # fmt: skip
 
 
@@ -225,6 +230,8 @@ def write_records(session: Session, found: FileRisk, path: Path) -> None:
     nothing = pa.nulls(found.n_records, pa.float64())
     columns["n_msu"] = pa.array(found.suda.n_msu) if found.suda else nothing.cast(pa.int32())
     columns["suda_score"] = pa.array(found.suda.score) if found.suda else nothing
+    if found.dis_suda is not None:
+        columns["dis_suda_score"] = pa.array(found.dis_suda[1])
     if found.population is not None:
         columns["population_class_size"] = pa.array(found.population.sizes[place])
     session.take("per_record", pa.table({**columns, "place": pa.array(np.arange(found.n_records))}))

@@ -122,7 +122,13 @@ def _special(found: FileRisk) -> str:
         return ""
     rows = [(size, n) for size, n in enumerate(found.suda.n_by_size) if size]
     drawn = bars("Minimal sample uniques by number of columns", [(f"{size} columns", float(n)) for size, n in rows])
-    return "<h2>Special uniques</h2>" + drawn + table("Minimal sample uniques", ("columns", "how many"), rows)
+    told = "<h2>Special uniques</h2>" + drawn + table("Minimal sample uniques", ("columns", "how many"), rows)
+    if found.dis_suda is None:
+        return told
+    dis, scores = found.dis_suda
+    words = "<p>A match that is unique in the file is right with a chance of DIS; DIS-SUDA shares it out by special uniques.</p>"
+    figures = [("DIS", dis), ("DIS-SUDA, highest", float(scores.max())), ("DIS-SUDA, sum", float(scores.sum()))]
+    return told + words + table("Matches that are right", ("what", "figure"), figures)
 
 
 def _list(title: str, words: Sequence[str]) -> str:

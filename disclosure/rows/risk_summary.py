@@ -77,8 +77,17 @@ def _special(found: FileRisk) -> dict[str, object]:
             "n_records_with_msu": int((special.n_msu > 0).sum()),
             "highest_score": float(special.score.max()),
             "share_by_column": special.share_by_column,
+            **_shared_out(found),
         }
     }
+
+
+def _shared_out(found: FileRisk) -> dict[str, object]:
+    """Return DIS, the chance that a unique match is right, and its spread over records by DIS-SUDA scores."""
+    if found.dis_suda is None:
+        return {}
+    dis, scores = found.dis_suda
+    return {"dis": dis, "highest_dis_suda": float(scores.max()), "sum_of_dis_suda": float(scores.sum())}
 
 
 def _levels(found: FileRisk) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""What makes a class safe: k, distinct and entropy l, and t together, from class sizes and the values each class holds.
+"""What makes a class safe: k, distinct and entropy l, t and delta together, from class sizes and the values each class holds.
 
 A class that is not safe is suppressed. Closeness is asked twice: against the values of the whole file, and against the
 values of what is kept, since that is what a reader of the released file measures; classes are let go until both hold.
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from disclosure.rows.ladders import Ints
 from disclosure.rows.tallies import Flags
 
-__all__ = ["Held", "Limits", "Sensitive", "closeness", "entropies", "failing", "far", "unsafe_classes"]
+__all__ = ["Held", "Limits", "Sensitive", "closeness", "entropies", "failing", "far", "logarithms", "unsafe_classes"]
 
 EXACT = 1e-12  # what arithmetic in binary fractions may be out by
 Floats = npt.NDArray[np.float64]
@@ -27,7 +27,7 @@ T = TypeVar("T", bound=np.generic)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What every class must hold: k records, and by sensitive column distinct values, effective values, closeness.
+    """What every class must hold: k records, and by sensitive column distinct values, effective values, closeness, delta.
 
     ``k_of`` names the column of persons where k counts persons and one may have several records.
     """
@@ -37,11 +37,17 @@ class Limits:
     entropy_l: Mapping[str, float] = field(default_factory=dict)
     t: Mapping[str, float] = field(default_factory=dict)
     k_of: str | None = None
+    delta: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def sensitive(self) -> tuple[str, ...]:
         """The sensitive columns, each once."""
-        return tuple(dict.fromkeys([*self.distinct_l, *self.entropy_l, *self.t]))
+        return tuple(dict.fromkeys([*self.distinct_l, *self.entropy_l, *self.t, *self.delta]))
+
+    @property
+    def against_whole(self) -> tuple[str, ...]:
+        """The sensitive columns that are held against the values of all that is kept."""
+        return tuple(dict.fromkeys([*self.t, *self.delta]))
 
     @property
     def distinct(self) -> dict[str, int]:
@@ -69,9 +75,14 @@ class Held:
     codes: Ints
     n: Ints
 
+    @property
+    def lengths(self) -> Ints:
+        """How many different values each class holds."""
+        return np.diff(self.starts, append=len(self.n))
+
     def per_pair(self, of_class: npt.NDArray[T]) -> npt.NDArray[T]:
         """Repeat a figure of each class for each of its values."""
-        return np.repeat(of_class, np.diff(self.starts, append=len(self.n)))
+        return np.repeat(of_class, self.lengths)
 
 
 def entropies(sizes: Ints, held: Held) -> Floats:
@@ -102,6 +113,16 @@ def closeness(sizes: Ints, held: Held, reference: Sensitive) -> Floats:
     return found
 
 
+def logarithms(sizes: Ints, held: Held, reference: Sensitive) -> Floats:
+    """Return delta of each class: the largest |ln(q / p)| over the values that it holds, p being shares in the reference.
+
+    Source: Brickell and Shmatikov 2008.
+    """
+    p = (reference.n / reference.n.sum())[held.codes]
+    found: Floats = np.maximum.reduceat(np.abs(np.log(held.n / held.per_pair(sizes) / p)), held.starts)
+    return found
+
+
 def _ordered(sizes: Ints, held: Held, ranks: Ints, cumulated: Floats) -> Floats:
     """Sum |P - Q| over all ranks, P and Q cumulated: P is flat between the ranks that a class holds, Q never falls."""
     summed = np.concatenate([[0.0], np.cumsum(cumulated)])  # summed[i] = cumulated[0] + ... + cumulated[i - 1]
@@ -125,17 +146,19 @@ def failing(sizes: Ints, held: Callable[[str], Held], limits: Limits, sensitive:
     """
     flags: Flags = sizes < limits.k
     for name, l in limits.distinct.items():
-        flags |= np.diff(held(name).starts, append=len(held(name).n)) < l
+        flags |= held(name).lengths < l
     for name, effective in limits.entropy_l.items():
         flags |= entropies(sizes, held(name)) < math.log(effective) - EXACT
     return flags | far(sizes, held, limits, sensitive)
 
 
 def far(sizes: Ints, held: Callable[[str], Held], limits: Limits, sensitive: Mapping[str, Sensitive]) -> Flags:
-    """Flag the classes whose values are farther from those given than t."""
+    """Flag the classes whose values are farther from those given than t, or whose shares differ more than delta."""
     flags: Flags = np.zeros(len(sizes), np.bool_)
     for name, t in limits.t.items():
         flags |= closeness(sizes, held(name), sensitive[name]) > t + EXACT
+    for name, delta in limits.delta.items():
+        flags |= logarithms(sizes, held(name), sensitive[name]) > delta + EXACT
     return flags
 
 
@@ -147,9 +170,9 @@ def unsafe_classes(
         return None
     flags = failing(sizes, held, limits, sensitive)
     while not _too_many(sizes, flags, most):
-        if not (limits.t and flags.any()):
+        if not (limits.against_whole and flags.any()):
             return flags
-        kept = {name: _kept(held(name), flags, sensitive[name]) for name in limits.t}
+        kept = {name: _kept(held(name), flags, sensitive[name]) for name in limits.against_whole}
         further = far(sizes, held, limits, kept) & ~flags
         if not further.any():
             return flags

@@ -16,14 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from cld.errors import InputError
-from disclosure.rows.coded import Column
+from disclosure.rows.coded import Column, Counts
 
-__all__ = ["SpecialUniques", "special_uniques"]
+__all__ = ["SpecialUniques", "dis_suda", "special_uniques"]
 
 Flags = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 MOST_CELLS = 2_000_000_000
 BINS_A_ROW = 16
+COLUMNS_OF_NO_BEND = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,26 @@ def special_uniques(columns: Sequence[Column], largest: int, person: Column | No
     worth = {column.name: worth for column, worth in zip(search.columns, search.by_column, strict=True)}
     shares = {column.name: worth[column.name] / total for column in columns}
     return SpecialUniques(search.n_msu, search.score, tuple(search.n_by_size), shares, largest)
+
+
+def dis_suda(found: SpecialUniques, n_columns: int, class_sizes: Counts, fraction: float) -> tuple[float, Floats]:
+    """Return DIS, the chance that a unique match is right, and each record's DIS-SUDA score: DIS shared out by SUDA scores.
+
+    With U classes of one and P records in classes of two over all columns, DIS = U f / (U f + P (1 - f)), f being the
+    sampling fraction. With s a record's score, q = 1 + (8 - columns) / 20 and A the sum of s^-q over records with a score,
+    its DIS-SUDA is 1 / (1 + (U / DIS - U) / (s^q A)), and 0 without a score.
+    Assumes: a simple random sample. Scores of a search cut at a size are shared out as they are.
+    Source: Skinner and Elliot 2002 (DIS); Elliot and Manning 2003 (DIS-SUDA), in the form of sdcMicro 5.7, Suda2.h.
+    """
+    n_alone, n_in_pairs = int((class_sizes == 1).sum()), 2 * int((class_sizes == 2).sum())
+    scores, has_score = found.score, found.score > 0
+    risk = np.zeros(len(scores))
+    if not (n_alone and has_score.any()):
+        return 0.0, risk
+    dis = n_alone * fraction / (n_alone * fraction + n_in_pairs * (1 - fraction))
+    weights = scores[has_score] ** (1 + (COLUMNS_OF_NO_BEND - n_columns) / 20)
+    risk[has_score] = 1 / (1 + (n_alone / dis - n_alone) / (weights * (1 / weights).sum()))
+    return dis, risk
 
 
 class _Search:

@@ -13,6 +13,7 @@ import pytest
 from cld.engine import scratch_engine
 from cld.errors import DisclosureRefused
 from cld.vocabulary import Form
+from disclosure.memory.sheet import FactSheet, SheetRow
 from disclosure.memory.verdict import PastRelease
 from disclosure.memory.weigh import weigh
 from tests.lib.small_world import Cell, Rule, SmallRelease, a_release, a_world, worked_out
@@ -133,6 +134,45 @@ def test_the_same_attack_wins_where_nothing_is_remembered(attack: Attack, tmp_pa
     low, high = worked_out([*attack.held, attack.candidate], attack.cells)
     assert is_worked_out((low, high))
     assert low - 1e-6 <= attack.count <= high + 1e-6
+
+
+THREE = {"north": 200, "middle": 3, "south": 300}
+
+
+def of_areas(name: str, *groups: tuple[str, ...]) -> FactSheet:
+    """Count groups of three areas exactly."""
+    labels = [" and ".join(codes) for codes in groups]
+    counts = [sum(THREE[code] for code in codes) for codes in groups]
+    return FactSheet(
+        linked="first", period=(date(2021, 1, 1), date(2021, 12, 31)), population={}, dimensions=("area",),
+        categories={"area": {label: frozenset(codes) for label, codes in zip(labels, groups, strict=True)}},
+        domains={"area": frozenset(THREE)},
+        rows=tuple(SheetRow((label,), n, n, can_be_withheld=True) for label, n in zip(labels, counts, strict=True)),
+    )  # fmt: skip
+
+
+def test_overlapping_areas_are_refused_and_win_where_nothing_is_remembered(tmp_path: Path) -> None:
+    """North and middle, beside all three; then middle and south, which is nested in nothing and leaves nothing alone."""
+    held = of_areas("first", ("north", "middle"), ("north", "middle", "south"))
+    asked = of_areas("second", ("middle", "south"))
+
+    class Remembered(ListedMemory):
+        def held_by(self, body_code: str) -> tuple[PastRelease, ...]:
+            return (PastRelease("first", body_code, {"facts": held.as_json(), "opt_out_rule": None}),)
+
+    def weighed_against(memory: ListedMemory, folder: Path) -> dict[str, int]:
+        with scratch_engine(folder).session() as session:
+            return weigh(
+                session, asked, Form.AGGREGATE, opt_outs_applied=False, body_code="A", memory=memory, rules=Rules(),
+                councils={},
+            )  # fmt: skip
+
+    with pytest.raises(DisclosureRefused) as refusal:
+        weighed_against(Remembered(()), tmp_path)
+    assert refusal.value.measures == ("differencing against first",)
+    assert weighed_against(ListedMemory(()), tmp_path / "off") == {"A": 0}
+    (both,), (first, whole) = ([row.low for row in sheet.rows] for sheet in (asked, held))
+    assert both + first - whole == THREE["middle"], "without memory the three in the middle are told"
 
 
 def is_worked_out(interval: tuple[float, float]) -> bool:

@@ -187,6 +187,18 @@ def test_a_clock_set_back_stops_signing_and_an_unmarked_step_back_is_named(kept:
         kept.log.head(kept.rows)
 
 
+def test_a_check_in_two_processes_finds_what_one_finds(kept: SmallLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large logs are checked so; a range ends inside the log, and the clock steps back at its seam."""
+    monkeypatch.setattr("audit.fsck.LEAVES_AT_ONCE", 256)
+    kept.rows.held[511] = leaf(511).replace(b"2026-01-05T", b"2026-01-06T")
+    kept.rows.held[40] = leaf(40, "edited")
+    alone = fsck(kept.rows, kept.log.folder)  # type: ignore[arg-type]
+    monkeypatch.setattr("audit.fsck.TWO_PROCESSES_FROM", 1)
+    assert fsck(kept.rows, kept.log.folder) == alone  # type: ignore[arg-type]
+    assert alone["kinds"] == ["edited row"]
+    assert fsck(kept.rows)["kinds"] == ["clock set back"]  # type: ignore[arg-type]
+
+
 Tamper = Callable[[SmallLog, random.Random, Path], set[str]]
 
 

@@ -243,9 +243,36 @@ def breaks_off(folder: Path) -> Anonymising:
     return asked(folder, Limits(2))
 
 
+def a_person_missing(folder: Path) -> Anonymising:
+    rows = people()
+    rows[7][0] = ""
+    write(folder / "people.csv", rows, ";")
+    return asked(folder, Limits(2), person="id")
+
+
+def a_level_missing(folder: Path) -> Anonymising:
+    write(folder / "area.csv", [*AREAS[:-1], AREAS[-1][:2]])
+    return asked(folder, Limits(2))
+
+
+def a_value_twice(folder: Path) -> Anonymising:
+    write(folder / "area.csv", [*AREAS, (AREAS[0][0], "s", "*")])
+    return asked(folder, Limits(2))
+
+
+def a_group_that_is_its_own_parent(folder: Path) -> Anonymising:
+    """Region n stands under itself in one line and under * in the others."""
+    write(folder / "area.csv", [(*AREAS[0][:2], "n", "*"), *((*line[:2], "*", "*") for line in AREAS[1:])])
+    return asked(folder, Limits(2))
+
+
 @pytest.mark.parametrize(
     ("spoil", "status", "says"),
     [
+        (a_person_missing, 3, "1 records have no id"),
+        (a_level_missing, 3, "2 in line 8"),
+        (a_value_twice, 3, "the same value in line 1 and in line 9"),
+        (a_group_that_is_its_own_parent, 3, "splits again: lines 1 and 2"),
         (outside, 3, "2 values of area, in"),
         (larger_than_the_file, 1, "k is 401 and the file holds 400 records"),
         (nothing_passes, 1, "None of 24 generalisations passes with at most 0 of 400"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from cld.errors import InputError
+from disclosure.memory import ends, parts
 from disclosure.memory.bounds import coalition_bounds
 from disclosure.memory.history import history_from
 from tests.lib.brute_history import Interval, by_cold_programmes, by_trying, random_history
@@ -47,6 +48,30 @@ def test_whole_number_bounds_are_those_of_trying_every_answer(is_long: bool) -> 
             assert ours(history, recipients, integer=True) == wanted
             n_contradictions += wanted is None
     assert n_contradictions > 5, "no history contradicted itself: the refusal was not tried"
+
+
+def test_bounds_that_are_taken_in_parts_are_the_same(is_long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every component that has blocks is taken in parts, however small: whole numbers and reals."""
+    n_parted, taken = 0, ends._take_parts  # noqa: SLF001 - counted, to see that it is tried
+
+    def counted(*given: Any, **named: Any) -> None:
+        nonlocal n_parted
+        n_parted += 1
+        taken(*given, **named)
+
+    monkeypatch.setattr(ends, "LARGE", 1)
+    monkeypatch.setattr(parts, "FEWEST_BLOCKS", 1)
+    monkeypatch.setattr(ends, "_take_parts", counted)
+    for history in histories(is_long):
+        for recipients in COALITIONS:
+            wanted = by_trying(history, recipients)
+            assert ours(history, recipients, integer=True) == wanted
+    assert n_parted > 10, "hardly any history was taken in parts"
+    for history in histories(is_long)[::3]:
+        wanted, found = by_cold_programmes(history, ("A", "B")), ours(history, ("A", "B"), integer=False)
+        assert (wanted is None) == (found is None)
+        for mine, theirs in zip(found or [], wanted or [], strict=True):
+            assert mine == pytest.approx(theirs, abs=1e-6)
 
 
 def test_real_bounds_are_those_of_one_cold_programme_an_end(is_long: bool) -> None:

@@ -6,6 +6,9 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+from disclosure.memory import ends, parts
 from disclosure.memory.judge import Held, SmallCounts, conflicts_in, settled, story_of
 from disclosure.memory.probes import Work
 from tests.lib.brute_history import by_trying
@@ -73,7 +76,12 @@ def of_the_world(story: Any, cells: tuple[int, ...]) -> list[int]:
     return inside
 
 
-def test_every_count_that_trying_works_out_is_refused_and_no_other(is_long: bool) -> None:
+@pytest.mark.parametrize("large", [1, ends.LARGE], ids=["in parts", "whole"])
+def test_every_count_that_trying_works_out_is_refused_and_no_other(
+    is_long: bool, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ends, "LARGE", large)
+    monkeypatch.setattr(parts, "FEWEST_BLOCKS", 1)
     n_refused = n_passed = 0
     for seed in range(4000 if is_long else 250):
         case = a_case(seed)

@@ -191,6 +191,9 @@ LINKED = {
 }
 
 
+KINDS = (*SHAPES, *LINKED)
+
+
 def with_totals(leaves: dict[Codes, int], parents: tuple[list[int], ...]) -> dict[Codes, int]:
     """Sum leaves into every cell above them."""
     values: dict[Codes, int] = {}
@@ -206,11 +209,10 @@ def with_totals(leaves: dict[Codes, int], parents: tuple[list[int], ...]) -> dic
     return values
 
 
-def a_random_table(draw: np.random.Generator, *, most_candidates: int) -> PlainTable:
-    """Draw a table: counts or something like magnitudes, two or three dimensions, hierarchies, or two linked tables."""
+def a_random_table(draw: np.random.Generator, kind: str, *, most_candidates: int) -> PlainTable:
+    """Draw a table of a kind: counts or something like magnitudes, with at least one primary and few enough candidates."""
     while True:
-        name = str(draw.choice([*SHAPES, *LINKED]))
-        table = _drawn(draw, name)
+        table = _drawn(draw, kind)
         if table.primary and len(table.candidates) <= most_candidates:
             return table
 

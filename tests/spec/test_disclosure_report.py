@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -12,13 +14,16 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from pypdf import PdfReader
 
 from cld.canonical import canonical_bytes
 from cld.engine import Session, scratch_engine
 from cld.errors import DisclosureRefused
 from cld.hierarchies import hierarchy_named
-from disclosure.report.limits import hold_limits
+from disclosure.report.limits import hold_limits, over_limit, require_within
 from disclosure.report.page import report_page
+from disclosure.report.pdf import pdf_of
+from disclosure.report.refusal import refusal_parts, told_refusal
 from disclosure.report.rows import GeneralisedRows, report_of_events, report_of_people
 from disclosure.report.statement import disclosure_statement, disclosure_statement_page
 from disclosure.report.tables import report_of_table
@@ -136,6 +141,69 @@ def test_the_page_shows_a_stars_interval_on_hover_and_the_statement_never_does()
             assert secret not in told, secret
 
 
+def test_every_hidden_cell_has_its_interval_in_a_table_beside_the_hover() -> None:
+    report = table_report()
+    stars = [line for line in report["grid"] if len(line) == 5]
+    page = report_page("Disclosure report", body_of(report))
+    listed = page[page.index("Hidden cells and what each can be") :]
+    for row, column, shown, low, high in stars:
+        cells = f"<td>{row}</td><td>{column}</td><td>{shown or 'withheld'}</td>"
+        assert f'{cells}<td class="n">{low}</td><td class="n">{high}</td>' in listed
+
+
+def test_the_report_names_the_releases_that_were_weighed_and_how(session: Session) -> None:
+    memory = {
+        "groups": [{"name": "the recipient", "members": ["DHSC"]}],
+        "releases": [{"holder": "DHSC", "name": "CG-1", "digest": "d1", "n_numbers": 9, "can_be_subtracted": True}],
+        "n_numbers": 12, "judged": ["every number"], "small": "1 to 7", "methods": ["whole numbers"], "work_limit": 5,
+        "not_proven": ["nothing"],
+    }  # fmt: skip
+    page = report_page("Disclosure report", {**body_of(people_report(session)), "memory": memory})
+    for words in ("CG-1", "d1", "every number", "whole numbers", "Nothing small can be worked out"):
+        assert words in page
+
+
+def test_a_refusal_is_told_with_measure_limit_value_and_what_to_change(session: Session) -> None:
+    body = {name: value for name, value in body_of(people_report(session)).items() if name != "judged_against"}
+    refusal = DisclosureRefused("Too fine <b>.", ("k",), "Be coarser.", [over_limit("k", "at least", 10, 2)])
+    told = told_refusal(refusal, body)
+    assert told.told is not None
+    page = "".join(refusal_parts(told.told))
+    for words in ("Refused", "Too fine &lt;b&gt;", "Be coarser.", "at least 10", "<td>2</td>", "Class sizes"):
+        assert words in page
+    assert "Nothing small can be worked out" not in page
+
+
+def test_a_pdf_says_what_the_page_says_in_the_same_bytes_each_time(session: Session) -> None:
+    report = people_report(session)
+    held = hold_limits({"people": report}, [Limit("distinct_l", "at least", Decimal(1))])
+    page = report_page("Disclosure report", {**body_of(report), "limits_held": held})
+    made = pdf_of(page)
+    if made.content is None:
+        pytest.skip(made.reason)
+    read = PdfReader(io.BytesIO(made.content))
+    text = " ".join(" ".join(one.extract_text() for one in read.pages).split())
+    for words in (
+        "Limits in force",
+        "at least 1",
+        "Before and after",
+        "smallest class (k)",
+        "Class sizes",
+        "Risk by column",
+        "what neighbours know",
+    ):
+        assert words in text
+    assert read.trailer["/Root"]["/MarkInfo"]["/Marked"]
+    assert pdf_of(page).content == made.content
+
+
+def test_without_the_library_the_pdf_is_said_to_be_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    made = pdf_of("<p>x</p>")
+    assert made.content is None
+    assert made.reason.startswith("not made")
+
+
 def test_the_statement_of_rows_counts_nobody(session: Session) -> None:
     measures = {
         "k": 2,
@@ -168,10 +236,49 @@ class Limit:
 def test_a_limit_that_is_broken_refuses_and_one_that_is_only_reported_does_not(session: Session) -> None:
     report = {"people": people_report(session)}
     lines = hold_limits(report, [Limit("distinct_l", "at least", Decimal(1)), Limit("t", "reported", None)])
-    assert [(line["limit"], line["found"]) for line in lines] == [("1", "1"), (None, "0.2500")]
-    with pytest.raises(DisclosureRefused) as refusal:
-        hold_limits(report, [Limit("distinct_l", "at least", Decimal(2)), Limit("n_uniques", "at most", Decimal(0))])
+    assert [(line["limit"], line["found"], line["within"]) for line in lines] == [
+        ("1", "1", True),
+        (None, "0.2500", None),
+    ]
+    require_within(lines)
+    broken = hold_limits(
+        report, [Limit("distinct_l", "at least", Decimal(2)), Limit("n_uniques", "at most", Decimal(0))]
+    )
+    with pytest.raises(DisclosureRefused, match="distinct_l is 1, at least 2 is asked") as refusal:
+        require_within(broken)
     assert refusal.value.measures == ("distinct_l",)
+    assert "Leave the sensitive column out" in refusal.value.remedy
+    assert [(line["found"], line["limit"]) for line in refusal.value.lines] == [("1", "2")]
+
+
+FOUND: dict[str, tuple[dict[str, Any], str, str]] = {
+    "highest_prosecutor_risk": ({"after": {"highest_prosecutor_risk": "0.1000"}}, "0.1000", "0.1001"),
+    "n_uniques": ({"after": {"n_uniques": 0}}, "0", "1"),
+    "k_on_all_columns": ({"after": {"k_on_all_columns": 2}}, "2", "1"),
+    "narrowest_interval": ({"after": {"narrowest_interval": 3}}, "3", "2"),
+    "distinct_l": ({"sensitive": {"reason": {"distinct_l": 2}}}, "2", "1"),
+    "t": ({"sensitive": {"reason": {"t": "0.5000"}}}, "0.5000", "0.5001"),
+    "delta": ({"sensitive": {"reason": {"delta": "3.0000"}}}, "3.0000", "3.0001"),
+    "n_alone_to_another_recipient": (
+        {"intruders": [{"name": "another recipient with its own extract", "n_alone": 0}]}, "0", "1",
+    ),
+}  # fmt: skip
+"""Of each measure with a number in force: a table's report that stands at the limit, that value, and the next beyond."""
+
+
+@pytest.mark.parametrize("form", ["anonymised", "aggregate"])
+def test_every_limit_with_a_number_passes_at_it_and_refuses_just_beyond(form: str) -> None:
+    limits = [one for one in profile_named("caregate", TODAY).limits_for(form, "DHSC") if one.value is not None]
+    assert limits
+    for limit in limits:
+        report, at, beyond = FOUND[limit.measure]
+        assert Decimal(at) == limit.value, "the limit was changed: change what stands at it"
+        require_within(hold_limits({"people": report}, [limit]))
+        worse = json.loads(json.dumps(report).replace(at, beyond))
+        with pytest.raises(DisclosureRefused) as refusal:
+            require_within(hold_limits({"people": worse}, [limit]))
+        assert refusal.value.measures == (limit.measure,)
+        assert refusal.value.remedy
 
 
 def test_every_limit_says_who_set_it_why_and_what_it_answers_and_no_assumed_number_is_official() -> None:

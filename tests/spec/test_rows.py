@@ -14,7 +14,7 @@ from cld.errors import InputError
 from disclosure.rows.individual import individual_risk
 from disclosure.rows.measures import Classes
 from disclosure.rows.population import know_population
-from disclosure.rows.suda import special_uniques
+from disclosure.rows.suda import SpecialUniques, dis_suda, special_uniques
 from disclosure.rows.unicity import unicity
 from disclosure.rows.uniqueness import estimate_uniqueness
 from tests.lib.rows import adult_sizes, columns_of, measure, plain_pitman, plain_snb
@@ -237,6 +237,37 @@ def test_a_smaller_size_leaves_larger_uniques_out_and_too_much_is_refused() -> N
     many = {f"c{place}": [0, 1] for place in range(31)}
     with pytest.raises(InputError, match="too many"):
         special_uniques(columns_of(many), 31)
+
+
+def test_dis_suda_by_hand() -> None:
+    """Eight columns bend nothing (q = 1). Values a, b, c, c of one column, the others alike: U = 2, P = 2; with a tenth
+    sampled DIS = 0.2 / (0.2 + 1.8) = 1/10, and both scores being equal each record has it: 1 / (1 + (20 - 2) / 2).
+    """
+    found = special_uniques(columns_of({"a": ["a", "b", "c", "c"], **{f"c{n}": [0] * 4 for n in range(7)}}), 8)
+    dis, risk = dis_suda(found, 8, np.array([1, 1, 2]), 0.1)
+    assert dis == pytest.approx(0.1)
+    assert risk.tolist() == pytest.approx([0.1, 0.1, 0, 0])
+
+
+def test_dis_suda_is_shared_out_by_the_scores() -> None:
+    """Scores 1 and 3 with q = 1: A = 4/3, so 1 / (1 + 18 / (4/3)) and 1 / (1 + 18 / 4). With seven columns q = 1.05.
+
+    Source: the definition in sdcMicro's Suda2.h.
+    """
+    held = SpecialUniques(np.array([1, 1, 0], np.int32), np.array([1.0, 3.0, 0.0]), (0, 2), {}, 1)
+    _, risk = dis_suda(held, 8, np.array([1, 1, 2]), 0.1)
+    assert risk.tolist() == pytest.approx([1 / (1 + 18 / (4 / 3)), 1 / (1 + 18 / 4), 0])
+    _, bent = dis_suda(held, 7, np.array([1, 1, 2]), 0.1)
+    assert bent[1] == pytest.approx(1 / (1 + 18 / (3**1.05 * (1 + 3**-1.05))))
+
+
+def test_dis_suda_at_the_ends() -> None:
+    """No pair at all, or everyone sampled: a unique match is right. Nobody unique: no score."""
+    held = SpecialUniques(np.array([1], np.int32), np.array([2.0]), (0, 1), {}, 1)
+    assert dis_suda(held, 3, np.array([1, 3]), 0.01)[1].tolist() == [1.0]
+    assert dis_suda(held, 3, np.array([1, 2]), 1.0)[0] == 1.0
+    nobody = SpecialUniques(np.array([0, 0], np.int32), np.array([0.0, 0.0]), (0, 0), {}, 1)
+    assert dis_suda(nobody, 3, np.array([2]), 0.1)[1].tolist() == [0, 0]
 
 
 def test_unicity_by_hand(tmp_path: Path) -> None:

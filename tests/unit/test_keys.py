@@ -14,8 +14,9 @@ from cld.datasets import Identified
 from cld.errors import KeyDestroyed, KeyUnavailable
 from cld.shelf import Shelf
 from keys.derivation import PseudonymDomain, Secret, domain_key, encode_context
+from keys.providers.file import create_root, open_root
 from keys.pseudonym import ALPHABET, is_well_formed, plain_pseudonym
-from keys.store import KeyStore, create_root, open_root
+from keys.store import KeyStore
 
 DOMAIN = PseudonymDomain("R", "A", "F", "nhs")
 KEY = Secret(b"k" * 64)
@@ -26,10 +27,10 @@ def a_store(folder: Path) -> KeyStore:
 
 
 def test_a_root_opens_with_its_passphrase_and_no_other(tmp_path: Path) -> None:
-    made = create_root(tmp_path / "root.json", "right", SeededEntropy(1))
-    assert open_root(tmp_path / "root.json", "right").reveal() == made.reveal()
+    made = create_root(tmp_path / "root.json", Secret(b"right"), SeededEntropy(1))
+    assert open_root(tmp_path / "root.json", Secret(b"right")).root_id() == made.root_id()
     with pytest.raises(KeyUnavailable):
-        open_root(tmp_path / "root.json", "wrong")
+        open_root(tmp_path / "root.json", Secret(b"wrong"))
 
 
 def test_a_secret_is_neither_shown_nor_pickled() -> None:

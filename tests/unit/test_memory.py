@@ -183,6 +183,19 @@ def test_anonymised_rows_are_remembered_by_their_classes_and_by_those_that_are_n
     assert not any(row.can_be_withheld for row in sheet.rows)
 
 
+def test_rows_without_a_person_key_are_refused(tmp_path: Path) -> None:
+    made = pa.table({"person_key": ["a", None], "la_code": ["503", "503"]})
+    with scratch_engine(tmp_path).session() as session:
+        session.take("released", made)
+        with pytest.raises(DisclosureRefused) as refusal:
+            sheet_of_classes(
+                session, "released", a_plan(), "linked", {"la_code": "la_code"}, levels={"la_code": 0},
+                hierarchies={"la_code": hierarchy_named("council", REGIONS)}, k=10, n_suppressed=0, regions=REGIONS,
+            )  # fmt: skip
+    assert refusal.value.measures == ("persons",)
+    assert "1 rows have no person key" in refusal.value.message
+
+
 def test_rows_under_the_other_opt_out_rule_are_refused_whatever_they_count(tmp_path: Path) -> None:
     with scratch_engine(tmp_path).session() as session:
         own, classes = own_release(session, a_plan(Resident("10Q")))

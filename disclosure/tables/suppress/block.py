@@ -21,7 +21,7 @@ __all__ = ["BlockState", "begin_block", "improve_block"]
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 # by a clock, the bound takes at most so much of a block's time
-SHARE_OF_BOUND = 0.5
+SHARE_OF_BOUND = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class BlockState:
     bound:  what any safe pattern of the table hides in the block at least.
     reduced:  what hiding one more of each cell costs in the programme of the bound, which is ``relaxed``.
     pattern, cost:  the best pattern that meets the part's needs and hides no middle cell.
+    tightened:  whether slices have nothing more to tell of the fractional pattern.
     """
 
     part: Part
@@ -50,6 +51,7 @@ class BlockState:
     pattern: Vector | None = None
     cost: float = np.inf
     proven: bool = False
+    tightened: bool = False
 
     @property
     def set_aside(self) -> tuple[Need, ...]:
@@ -75,7 +77,12 @@ def improve_block(task: tuple[BlockState, Effort, float]) -> BlockState:
     effort = effort.within(seconds)
     search = Search(state.part, closed=state.closed, aside=state.aside, cuts=state.cuts, extra=state.extra)
     search.bound = state.bound
-    search.tighten_by_slices(effort.within(SHARE_OF_BOUND * effort.left()))
+    for_bound = effort.within(SHARE_OF_BOUND * effort.left())
+    if state.tightened:
+        search.resume()
+    else:
+        search.tighten_by_slices(for_bound)
+    tightening_cut_off = for_bound.is_over()
     if state.pattern is not None:
         search.offer(state.pattern)
     search.improve(effort)
@@ -85,6 +92,7 @@ def improve_block(task: tuple[BlockState, Effort, float]) -> BlockState:
         state, cuts=tuple(search.pool.cuts), extra=tuple(search.extra.cuts), bound=search.least(),
         relaxed=0.0 if relaxed is None else relaxed.cost, reduced=None if relaxed is None else relaxed.reduced,
         pattern=search.pattern, cost=search.cost, proven=search.is_proven(),
+        tightened=state.tightened or not tightening_cut_off,
     )  # fmt: skip
 
 

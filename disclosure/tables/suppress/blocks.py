@@ -28,11 +28,13 @@ class Blocks:
     cells:  the places of each block's cells, ascending.
     top:  the places of the root's cells and of the middle rows.
     middle:  n, whether a cell lies in a middle row.
+    axis:  the place of the hierarchy among the dimensions.
     """
 
     cells: tuple[Places, ...]
     top: Places
     middle: NDArray[np.bool_]
+    axis: int
 
 
 def blocks_of(system: System) -> Blocks | None:
@@ -51,7 +53,7 @@ def blocks_of(system: System) -> Blocks | None:
     is_middle = parents == 0
     middle = is_middle[system.codes[:, best]]
     cells = tuple(np.flatnonzero(of_cell == code) for code in np.flatnonzero(is_middle).tolist())
-    return Blocks(tuple(one for one in cells if len(one)), np.flatnonzero(middle | (of_cell == 0)), middle)
+    return Blocks(tuple(one for one in cells if len(one)), np.flatnonzero(middle | (of_cell == 0)), middle, best)
 
 
 def _n_branches(parents: NDArray[np.int32]) -> int:

@@ -35,7 +35,7 @@ def tighten(
             last = relaxed.cost
             if n_slow > N_SLOW:
                 break
-        found = [source for source in asked if _cut(source, relaxed)]
+        found = [source for source in asked if not is_over() and _cut(source, relaxed)]
         fresh = [cut for pool in {id(pool): pool for pool, _ in asked}.values() for cut in pool.fresh()]
         if fresh:
             master.add(fresh)

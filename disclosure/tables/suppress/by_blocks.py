@@ -19,10 +19,12 @@ __all__ = ["Union", "solved_blocks"]
 
 Vector = NDArray[np.float64]
 # by a clock: what of the time left the first turn may take, what every further one, and when turns are no longer worth it
-FIRST_TURN, FURTHER_TURN = 0.5, 0.7
-LEAST_TURN_SECONDS = 1.0
+FIRST_TURN, FURTHER_TURN = 0.6, 0.7
+# blocks of few needs take more time a need
+N_NEEDS_AS_WELL = 100.0
+LEAST_TURN_SECONDS = 4.0
 # where needs are left to the table as a whole, blocks leave so much of the time to them
-SHARE_OF_JOINING = 0.3
+SHARE_OF_JOINING = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,14 @@ class Union:
 def solved_blocks(system: System, whole: Part, blocks: Blocks, effort: Effort, workers: Workers) -> Union:
     """Solve every block, those that hang back again while a clock leaves time, and unite them."""
     parts = [part_of(system, cells) for cells in blocks.cells]
-    share = FIRST_TURN * effort.left() * workers.n_processes / len(parts)
-    tasks = [(part, blocks.middle[part.cells], effort, share) for part in parts]
-    states = workers.over(begin_block, tasks, [float(len(part.needs)) for part in parts])
+    sizes = [len(part.needs) + N_NEEDS_AS_WELL for part in parts]
+    left = effort.left()
+    seconds = FIRST_TURN * left * workers.n_processes / sum(sizes)
+    tasks = [(part, blocks.middle[part.cells], effort, seconds * size) for part, size in zip(parts, sizes, strict=True)]
+    states = workers.over(begin_block, tasks, sizes)
     if effort.deadline is not None:
         needs_joining = any(state.set_aside for state in states) or bool(_at_top(whole, states))
-        turns = effort.within(effort.left() * (1.0 - SHARE_OF_JOINING)) if needs_joining else effort
+        turns = effort.within(effort.left() - SHARE_OF_JOINING * left) if needs_joining else effort
         states = _turns(states, turns, workers)
     return _united(whole, states)
 

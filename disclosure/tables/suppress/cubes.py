@@ -24,7 +24,7 @@ __all__ = ["Cubes", "Moves", "moves_of"]
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 MOST_PLACES = 20_000_000
-MOST_WORK = 200_000_000
+MOST_WORK = 400_000_000
 MOST_MOVES = 5_000
 CLOSE = 1e-9
 # a price that no pattern pays; infinity would make nothing of nothing
@@ -71,7 +71,7 @@ class Cubes:
         if self._place is None or any(one is None for one in moves):
             return None
         known = [one for one in moves if one is not None]
-        if math.prod(len(one.along) for one in known) > MOST_WORK // self._place.size * len(known):
+        if _work(known) > MOST_WORK:
             return None
         part, asked = self._part, need.distance * (1.0 - CLOSE)
         outside = np.array([NEVER])
@@ -93,6 +93,16 @@ class Cubes:
         if (axis, code) not in self._moves:
             self._moves[axis, code] = moves_of(self._held[axis], self._part.parents[axis], code)
         return self._moves[axis, code]
+
+
+def _work(moves: list[Moves]) -> int:
+    """Return how many products replacing one axis after the other takes."""
+    size, work = math.prod(one.along.shape[1] for one in moves), 0
+    for one in moves:
+        n_moves, n_codes = one.along.shape
+        work += size * n_moves
+        size = size // n_codes * n_moves
+    return work
 
 
 def _moved(rises: Vector, falls: Vector, axis: int, moves: Moves) -> tuple[Vector, Vector]:

@@ -29,7 +29,7 @@ class Effort:
     most_programmes: int | None = None
     n_checks: int = 4_000
     most_tries: int = 40
-    first_gap: float = 0.005
+    first_gap: float = 0.02
     deadline: float | None = None
 
     def is_over(self) -> bool:
@@ -42,7 +42,11 @@ class Effort:
 
     def within(self, seconds: float) -> Effort:
         """Return the same effort that ends in so many seconds, or when this one does; without a clock the same."""
-        return self if self.deadline is None else replace(self, deadline=time.monotonic() + min(seconds, self.left()))
+        return (
+            self
+            if self.deadline is None
+            else replace(self, deadline=time.monotonic() + max(0.0, min(seconds, self.left())))
+        )
 
     def programmes_for(self, n_needs: int) -> int:
         """Return how many whole programmes a part of so many needs may have; a clock counts none."""

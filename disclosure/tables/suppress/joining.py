@@ -12,7 +12,9 @@ from disclosure.tables.suppress.by_blocks import Union
 from disclosure.tables.suppress.cuts import Cut
 from disclosure.tables.suppress.effort import Effort
 from disclosure.tables.suppress.feasible import require_protectable
-from disclosure.tables.suppress.part import Part, part_of
+from disclosure.tables.suppress.flow import Flow
+from disclosure.tables.suppress.part import Need, Part, part_of
+from disclosure.tables.suppress.safety import Auditor
 from disclosure.tables.suppress.search import Search
 from disclosure.tables.suppress.separate import Separator
 from disclosure.tables.suppress.slices import slices_of
@@ -33,7 +35,7 @@ def joined(system: System, whole: Part, blocks: Blocks, union: Union, effort: Ef
     left = replace(whole, needs=union.left)
     require_protectable(left)
     if whole.n_cells > MOST_CELLS:
-        return _completed(system, whole, left, union, effort), union.bound
+        return _completed(left, blocks, union), union.bound
     search = _search(system, whole, blocks, union)
     search.tighten(effort)
     search.repair(union.pattern, effort)
@@ -59,10 +61,29 @@ def _moved(cuts: tuple[Cut, ...], whole: Part, part: Part) -> list[Cut]:
     return [Cut(at[cut.cells], cut.shares) for cut in cuts]
 
 
-def _completed(system: System, whole: Part, left: Part, union: Union, effort: Effort) -> Vector:
-    """Meet what is left, hiding more; what the blocks hide stays hidden, so that what they meet stays met."""
-    del system
-    search = Search(left)
-    pattern: Vector = search.grower.completed(union.pattern)
-    del effort
+def _completed(left: Part, blocks: Blocks, union: Union) -> Vector:
+    """Meet what is left by the cheapest deviations over hidden cells, the top, and the rows of the needs that are left.
+
+    What the blocks hide stays hidden, so that what they meet stays met. Other cells are the last resort.
+    """
+    pattern = union.pattern.copy()
+    own_rows = np.isin(left.codes[:, blocks.axis], [left.codes[need.cell, blocks.axis] for need in left.needs])
+    near = np.isin(left.cells, blocks.top) | own_rows | (pattern > 0)
+    auditor, flow = Auditor(left), Flow(left, ~near)
+    unmet = auditor.unmet(pattern > 0)
+    while unmet:
+        for need in unmet:
+            if auditor.unmet(pattern > 0, needs=[need]):
+                pattern[_completing(auditor, flow, pattern, need)] = 1.0
+        unmet = auditor.unmet(pattern > 0, needs=unmet)
     return pattern
+
+
+def _completing(auditor: Auditor, flow: Flow, pattern: Vector, need: Need) -> NDArray[np.int64]:
+    """Return cells with which a need is met: of the cheapest deviation near, of the cheapest cube, or all."""
+    cells = flow.cells(pattern, need)
+    if cells is None or np.all(pattern[cells] > 0):  # near is not enough, or two programmes differ in the last digits
+        cells = auditor.cubes.cheapest(need, np.where(pattern > 0, 0.0, auditor.part.weight))
+    if cells is None or np.all(pattern[cells] > 0):
+        return np.arange(len(pattern))
+    return cells

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import hstack
 
-from disclosure.solver import new_solver
-from disclosure.tables.programmes import Status, loaded
 from disclosure.tables.suppress.attacker import Attacker
 from disclosure.tables.suppress.cuts import Cut, Pool, cut_of
+from disclosure.tables.suppress.effort import Effort
+from disclosure.tables.suppress.flow import Flow
 from disclosure.tables.suppress.integer import WholeLimits, least_whole
 from disclosure.tables.suppress.part import Need, Part
 from disclosure.tables.suppress.safety import Auditor
@@ -24,6 +23,7 @@ __all__ = ["Grower", "drop"]
 
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Places = NDArray[np.int64]
 LIFT = 0.01
 N_BY_CUTS = 2
 # a pattern is thinned afresh so often, then only mended, in so many steps at most
@@ -31,8 +31,6 @@ N_THINNED = 3
 MOST_THINNED = 12
 N_IN_SLICES = 4
 FLOW = 1e-7
-# the price of a cell that is hidden already: not nothing, so that deviations stay short
-HIDDEN_PRICE = 1e-4
 
 
 class Grower:
@@ -47,7 +45,7 @@ class Grower:
         self.separators: list[Separator] = []
         self._whole = Separator(part)
         self._plain = Attacker(part.matrix)
-        self._flow: _Flow | None = None
+        self._flow: Flow | None = None
 
     def cuts_against(self, pattern: Vector, unmet: Sequence[Need]) -> list[Cut]:
         """Return a cut for needs that a whole pattern leaves unmet, strong ones where they are found."""
@@ -92,19 +90,21 @@ class Grower:
             unmet = self.auditor.unmet(pattern > 0, needs=unmet)
         return pattern
 
-    def _completing(self, pattern: Vector, need: Need) -> NDArray[np.int64]:
-        """Return cells with which a need is met: those of the cheapest cube, or of the cheapest deviation of any form."""
-        price = np.where(self.closed, np.inf, np.where(pattern > 0, 0.0, self.part.weight))
-        cells = self.auditor.cubes.cheapest(need, price)
+    def _completing(self, pattern: Vector, need: Need) -> Places:
+        """Return cells with which a need is met: those of the cheapest deviation, or of the cheapest cube, or all."""
+        self._flow = self._flow or Flow(self.part, self.closed)
+        cells = self._flow.cells(pattern, need)
         if cells is None:
-            self._flow = self._flow or _Flow(self.part, self.closed)
-            cells = self._flow.cells(pattern, need)
-        return cells
+            price = np.where(self.closed, np.inf, np.where(pattern > 0, 0.0, self.part.weight))
+            cells = self.auditor.cubes.cheapest(need, price)
+        return np.flatnonzero(~self.closed) if cells is None else cells
 
-    def thinned(self, pattern: Vector) -> Vector:
+    def thinned(self, pattern: Vector, effort: Effort) -> Vector:
         """Return a safe pattern among the cells of a safe one: the cheapest that the pool allows, mended from the rest."""
         thin = pattern
         for place in range(MOST_THINNED):
+            if effort.is_over() and place >= N_THINNED:
+                break
             low = self.part.primary.astype(np.float64) if place < N_THINNED else thin
             found = least_whole(self.part.weight, self.pool.rows(), low, pattern, WholeLimits(gap=0.002, n_checks=200))
             if not found.patterns:
@@ -143,38 +143,7 @@ class Grower:
         return found.patterns[0] if found.patterns else high
 
 
-class _Flow:
-    """The cheapest deviation that meets one need, cells not yet hidden being dear: its cells are what to hide."""
-
-    def __init__(self, part: Part, closed: Flags) -> None:
-        self._part = part
-        self._open = np.flatnonzero(~closed)
-        n = part.n_cells
-        both = hstack([part.matrix, -part.matrix], format="csr")
-        self._low = np.zeros(2 * n)
-        self._high = np.where(np.tile(closed, 2), 0.0, np.concatenate([part.up, part.down]))
-        rest = np.zeros(part.matrix.shape[0])
-        self._model = loaded(new_solver(simplex_strategy=1, presolve=True), both, rest, self._low, self._high)
-        self._places = np.arange(2 * n, dtype=np.int32)
-
-    def cells(self, pattern: Vector, need: Need) -> NDArray[np.int64]:
-        """Return the cells that move; every cell that may where no deviation is found."""
-        part, n = self._part, self._part.n_cells
-        size = np.maximum(np.minimum(np.minimum(part.down, part.up), need.distance), FLOW)
-        price = np.where(pattern > 0, HIDDEN_PRICE, part.weight / size + HIDDEN_PRICE)
-        forward, backward = (need.cell, need.cell + n) if need.direction > 0 else (need.cell + n, need.cell)
-        low, high = self._low.copy(), self._high / need.distance
-        low[forward], high[forward], high[backward] = 1.0, max(1.0, high[forward]), 0.0
-        self._model.changeColsBounds(2 * n, self._places, low, high)
-        self._model.changeColsCost(2 * n, self._places, np.concatenate([price, price]))
-        self._model.run()
-        if self._model.getModelStatus() != Status.kOptimal:
-            return self._open
-        values = np.array(self._model.getSolution().col_value)
-        return np.flatnonzero(values[:n] + values[n:] > FLOW)
-
-
-def drop(part: Part, pattern: Vector, pool: Pool, grower: Grower, *, most_tries: int) -> Vector:
+def drop(part: Part, pattern: Vector, pool: Pool, grower: Grower, effort: Effort) -> Vector:
     """Return a safe pattern without cells that a safe pattern does not need, the dearest tried first.
 
     A cell without which a cut of the pool is broken is not tried; each refusal adds its cut.
@@ -187,7 +156,7 @@ def drop(part: Part, pattern: Vector, pool: Pool, grower: Grower, *, most_tries:
         if covers.needs(cell):
             continue
         n_tries += 1
-        if n_tries > most_tries:
+        if n_tries > effort.most_tries or effort.is_over():
             break
         hidden = pattern > 0
         doubtful = auditor.relying_on(cell, hidden)

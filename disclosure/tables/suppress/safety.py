@@ -36,9 +36,10 @@ WORTH_KEEPING = 0.9
 class Auditor:
     """Tells which needs of a part a pattern leaves unmet."""
 
-    def __init__(self, part: Part) -> None:
-        """Take the part; nothing is solved yet."""
+    def __init__(self, part: Part, still: Flags | None = None) -> None:
+        """Take the part and the cells that no deviation may move, hidden or not; nothing is solved yet."""
         self.part = part
+        self._may_move = np.ones(part.n_cells, dtype=bool) if still is None else ~still
         self.cubes = Cubes(part)
         self.n_failed = 0
         self._cells = np.array([need.cell for need in part.needs], dtype=np.int64)
@@ -54,6 +55,7 @@ class Auditor:
 
         Shape:  hidden n; primaries are hidden. Needs are asked in the order given.
         """
+        hidden = hidden & self._may_move
         wanted = range(len(self._cells)) if needs is None else [self._number[need] for need in needs]
         doubtful = [place for place in wanted if not self._is_kept(place, hidden) and not self._by_cube(place, hidden)]
         if not doubtful:
@@ -69,7 +71,7 @@ class Auditor:
 
     def relying_on(self, cell: int, hidden: Flags) -> list[Need]:
         """Return the needs that no kept deviation meets without a cell, those nearest to it first."""
-        without = hidden.copy()
+        without = hidden & self._may_move
         without[cell] = False
         places = [place for place in range(len(self._cells)) if not self._is_kept(place, without)]
         apart = np.sum(self.part.codes[self._cells[places]] != self.part.codes[cell], axis=1)
@@ -77,7 +79,7 @@ class Auditor:
 
     def has_cube(self, need: Need, hidden: Flags) -> bool:
         """Say whether a need is met by what is kept, or by a cube, without asking a solver."""
-        place = self._number[need]
+        place, hidden = self._number[need], hidden & self._may_move
         return self._is_kept(place, hidden) or self._by_cube(place, hidden)
 
     def _is_kept(self, place: int, hidden: Flags) -> bool:

@@ -24,13 +24,20 @@ __all__ = ["Search"]
 Vector = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 SLACK = 1e-6
+WHOLE = 1e-3
 ROUNDED_UP = 0.3
+# parts of more needs and dimensions are not attacked as a whole while fractional: it takes most of the time, gains least
+MOST_NEEDS_WHOLE, MOST_DIMENSIONS_WHOLE = 250, 3
+# a dive fixes this share of what is still fractional at a time, and cuts so many rounds after each
+SHARE_FIXED, ROUNDS_OF_DIVE = 0.2, 2
+# by a clock, one whole programme takes at most so much of the time left, and so does a dive
+SHARE_OF_PROGRAMME, SHARE_OF_DIVE = 0.4, 0.4
 
 
 class Search:
     """A search over one part.
 
-    part:  its needs can all be met without the cells of ``closed``, which patterns never hide.
+    part:  its needs can all be met while the cells of ``closed`` stand still. Patterns hide none of them but primaries.
     aside:  needs that cannot; they count for the bound, in which closed cells may be hidden, and not for patterns.
     pool, extra:  cuts from the part's needs, and from those aside.
     pattern, cost:  the best pattern so far that meets the part's needs; None and infinity before there is one.
@@ -50,7 +57,7 @@ class Search:
         self.pool.add(cuts)
         self.extra.add(extra)
         self.master.add([*self.pool.fresh(), *self.extra.fresh()])
-        self.auditor = Auditor(part)
+        self.auditor = Auditor(part, self.closed)
         self.grower = Grower(part, self.pool, self.auditor, self.closed)
         self.separators: list[Separator] = []
         self.beside: list[Separator] = []
@@ -58,6 +65,11 @@ class Search:
         self.relaxed: Relaxed | None = None
         self.pattern: Vector | None = None
         self.cost, self.bound = np.inf, 0.0
+
+    @property
+    def is_large(self) -> bool:
+        """Say whether attacking the part as a whole is left to whole patterns."""
+        return len(self.part.needs) > MOST_NEEDS_WHOLE and self.part.codes.shape[1] > MOST_DIMENSIONS_WHOLE
 
     def is_proven(self) -> bool:
         """Say whether no pattern is cheaper than the one found."""
@@ -84,11 +96,21 @@ class Search:
 
     def tighten_by_slices(self, effort: Effort) -> None:
         """Raise the bound with slices of two free dimensions, then of more, up to the part itself."""
-        n_dimensions = self.part.codes.shape[1]
-        for n_free in range(min(2, n_dimensions), n_dimensions + 1):
+        for n_free in self._stages():
             before = len(self.separators)
             self.use_slices(n_free)
             self.tighten(effort, len(self.separators) - before)
+
+    def resume(self) -> None:
+        """Go on where slices have been asked before and their cuts are known."""
+        for n_free in self._stages():
+            self.use_slices(n_free)
+        self.relaxed = self.master.solve()
+
+    def _stages(self) -> range:
+        """Return how many dimensions are free, stage by stage."""
+        n_dimensions = self.part.codes.shape[1]
+        return range(min(2, n_dimensions), n_dimensions + (not self.is_large))
 
     def offer(self, pattern: Vector) -> None:
         """Take a pattern that meets the part's needs if it is the cheapest."""
@@ -98,21 +120,56 @@ class Search:
 
     def improve(self, effort: Effort) -> None:
         """Solve whole programmes, cut what is not safe and repair it, until proven or work is used up."""
-        gap = effort.first_gap
+        is_exact = False
+        if self.is_large and self.pattern is None:
+            self.dive(effort)
         for _ in range(effort.programmes_for(len(self.part.needs))):
             if effort.is_over() or self.is_proven():
                 return
-            found = self._solved(WholeLimits(gap, effort.n_checks, effort.is_over))
+            gap = 0.0 if is_exact else self._gap(effort)
+            turn = effort.within(SHARE_OF_PROGRAMME * effort.left())
+            found = self._solved(WholeLimits(gap, effort.n_checks, turn.is_over))
             self.bound = max(self.bound, min(found.bound, self.cost))
             clean = self._learn(found.patterns, effort)
             fresh = [*self.pool.fresh(), *self.extra.fresh()]
             if fresh:
                 self.master.add(fresh)
-                self.tighten(effort)
-            elif not found.finished or (clean and gap == 0.0):
+                if not self.is_large:
+                    self.tighten(effort)
+            elif not found.finished or is_exact or not clean:  # the same programme would be solved again
                 return
-            if clean:
-                gap = 0.0
+            is_exact = is_exact or clean
+
+    def _gap(self, effort: Effort) -> float:
+        """Return how near the next whole programme need come: far from safe, the very best of its patterns tells no more."""
+        left = (self.cost - self.bound) / self.bound if self.bound > 0 else np.inf
+        return float(min(effort.first_gap, left / 4.0))
+
+    def dive(self, effort: Effort) -> None:
+        """Have a first pattern: of the fractional one the largest shares are fixed, the rest solved and cut anew, until whole.
+
+        The cuts met on the way are those that whole patterns break, which the fractional one alone does not tell.
+        """
+        master = Master(self.part)
+        low = self.part.primary.astype(np.float64)
+        high = np.where(self.closed, low, 1.0)
+        master.fix(low, high)
+        self.master.add(self.pool.fresh())
+        master.add(self.pool.cuts)
+        sources = [(self.pool, one) for one in self.separators]
+        turn = effort.within(SHARE_OF_DIVE * effort.left())
+        before = len(self.pool.cuts)
+        relaxed = tighten(master, sources, most_rounds=ROUNDS_OF_DIVE, is_over=turn.is_over)
+        while relaxed is not None and not turn.is_over():
+            fixed = _largest(relaxed.pattern, low)
+            if not len(fixed):
+                break
+            low = low.copy()
+            low[fixed] = 1.0
+            master.fix(low, high)
+            relaxed = tighten(master, sources, most_rounds=ROUNDS_OF_DIVE, is_over=turn.is_over)
+        self.master.add(self.pool.cuts[before:])
+        self.repair((self.part.primary | _rounded(relaxed, self.closed)).astype(np.float64), effort)
 
     def _solved(self, limits: WholeLimits) -> Found:
         """Solve for a pattern that satisfies all cuts; where it hides closed cells, its patterns are those that do not."""
@@ -120,8 +177,8 @@ class Search:
         both = Pool(self.part.n_cells)
         both.add([*self.pool.cuts, *self.extra.cuts])
         found = least_whole(weight, both.rows(), low, high, limits)
-        if self.extra.cuts or any(bool(np.any(pattern[self.closed] > 0)) for pattern in found.patterns):
-            without = least_whole(weight, self.pool.rows(), low, np.where(self.closed, 0.0, high), limits)
+        if self.extra.cuts or any(bool(np.any(pattern[self.closed] > low[self.closed])) for pattern in found.patterns):
+            without = least_whole(weight, self.pool.rows(), low, np.where(self.closed, low, high), limits)
             return replace(found, patterns=without.patterns, finished=found.finished and without.finished)
         return found
 
@@ -153,11 +210,24 @@ class Search:
         """Have a pattern, if only the fractional one rounded and repaired."""
         if self.pattern is not None:
             return
-        rounded = self.part.primary | (~self.closed if self.relaxed is None else self.relaxed.pattern >= ROUNDED_UP)
-        self.repair((rounded & ~(self.closed & ~self.part.primary)).astype(np.float64), effort)
+        self.repair((self.part.primary | _rounded(self.relaxed, self.closed)).astype(np.float64), effort)
 
     def repair(self, pattern: Vector, effort: Effort) -> None:
         """Make a safe pattern of one that is not and offer it."""
         grown = self.grower.grown(pattern)
-        thin = self.grower.thinned(grown)
-        self.offer(drop(self.part, thin, self.pool, self.grower, most_tries=effort.most_tries))
+        thin = self.grower.thinned(grown, effort)
+        self.offer(drop(self.part, thin, self.pool, self.grower, effort))
+
+
+def _rounded(relaxed: Relaxed | None, closed: Flags) -> Flags:
+    """Return the cells that a fractional pattern hides for a good part, without closed ones; all where there is none."""
+    return ~closed if relaxed is None else (relaxed.pattern >= ROUNDED_UP) & ~closed
+
+
+def _largest(pattern: Vector, low: Vector) -> NDArray[np.int64]:
+    """Return the cells to fix next: those hidden whole, and the largest of the fractional shares."""
+    open_cells = np.flatnonzero((pattern > SLACK) & (low < 1.0))
+    ordered = open_cells[np.lexsort((open_cells, -pattern[open_cells]))]
+    n_whole = int(np.sum(pattern[ordered] > 1.0 - WHOLE))
+    rest = len(ordered) - n_whole
+    return ordered[: n_whole + max(1, int(rest * SHARE_FIXED))] if rest else ordered[:0]

@@ -1,0 +1,43 @@
+"""Options that several commands read alike: lists of columns, and values by column."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import typer
+
+__all__ = ["by_column", "column_names"]
+
+T = TypeVar("T")
+
+
+def column_names(text: str | None, option: str) -> tuple[str, ...]:
+    """Split names by commas, each once; a name with a comma stands in double quotes. Nothing given, no names.
+
+    Raises: BadParameter for an empty name or one given twice.
+    """
+    names = tuple(name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])) if text else ()
+    if not all(names) or len(set(names)) != len(names):
+        message = f"{option} names columns, each once, with commas between them, such as age,sex"
+        raise typer.BadParameter(message)
+    return names
+
+
+def by_column(given: Sequence[str] | None, kind: Callable[[str], T], example: str) -> dict[str, T]:
+    """Read COLUMN=VALUE options, each column once.
+
+    Raises: BadParameter for one that is not of that form, or whose value ``kind`` does not take.
+    """
+    found: dict[str, T] = {}
+    for one in given or ():
+        name, sign, value = one.partition("=")
+        try:
+            if not (name and sign and value) or name in found:
+                raise ValueError
+            found[name] = kind(value)
+        except ValueError:
+            message = f"give each column once, such as {example}"
+            raise typer.BadParameter(message) from None
+    return found
