@@ -10,7 +10,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: pango softhsm demo serve test test-long faults check bench-linkage bench-disclosure bench-keys
+.PHONY: pango softhsm office demo serve test test-long faults check bench-linkage bench-disclosure bench-keys
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -31,6 +31,12 @@ serve: $(VENV)/.run.stamp
 	test -f $(DEMO)/summary.json || $(BIN)/caregate demo --out $(DEMO)
 	$(BIN)/caregate serve --workspace $(DEMO)
 
+# packages are opened in LibreOffice and R too, packages of Debian's; without them those tests are skipped, and counted as skipped
+office:
+	@{ command -v soffice && command -v Rscript; } >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends libreoffice-calc-nogui r-base-core >/dev/null; } \
+		|| echo "LibreOffice or R is not here: its tests are skipped. As root: apt-get install libreoffice-calc-nogui r-base-core"
+
 # the tests of PKCS#11 tokens run on SoftHSM2, a package of Debian's; without it they are skipped, and counted as skipped
 softhsm:
 	@command -v softhsm2-util >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq softhsm2; } \
@@ -41,10 +47,10 @@ PANGO := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 pango:
 	@test "$$(ldconfig -p | grep -c -e libpangoft2-1.0 -e libharfbuzz-subset)" -ge 2 || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PANGO); } || ldconfig -p | grep -q libpangoft2-1.0 || echo "Without pango no PDF is made; its test is skipped."
 
-test: $(VENV)/.test.stamp pango softhsm
+test: $(VENV)/.test.stamp pango softhsm office
 	$(BIN)/python -m pytest tests
 
-test-long: $(VENV)/.test.stamp softhsm
+test-long: $(VENV)/.test.stamp softhsm office
 	$(BIN)/python -m pytest tests --long
 
 faults: $(VENV)/.test.stamp

@@ -70,7 +70,7 @@ def create_app(space: Workspace) -> FastAPI:
     requeue_interrupted(space.database)
     desk = ReviewDesk(House(space))
     kinds: JobKinds = {
-        "fsck": lambda: fsck(space.journal),
+        "fsck": lambda: fsck(space.journal, space.log.folder),
         "review": lambda: {"queue": desk.draw().document.digest},
     }
     _add_open_routes(app, space)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 __all__ = [
     "ApplicationRow",
     "Base",
+    "CommitmentRow",
     "DocumentRow",
     "JobRow",
     "LeafRow",
@@ -43,6 +44,15 @@ class LeafRow(Base):
 
     __tablename__ = "leaves"
     seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class CommitmentRow(Base):
+    """Salt and words of a commitment in the log; deleting the row is how words are forgotten."""
+
+    __tablename__ = "commitments"
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    salt: Mapped[bytes] = mapped_column(LargeBinary)
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 

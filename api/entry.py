@@ -7,7 +7,6 @@ import json
 import signal
 import sys
 import traceback
-from datetime import date
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,9 +19,11 @@ from api.file_commands import add_file_commands
 from api.journey_commands import journey_app
 from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
+from api.log_commands import log_app
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
+from api.verify_commands import add_verify_commands
 from cld.errors import CLDError, StorageFull
 
 __all__ = ["app", "main"]
@@ -34,6 +35,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 policy_app = typer.Typer(no_args_is_help=True, help="The Direction as policy.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(journey_app, name="journey")
+app.add_typer(log_app, name="log")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
@@ -54,52 +56,6 @@ def demo(
     with progress_bar() as bar:
         summary = run_demo(out, n_people=people, seed=seed, n_threads=threads, progress=bar)
     sys.stdout.write(json.dumps(summary) + "\n" if as_json else text_report(summary) + f"open {out / 'index.html'}\n")
-
-
-@app.command()
-def verify(
-    package: Annotated[Path, typer.Argument(help="A sealed package, a zip or an opened folder.")],
-    trust: Annotated[Path | None, typer.Option(help="Trust policy, got by another road than the package.")] = None,
-    identity: Annotated[Path | None, typer.Option(help="The recipient's age key, for a sealed package.")] = None,
-    on: Annotated[str, typer.Option(help="Day for the agreement, YYYY-MM-DD.")] = "",
-    second_library: Annotated[
-        bool, typer.Option("--second-library", help="First hold both libraries to published answers.")
-    ] = False,
-    as_json: Json = False,
-) -> None:
-    """Verify a package offline; exit 0 when authentic and whole, 6 when not."""
-    from audit.verify import verify_package  # noqa: PLC0415
-
-    if second_library:
-        _say_second_library()
-    if trust is None:
-        raise typer.BadParameter("give the trust policy with --trust")  # noqa: EM101, TRY003
-    report = verify_package(package, trust, identity, _day(on))
-    if as_json:
-        sys.stdout.write(json.dumps(report) + "\n")
-    else:
-        for check in report["checks"]:
-            sys.stdout.write(f"{check['number']:>2} {check['result']:<12} {check['name']}: {check['reason']}\n")
-    raise typer.Exit(0 if report["ok"] else 6)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text) if text else date.today()  # noqa: DTZ011 - the reader's own day
-    except ValueError as fault:
-        message = "a day is written YYYY-MM-DD"
-        raise typer.BadParameter(message) from fault
-
-
-def _say_second_library() -> None:
-    """Hold both cryptographic libraries to published answers and say so on standard error."""
-    from keys.selftest import require_both_libraries, self_test_report  # noqa: PLC0415
-
-    require_both_libraries()
-    judged = [len(row["libraries"]) for row in self_test_report()]
-    sys.stderr.write(
-        f"{judged.count(2)} published answers agree in both libraries, {judged.count(1)} in the one that can give them\n"
-    )
 
 
 @app.command()
@@ -133,6 +89,7 @@ def policy_decide(
 
 
 add_anonymise_commands(app)
+add_verify_commands(app)
 add_file_commands(app)
 add_linkage_commands(app)
 add_risk_commands(app)

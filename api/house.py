@@ -36,7 +36,7 @@ from collection.give_back import give_back
 from disclosure.check import check
 from extracts.approve import Application, application_from_json, approve, decision_on, digest_to_sign, receive
 from extracts.build import build
-from extracts.release import deliver, release
+from extracts.release import deliver, reissue, release
 from linkage.link import link
 from linkage.prepare.keyhash import keyed
 from linkage.tell.standing import last_review
@@ -251,6 +251,14 @@ class House:
         return deliver(
             SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), people=space.people(), engine=space.engine, journal=space.journal,
             keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),
+        )  # fmt: skip
+
+    def reissue(self, reference: str, recipient_key: str) -> Path:
+        """Seal a release anew to another enrolled key of its recipient."""
+        space = self.space
+        return reissue(
+            SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), recipient_key, people=space.people(), engine=space.engine,
+            journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
 
     def _document(self, reference: str, kind: DocumentKind) -> Document:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.recipient_commands import recipient_app, reissue
 from api.review_commands import review_app
 
 __all__ = ["journey_app"]
@@ -18,6 +19,8 @@ journey_app = typer.Typer(
 )
 
 journey_app.add_typer(review_app, name="review")
+journey_app.add_typer(recipient_app, name="recipient")
+journey_app.command()(reissue)
 
 Workspace = Annotated[Path, typer.Option("--workspace", help="A workspace that demo made.")]
 Reference = Annotated[str, typer.Argument(help="Reference of the application.")]

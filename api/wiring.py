@@ -16,7 +16,11 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
-from audit.note import CosignerKeys
+from audit.log import Log, moment_of, single_witness_policy
+from audit.note import CosignerKeys, verified_at
+from audit.policy import read_policy
+from audit.tiles import TileStore
+from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
@@ -68,6 +72,7 @@ class Workspace:
     journal: SqlJournal
     keys: KeyStore
     release_keys: DemoKeys
+    log: Log
     staff: Mapping[str, Ed25519PrivateKey]
     reviewers: tuple[str, ...] = REVIEWERS
 
@@ -146,11 +151,15 @@ def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
         journal.close()
 
 
-def _wind(clock: SeededClock, journal: SqlJournal) -> None:
-    """Let a demo's clock go on from the last leaf of its log."""
-    leaves = journal.leaves()
-    if leaves:
-        clock.start = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+def _wind(clock: SeededClock, journal: SqlJournal, log: Log | None = None) -> None:
+    """Let a demo's clock go on from the last leaf of its log, and from the last signature on it."""
+    moments = [moment_of(leaf) for leaf in journal.leaves()[-1:]]
+    note = log.folder.last_head() if log is not None else None
+    if log is not None and note is not None:
+        keys = (*log.policy.log_keys(log.signer.name), *log.policy.witness_keys())
+        moments += verified_at(note, keys).values()
+    if moments:
+        clock.start = datetime.fromtimestamp(max(moments), UTC)
 
 
 def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: str, n_threads: int) -> Workspace:
@@ -159,8 +168,12 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
     database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
-    journal = SqlJournal(database, clock)
-    _wind(clock, journal)
+    release_keys = DemoKeys(
+        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
+    )
+    log = _log(folder, release_keys, clock)
+    journal = SqlJournal(database, clock, entropy=entropy, log=log)
+    _wind(clock, journal, log)
     with watched(journal, "open the root", "system"):
         keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, period)
     shelf = Shelf(folder / "shelf", keys)
@@ -172,8 +185,15 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         database=database,
         journal=journal,
         keys=keys,
-        release_keys=DemoKeys(
-            _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
-        ),
+        release_keys=release_keys,
+        log=log,
         staff={name: _key(entropy, f"staff {name}") for name in STAFF},
     )
+
+
+def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:
+    """Wire the log to a witness of its own, which in a demo runs in the same process and keeps its own folder."""
+    text = single_witness_policy(keys.log, {"witness": keys.witness}, 1)
+    watched = {keys.log.name: keys.log.log_keys()}
+    witness = Witness(keys.witness, folder / "witness", watched, clock)
+    return Log(TileStore(folder / "log"), keys.log, (witness,), read_policy(text), clock)

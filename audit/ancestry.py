@@ -7,6 +7,7 @@ child's.  4. The kinds must be exactly those the journey asks for.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from audit.journal import Journal
 from cld.errors import NotSealed
@@ -15,12 +16,13 @@ from cld.journey import PARENT_KINDS, Document
 __all__ = ["require_ancestry"]
 
 
-def require_ancestry(digest: str, journal: Journal) -> tuple[str, ...]:
+def require_ancestry(digest: str, journal: Journal, logged: Mapping[str, int] | None = None) -> tuple[str, ...]:
     """Return the digests of a document and all it rests on, children first.
 
+    ``logged`` gives the first place of every document in the log, where the caller has read it already.
     Raises: NotSealed, listing what is missing, altered or not in the log.
     """
-    logged = _logged_documents(journal)
+    logged = _logged_documents(journal) if logged is None else logged
     seen: dict[str, None] = {}
     waiting = [(digest, max(logged.values(), default=0) + 1)]
     while waiting:
@@ -41,7 +43,7 @@ def _logged_documents(journal: Journal) -> dict[str, int]:
     return places
 
 
-def _require(digest: str, child_place: int, journal: Journal, logged: dict[str, int]) -> Document:
+def _require(digest: str, child_place: int, journal: Journal, logged: Mapping[str, int]) -> Document:
     document = journal.load(digest)
     if document is None or document.digest != digest:
         _refuse("A sealed document is missing or altered", digest)

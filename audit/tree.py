@@ -1,16 +1,26 @@
-"""Merkle tree hashing and proofs.
+"""Merkle tree hashing and proofs, over any store that can tell the hash of a range of leaves.
 
-Source: RFC 6962, section 2.1.
+Source: RFC 6962, section 2.1; the checks of proofs are those of RFC 9162, section 2.1.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cld.errors import LogInconsistent
 
-__all__ = ["consistency_proof", "inclusion_proof", "leaf_hash", "root_from_inclusion", "root_of", "verify_consistency"]
+__all__ = [
+    "EMPTY_ROOT", "HASH_BYTES", "RangeHash", "consistency_path", "consistency_proof", "hash_pairs", "inclusion_path",
+    "inclusion_proof", "leaf_hash", "node_hash", "range_hash", "root_from_inclusion", "root_of", "split_of", "verify_consistency",
+]  # fmt: skip
+
+HASH_BYTES = 32
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+NOT_CONTINUED = "The log does not continue the checkpoint seen before."
+
+RangeHash = Callable[[int, int], bytes]
+"""MTH(D[start:end]) of RFC 6962, for start < end."""
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -23,41 +33,98 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def _split(n: int) -> int:
+def split_of(n: int) -> int:
+    """Return the largest power of two smaller than n."""
     return 1 << ((n - 1).bit_length() - 1)
+
+
+def hash_pairs(level: bytes) -> bytes:
+    """Hash neighbours of one level, joined bytes in and out; an odd last one rises as it is."""
+    whole = len(level) // (2 * HASH_BYTES) * (2 * HASH_BYTES)
+    sha256 = hashlib.sha256
+    paired = [sha256(b"\x01" + level[at : at + 64]).digest() for at in range(0, whole, 2 * HASH_BYTES)]
+    return b"".join(paired) + level[whole:]
 
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
     """Return the root over leaf hashes."""
-    if not hashes:
-        return hashlib.sha256(b"").digest()
-    level = list(hashes)
-    while len(level) > 1:
-        paired = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-        level = paired + ([level[-1]] if len(level) % 2 else [])
-    return level[0]
+    level = b"".join(hashes)
+    if not level:
+        return EMPTY_ROOT
+    while len(level) > HASH_BYTES:
+        level = hash_pairs(level)
+    return level
+
+
+def range_hash(start: int, end: int, node: Callable[[int, int], bytes]) -> bytes:
+    """Return the hash of a range from those of its whole subtrees, ``node(level, index)``."""
+    n = end - start
+    if n & (n - 1) == 0 and start % n == 0:
+        level = n.bit_length() - 1
+        return node(level, start >> level)
+    middle = start + split_of(n)
+    return node_hash(range_hash(start, middle, node), range_hash(middle, end, node))
+
+
+def inclusion_path(index: int, size: int, of_range: RangeHash) -> tuple[bytes, ...]:
+    """Return the audit path of a leaf, leaf end first.
+
+    Raises: LogInconsistent if there is no such leaf.
+    """
+    if not 0 <= index < size:
+        message = "There is no such leaf."
+        raise LogInconsistent(message)
+    start, end, path = 0, size, []
+    while end - start > 1:
+        middle = start + split_of(end - start)
+        if index < middle:
+            path.append(of_range(middle, end))
+            end = middle
+        else:
+            path.append(of_range(start, middle))
+            start = middle
+    return tuple(reversed(path))
+
+
+def consistency_path(older: int, size: int, of_range: RangeHash) -> tuple[bytes, ...]:
+    """Return the proof that the tree of ``older`` leaves is the start of the tree of ``size``.
+
+    Raises: LogInconsistent if the older tree is empty or larger.
+    """
+    if not 0 < older <= size:
+        message = "A consistency proof needs an older, non-empty tree."
+        raise LogInconsistent(message)
+    start, end, path = 0, size, []
+    while older != end:
+        middle = start + split_of(end - start)
+        if older <= middle:
+            path.append(of_range(middle, end))
+            end = middle
+        else:
+            path.append(of_range(start, middle))
+            start = middle
+    if start:
+        path.append(of_range(start, end))
+    return tuple(reversed(path))
 
 
 def inclusion_proof(hashes: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """Return the audit path of a leaf, leaf end first."""
-    if not 0 <= index < len(hashes):
-        message = "There is no such leaf."
-        raise LogInconsistent(message)
-    if len(hashes) == 1:
-        return ()
-    k = _split(len(hashes))
-    if index < k:
-        return (*inclusion_proof(hashes[:k], index), root_of(hashes[k:]))
-    return (*inclusion_proof(hashes[k:], index - k), root_of(hashes[:k]))
+    """Return the audit path of a leaf among these leaf hashes."""
+    return inclusion_path(index, len(hashes), lambda start, end: root_of(hashes[start:end]))
+
+
+def consistency_proof(hashes: Sequence[bytes], older: int) -> tuple[bytes, ...]:
+    """Return the proof that the tree of the first ``older`` of these leaf hashes is the start of the whole."""
+    return consistency_path(older, len(hashes), lambda start, end: root_of(hashes[start:end]))
 
 
 def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
     """Return the root that a leaf hash and its path lead to.
 
-    Raises: LogInconsistent if the path has the wrong length.
+    Raises: LogInconsistent if the path has the wrong length or a step is no hash.
     """
-    if not 0 <= index < size:
-        message = "An inclusion proof names a leaf outside its tree."
+    if not 0 <= index < size or any(len(held) != HASH_BYTES for held in (leaf, *path)):
+        message = "An inclusion proof names a leaf outside its tree, or holds what is no hash."
         raise LogInconsistent(message)
     running, place, last = leaf, index, size - 1
     for step in path:
@@ -77,43 +144,30 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes
     return running
 
 
-def consistency_proof(hashes: Sequence[bytes], older: int) -> tuple[bytes, ...]:
-    """Return the proof that the tree of ``older`` leaves is the start of this one."""
-    if not 0 < older <= len(hashes):
-        message = "A consistency proof needs an older, non-empty tree."
-        raise LogInconsistent(message)
-    return _subproof(older, hashes, whole=True)
-
-
-def _subproof(older: int, hashes: Sequence[bytes], *, whole: bool) -> tuple[bytes, ...]:
-    if older == len(hashes):
-        return () if whole else (root_of(hashes),)
-    k = _split(len(hashes))
-    if older <= k:
-        return (*_subproof(older, hashes[:k], whole=whole), root_of(hashes[k:]))
-    return (*_subproof(older - k, hashes[k:], whole=False), root_of(hashes[:k]))
-
-
 def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: bytes, proof: Sequence[bytes]) -> None:
     """Hold a newer root against an older one.
 
-    Raises: LogInconsistent if the newer tree does not continue the older one.
+    Raises: LogInconsistent if the newer tree does not continue the older one, or the older one is empty: nothing is
+    shown by continuing nothing.
     """
-    message = "The log does not continue the checkpoint seen before."
-    if older == newer:
-        if proof or older_root != newer_root:
-            raise LogInconsistent(message)
-        return
-    steps = list(proof)
+    if not 0 < older <= newer or (older == newer and (proof or older_root != newer_root)):
+        raise LogInconsistent(NOT_CONTINUED)
+    if any(len(step) != HASH_BYTES for step in proof):
+        raise LogInconsistent(NOT_CONTINUED)
+    if older < newer:
+        _walk_consistency(older, older_root, newer, newer_root, list(proof))
+
+
+def _walk_consistency(older: int, older_root: bytes, newer: int, newer_root: bytes, steps: list[bytes]) -> None:
     place, last = older - 1, newer - 1
     while place % 2:
         place, last = place >> 1, last >> 1
-    if older < 1 or older > newer or (place and not steps):
-        raise LogInconsistent(message)
+    if place and not steps:
+        raise LogInconsistent(NOT_CONTINUED)
     old = new = steps.pop(0) if place else older_root
     for step in steps:
         if last == 0:
-            raise LogInconsistent(message)
+            raise LogInconsistent(NOT_CONTINUED)
         if place % 2 or place == last:
             old, new = node_hash(step, old), node_hash(step, new)
             while place % 2 == 0 and place:
@@ -122,4 +176,4 @@ def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: by
             new = node_hash(new, step)
         place, last = place >> 1, last >> 1
     if old != older_root or new != newer_root or last:
-        raise LogInconsistent(message)
+        raise LogInconsistent(NOT_CONTINUED)

@@ -7,7 +7,7 @@
     +- Refused             1   PolicyRefused, DisclosureRefused, SubmissionRejected, NotSealed
     +- NotPermitted        4   WrongRole, SamePerson
     +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull, Stopped
-    +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent
+    +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent, NotWitnessed
     +- InvariantBroken    70   a bug: no user can cause it
 """
 
@@ -30,6 +30,7 @@ __all__ = [
     "LogInconsistent",
     "NotPermitted",
     "NotSealed",
+    "NotWitnessed",
     "PolicyRefused",
     "Refused",
     "SamePerson",
@@ -248,6 +249,12 @@ class LogInconsistent(TrustError):
     """The log contradicts itself or a checkpoint seen before."""
 
     code = "log-inconsistent"
+
+
+class NotWitnessed(TrustError):
+    """Too few witnesses answered; nothing is handed out on the log's own word alone."""
+
+    code = "not-witnessed"
 
 
 class InvariantBroken(CLDError):

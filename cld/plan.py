@@ -9,6 +9,7 @@ from typing import Any, assert_never
 
 from cld.catalogue import column_of
 from cld.errors import InputError
+from cld.free_text import FreeText
 from cld.hierarchies import OLDEST
 from cld.vocabulary import ColumnRole, Coverage, Form, Grain
 
@@ -216,7 +217,7 @@ class ExtractPlan:
             "profile": self.profile,
             "local_items": self.local_items,
             "opt_outs_applied": self.opt_outs_applied,
-            "opt_out_reason": self.opt_out_reason,
+            "opt_out_reason": FreeText(self.opt_out_reason),
             "max_suppressed_permille": self.max_suppressed_permille,
             "fixed_levels": [list(pair) for pair in self.fixed_levels],
             "pseudonyms_last": self.pseudonyms_last,
@@ -296,7 +297,7 @@ def _population_json(population: Population) -> dict[str, object]:
         case Combined():
             return {"is": "combined"}
         case Subset(la_codes, reason):
-            return {"is": "subset", "la_codes": list(la_codes), "reason": reason}
+            return {"is": "subset", "la_codes": list(la_codes), "reason": FreeText(reason)}
         case _:
             assert_never(population)
 

@@ -15,6 +15,7 @@ from typing import Any
 from audit.journal import Event, Journal
 from cld.canonical import digest_of
 from cld.errors import InputError, PolicyRefused
+from cld.free_text import FreeText
 from cld.journey import ApprovedPlan, Document, DocumentKind
 from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset
 from cld.signing import SignOff, require_two
@@ -81,7 +82,7 @@ class Application:
         return {
             "reference": self.reference, "recipient": self.recipient, "recipient_key": self.recipient_key,
             "applicant": self.applicant, "body": self.body, "body_code": self.body_code,
-            "acting_for": self.acting_for, "purposes": list(self.purposes), "justification": self.justification,
+            "acting_for": self.acting_for, "purposes": list(self.purposes), "justification": FreeText(self.justification),
             "annex3_aim": self.annex3_aim, "dars_approved": self.dars_approved,
             "lawful_basis_nhs": self.lawful_basis_nhs, "lawful_basis_recipient": self.lawful_basis_recipient,
             "nihr_funded": self.nihr_funded, "joint_approval": self.joint_approval,

@@ -1,139 +1,138 @@
-"""What a recipient opens: data as CSV and Parquet, dictionary, statements and manifest; the payload is repeatable.
+"""What a recipient opens: data, dictionary, statements and manifests, one folder that is a BagIt bag; the payload is repeatable.
 
-The payload's digest is the SHA-256 of the manifest, which lists the SHA-512 of every payload file. Signature, log proof,
-trust policy and verifier stand beside it and are not in it.
+The payload's digest is the SHA-256 of the tag manifest, which lists the SHA-512 of every payload file outside ``data/`` and of
+the manifest of those inside. Statement, log proof, crate, trust policy and verifier stand beside the payload.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
+import tempfile
 from collections.abc import Mapping
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyrage
-
-from audit.verifier import MANIFEST
-from cld.canonical import canonical_bytes, digest_of_file
-from cld.catalogue import column_of
-from cld.engine import Engine, Query
-from cld.errors import InputError
-from cld.journey import CheckedExtract, LinkedDataset, released_dataset
+from audit.archive import pack_folder
+from audit.sealing import seal_file
+from audit.verifying.manifest import DATA_MANIFEST, EVIDENCE, MANIFEST
+from cld.canonical import digest_of_file
+from cld.engine import Engine
+from cld.journey import CheckedExtract, LinkedDataset
 from cld.plan import ExtractPlan
-from cld.shelf import atomic_write
+from cld.shelf import atomic_write, sync_folder
 from disclosure.report.statement import disclosure_statement, disclosure_statement_page
+from extracts.tables import write_code_lists, write_dictionary, write_tables
+from extracts.words import change_log, first_page, licence, starters
 from linkage.tell.statement import quality_statement
 from linkage.tell.statement_page import statement_page
 
-__all__ = ["seal_folder", "write_payload"]
+__all__ = ["Previous", "payload_sizes", "seal_folder", "told_of", "write_manifests", "write_payload"]
 
-ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-MOST_EXCEL_ROWS = 1_048_575
-
-
-def _resource(name: str, path: str, form: str, n_rows: int, fields: list[dict[str, str]]) -> dict[str, Any]:
-    return {"name": f"{name}-{form}", "path": path, "format": form, "n_rows": n_rows, "schema": {"fields": fields}}
+DATA_PACKAGE_SCHEMA = "https://datapackage.org/profiles/2.0/datapackage.json"
+BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 
-def _fields(plan: ExtractPlan, name: str, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    sources = {
-        column.name: column.source for table in plan.tables if table.data_set == name for column in table.columns
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The delivery before under the same agreement: its reference, and rows and columns by table; empty for the first."""
+
+    reference: str = ""
+    tables: Mapping[str, Any] | None = None
+
+
+def told_of(checked: CheckedExtract) -> dict[str, Any]:
+    """Return the rows and columns of each table, as the change log of the next delivery needs them."""
+    tables = checked.document.body["tables"].items()
+    return {
+        name: {"n_rows": one["dataset"]["n_rows"], "columns": list(one["dataset"]["columns"])} for name, one in tables
     }
-    described = []
-    for column in columns:
-        source = sources.get(column, "")
-        if source and source != "person_key" and not source.startswith("local_"):
-            found = column_of(name, source)
-            described.append(
-                {
-                    "name": column,
-                    "type": "string",
-                    "title": found.title,
-                    "description": found.description,
-                    "annex1": found.annex1_heading,
-                }
-            )
-        else:
-            described.append({"name": column, "type": "string", "title": column})
-    return described
 
 
 def write_payload(
-    folder: Path,
-    checked: CheckedExtract,
-    plan: ExtractPlan,
-    linked: LinkedDataset,
-    facts: Mapping[str, Any],
-    engine: Engine,
-) -> str:
+    folder: Path, checked: CheckedExtract, plan: ExtractPlan, linked: LinkedDataset, facts: Mapping[str, Any],
+    previous: Previous, engine: Engine,
+) -> str:  # fmt: skip
     """Write the payload files under ``folder`` and return the payload's digest."""
-    resources = []
-    with engine.session() as session:
-        for name, value in sorted(checked.document.body["tables"].items()):
-            dataset = released_dataset(value["dataset"])
-            session.attach(name, dataset)
-            described = _fields(plan, name, dataset.columns)
-            for form in ("csv", "parquet"):
-                session.export(Query(f"select * from {name} order by all", (name,)), folder / "data" / f"{name}.{form}")  # noqa: S608
-                resources.append(_resource(name, f"data/{name}.{form}", form, dataset.n_rows, described))
+    resources = write_tables(folder, checked, plan, engine)
     statement = quality_statement(linked.document.body)
     protection = disclosure_statement(plan.form.value, checked.document.body)
     documents = {
-        "datapackage.json": {"name": facts["name"], "profile": "tabular-data-package", "resources": resources},
+        "datapackage.json": _data_package(facts, resources),
         "linkage-statement.json": statement,
         "disclosure-statement.json": protection,
         "release.json": dict(facts),
     }
     for name, content in documents.items():
         atomic_write(folder / name, json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
-    atomic_write(folder / "linkage-statement.html", statement_page(statement).encode())
-    atomic_write(folder / "disclosure-statement.html", disclosure_statement_page(protection).encode())
-    atomic_write(folder / "README.txt", _readme(facts).encode())
-    return _write_manifest(folder)
+    write_dictionary(folder, resources)
+    write_code_lists(folder, plan)
+    pages = {
+        "linkage-statement.html": statement_page(statement),
+        "disclosure-statement.html": disclosure_statement_page(protection),
+        "README.html": first_page(facts, resources),
+        "LICENCE.txt": licence(facts),
+        "CHANGES.txt": change_log(facts["name"], previous.reference, previous.tables or {}, told_of(checked)),
+        **{f"starters/{name}": text for name, text in starters(resources).items()},
+    }
+    for name, text in pages.items():
+        atomic_write(folder / name, text.encode())
+    return write_manifests(folder, facts)
 
 
-def _readme(facts: Mapping[str, Any]) -> str:
-    return (
-        f"{facts['name']}\n\nFor: {facts['recipient']}. Agreement {facts['agreement']}, until {facts['agreement_to']}.\n"
-        "Data lie in data/ as CSV (for Excel) and Parquet; datapackage.json is the dictionary.\n"
-        "How surely people were linked, and for whom less so: linkage-statement.html, for programs linkage-statement.json.\n"
-        "How people are protected in these data, and what that does to them: disclosure-statement.html.\n"
-        "To check this package offline: python verify.py . --trust POLICY, with the trust policy you got by another road.\n"
-        "Not to be published (Direction of 7 December 2020, paragraph 5).\n"
-    )
+def _data_package(facts: Mapping[str, Any], resources: list[dict[str, Any]]) -> dict[str, Any]:
+    """Source: Data Package v2.0."""
+    return {
+        "$schema": DATA_PACKAGE_SCHEMA,
+        "name": str(facts["name"]).lower(),
+        "title": f"Extract {facts['name']} for {facts['recipient']}",
+        "description": "Client-level adult social care data. Not to be published.",
+        "licenses": [{"name": "licence-of-use", "path": "LICENCE.txt", "title": "Licence of use under the agreement"}],
+        "sources": [{"title": "Client-level data of councils under the Direction of 7 December 2020"}],
+        "resources": resources,
+    }
 
 
-def _write_manifest(folder: Path) -> str:
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    lines = [f"{digest_of_file(folder / name, 'sha512')}  {name}" for name in names if name != MANIFEST]
-    atomic_write(folder / MANIFEST, ("\n".join(lines) + "\n").encode())
+def write_manifests(folder: Path, facts: Mapping[str, Any]) -> str:
+    """Write the bag's declaration and manifests and return the payload's digest. Source: RFC 8493."""
+    data = _names(folder / "data", folder)
+    n_bytes = sum((folder / name).stat().st_size for name in data)
+    info = f"External-Identifier: {facts['name']}\nPayload-Oxum: {n_bytes}.{len(data)}\n"
+    atomic_write(folder / "bagit.txt", BAGIT.encode())
+    atomic_write(folder / "bag-info.txt", info.encode())
+    _list_digests(folder, DATA_MANIFEST, data)
+    tags = [name for name in _names(folder, folder) if not name.startswith("data/") and name not in EVIDENCE]
+    _list_digests(folder, MANIFEST, tags)
     return digest_of_file(folder / MANIFEST)
 
 
-def add_evidence(folder: Path, envelope: Mapping[str, Any], proof: str, trust: str) -> None:
-    """Put signature, log proof, trust policy and verifier beside the payload."""
-    atomic_write(folder / "release.intoto.json", canonical_bytes(dict(envelope)))
-    atomic_write(folder / "release.tlog-proof", proof.encode())
-    atomic_write(folder / "trust-policy.txt", trust.encode())
-    atomic_write(folder / "verify.py", files("audit").joinpath("verifier.py").read_bytes())
+def _names(within: Path, folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in within.rglob("*") if path.is_file())
+
+
+def _list_digests(folder: Path, manifest: str, names: list[str]) -> None:
+    lines = [f"{digest_of_file(folder / name, 'sha512')}  {name}\n" for name in names]
+    atomic_write(folder / manifest, "".join(lines).encode())
+
+
+def payload_sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of each payload file."""
+    return {name: (folder / name).stat().st_size for name in _names(folder, folder) if name not in EVIDENCE}
 
 
 def seal_folder(folder: Path, recipient_key: str, path: Path) -> None:
-    """Zip a package and seal it to the recipient's age key; the file appears when complete.
+    """Zip a package and seal it to the recipient's key; the file appears when complete.
 
-    Raises: InputError if the key is not an age recipient.
-    Source: C2SP age.
+    Raises: InputError if the key is of no kind that is known.
     """
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as target:
-        for name in sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()):
-            target.writestr(zipfile.ZipInfo(name, ZIP_EPOCH), (folder / name).read_bytes(), zipfile.ZIP_DEFLATED)
-    try:
-        recipient = pyrage.x25519.Recipient.from_str(recipient_key)
-    except pyrage.RecipientError as fault:
-        message = "The recipient's key is not an age key."
-        raise InputError(message, "Ask the recipient for the line that begins age1.") from fault
-    atomic_write(path, pyrage.encrypt(made.getvalue(), [recipient]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+        plain, staged = Path(made) / "package.zip", path.with_name(f".{path.name}.part")
+        pack_folder(folder, plain)
+        try:
+            seal_file(plain, recipient_key, staged)
+            staged.replace(path)
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+    sync_folder(path.parent)

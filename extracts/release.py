@@ -9,21 +9,16 @@ A run that ends between 6 and 8 is finished by ``deliver``, which repeats 4, 7 a
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any, Protocol
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import Any
 
 from audit.journal import Event, Journal
-from audit.note import ED25519_NOTE, Checkpoint, CosignerKeys, NoteKey, sign_checkpoint
-from audit.tree import inclusion_proof, leaf_hash, root_of
-from audit.verifier import MANIFEST, PAYLOAD_TYPE
-from cld.canonical import canonical_bytes, digest_of_bytes
+from audit.sealing import SEAL_SUFFIXES, key_fingerprint, seal_kind
+from cld.canonical import digest_of_bytes
 from cld.engine import Engine
 from cld.errors import AlreadyReleased, DisclosureRefused, InvariantBroken, NotSealed
 from cld.journey import (
@@ -37,34 +32,26 @@ from cld.signing import SignOff, require_two
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
 from extracts.build import key_id_for
+from extracts.evidence import (
+    ReleaseKeys,
+    beside_digests,
+    reissue_note,
+    statement_of,
+    trust_policy,
+    write_beside,
+    write_evidence,
+)
 from extracts.lineage import Lineage, lineage_of
-from extracts.package import add_evidence, seal_folder, write_payload
+from extracts.package import Previous, seal_folder, told_of, write_payload
+from extracts.recipients import require_enrolled
 from keys.store import KeyStore
 
-__all__ = ["ReleaseKeys", "deliver", "release"]
+__all__ = ["ReleaseKeys", "deliver", "package_path", "reissue", "release", "trust_policy"]
 
 
-class ReleaseKeys(Protocol):
-    """The keys that sign: of releases, of the log and of the witness; the log's name is its origin."""
-
-    @property
-    def release_key(self) -> Ed25519PrivateKey: ...  # noqa: D102
-    @property
-    def log(self) -> CosignerKeys: ...  # noqa: D102
-    @property
-    def witness(self) -> CosignerKeys: ...  # noqa: D102
-
-
-def _release_key_name(keys: ReleaseKeys) -> str:
-    return f"{keys.log.name}/release"
-
-
-def trust_policy(keys: ReleaseKeys) -> str:
-    """Return the lines a verifier trusts: the release key, and both keys of log and witness."""
-    release_key = NoteKey(_release_key_name(keys), ED25519_NOTE, keys.release_key.public_key().public_bytes_raw())
-    lines = [("release", release_key), ("log", keys.log.note_key()), ("log", keys.log.ml_dsa_key())]
-    lines += [("witness", keys.witness.cosigner_key()), ("witness", keys.witness.ml_dsa_key())]
-    return "".join(f"{kind} {key.text()}\n" for kind, key in lines)
+def package_path(folder: Path, reference: str, recipient_key: str, suffix: str = "") -> Path:
+    """Return the name of a sealed package; its ending names the seal."""
+    return folder / f"{reference}{suffix}.zip{SEAL_SUFFIXES[seal_kind(recipient_key)]}"
 
 
 def _facts(application: Application, plan: ExtractPlan) -> dict[str, Any]:
@@ -73,39 +60,13 @@ def _facts(application: Application, plan: ExtractPlan) -> dict[str, Any]:
         "recipient": application.recipient,
         "acting_for": application.acting_for or "",
         "agreement": application.agreement.reference,
+        "agreement_from": application.agreement.from_day.isoformat(),
         "agreement_to": application.agreement.to_day.isoformat(),
         "purposes": list(application.purposes),
         "form": plan.form.value,
         "period": [plan.period_start.isoformat(), plan.period_end.isoformat()],
         "opt_outs_applied": plan.opt_outs_applied,
         "opt_out_reason": plan.opt_out_reason,
-    }
-
-
-def _statement(document_body: Mapping[str, Any], checked: CheckedExtract, lineage: Lineage) -> bytes:
-    """Return the statement's bytes: what left, for whom and to which key, and every document it rests on."""
-    return canonical_bytes(
-        {
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"name": MANIFEST, "digest": {"sha256": document_body["payload_digest"]}}],
-            "predicateType": "urn:caregate:release:1",
-            "predicate": {
-                **document_body["facts"],
-                "recipient_key": document_body["recipient_key"],
-                "checked_extract": checked.document.digest,
-                "ancestry": list(lineage.ancestry),
-            },
-        }
-    )
-
-
-def _envelope(body: bytes, keys: ReleaseKeys) -> dict[str, Any]:
-    signed = b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(body), body)
-    signature = base64.b64encode(keys.release_key.sign(signed)).decode()
-    return {
-        "payloadType": PAYLOAD_TYPE,
-        "payload": base64.b64encode(body).decode(),
-        "signatures": [{"keyid": _release_key_name(keys), "sig": signature}],
     }
 
 
@@ -126,22 +87,28 @@ def release(
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
     _refuse_opt_out_pair(lineage, journal)
+    require_enrolled(application.body_code, application.recipient_key, journal)
     staging = engine.spill / f"release-{application.reference}"
     try:
-        facts = _facts(application, plan)
+        facts, previous = _facts(application, plan), _previous(application, journal)
         body: dict[str, Any] = {
             "facts": facts,
             "recipient_key": application.recipient_key,
             "body_code": application.body_code,
-            "payload_digest": _stage(staging, checked, lineage, facts, engine),
+            "released_on": today.isoformat(),
+            "told": told_of(checked),
+            "beside": beside_digests(release_keys),
+            "payload_digest": _stage(staging, checked, lineage, facts, previous, engine),
             "signs": [[sign.person, sign.signature, sign.public_key] for sign in signs],
         }
-        statement = _statement(body, checked, lineage)
+        write_beside(staging, body, lineage, journal, release_keys)
+        statement = statement_of(staging, body, checked.document.digest, lineage)
         body["statement"] = digest_of_bytes(statement)
         document = Document(DocumentKind.SIGNED_RELEASE, (checked.document.digest,), body)
         details = {"application": application.reference, "statement": body["statement"]}
         journal.seal(document, Event("release", signs[0].person, "releaser", details))
-        path = _finish(staging, document, statement, lineage, journal, keys, release_keys, folder, today)
+        path = package_path(folder, application.reference, application.recipient_key)
+        _finish(staging, document, statement, lineage, journal, keys, release_keys, path, today)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return SignedRelease(document), path
@@ -156,28 +123,78 @@ def deliver(
     Policy is asked again and the delivery is logged before the bytes.
     Raises: NotSealed, PolicyRefused; InvariantBroken if the payload differs from the one that was logged.
     """
-    lineage = lineage_of(signed.document.digest, journal, people)
-    require_allowed(lineage.application, lineage.plan, today, checked=True, journal=journal)
     body = signed.document.body
-    path = folder / f"{body['facts']['name']}.zip.age"
+    path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if path.exists():
+        lineage = lineage_of(signed.document.digest, journal, people)
+        require_allowed(lineage.application, lineage.plan, today, checked=True, journal=journal)
         return path
+    return _again(
+        signed, Event("delivered again", "system", "releaser", {}), path, people=people, today=today, engine=engine,
+        journal=journal, keys=keys, release_keys=release_keys,
+    )  # fmt: skip
+
+
+def reissue(
+    signed: SignedRelease, recipient_key: str, *, people: Mapping[str, str], today: date, engine: Engine, journal: Journal,
+    keys: KeyStore, release_keys: ReleaseKeys, folder: Path,
+) -> Path:  # fmt: skip
+    """Seal a release anew to another enrolled key of its recipient: the same payload, statement and leaf.
+
+    Raises: NotPermitted if the key is not enrolled for the recipient; PolicyRefused; NotSealed.
+    """
+    body = signed.document.body
+    require_enrolled(body["body_code"], recipient_key, journal, strict=True)
+    fingerprint = key_fingerprint(recipient_key)
+    path = package_path(folder, body["facts"]["name"], recipient_key, f".{fingerprint.replace(' ', '')[:8]}")
+    return _again(
+        signed, Event("sealed anew", "system", "releaser", {"recipient_key": fingerprint}), path, people=people, today=today,
+        engine=engine, journal=journal, keys=keys, release_keys=release_keys, recipient_key=recipient_key,
+    )  # fmt: skip
+
+
+def _again(
+    signed: SignedRelease, event: Event, path: Path, *, people: Mapping[str, str], today: date, engine: Engine,
+    journal: Journal, keys: KeyStore, release_keys: ReleaseKeys, recipient_key: str = "",
+) -> Path:  # fmt: skip
+    lineage = lineage_of(signed.document.digest, journal, people)
+    application, body = lineage.application, signed.document.body
+    require_allowed(application, lineage.plan, today, checked=True, journal=journal)
     held = journal.load(signed.document.parents[0])
     if held is None:
         message = "The checked extract of this release is missing."
         raise NotSealed(message, signed.document.parents)
     checked = CheckedExtract(held)
-    staging = engine.spill / f"release-{body['facts']['name']}"
+    staging = engine.spill / f"release-{application.reference}"
     try:
-        if _stage(staging, checked, lineage, body["facts"], engine) != body["payload_digest"]:
+        own = lineage_of(checked.document.digest, journal, people)
+        payload = _stage(staging, checked, own, body["facts"], _previous(application, journal), engine)
+        write_beside(staging, body, own, journal, release_keys)
+        statement = statement_of(staging, body, checked.document.digest, own)
+        if payload != body["payload_digest"] or digest_of_bytes(statement) != body["statement"]:
             message = "The payload is not the one that was released."
             raise InvariantBroken(message)
-        statement = _statement(body, checked, lineage_of(checked.document.digest, journal, people))
-        details = {"application": lineage.application.reference, "document": signed.document.digest}
-        journal.record(Event("delivered again", "system", "releaser", details))
-        return _finish(staging, signed.document, statement, lineage, journal, keys, release_keys, folder, today)
+        details = {**event.details, "application": application.reference, "document": signed.document.digest}
+        journal.record(Event(event.action, event.actor, event.role, details))
+        note = reissue_note(statement, recipient_key, today.isoformat(), release_keys) if recipient_key else b""
+        _finish(
+            staging, signed.document, statement, lineage, journal, keys, release_keys, path, today, note, recipient_key
+        )
+        return path
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _previous(application: Application, journal: Journal) -> Previous:
+    """Return what left for this recipient under this agreement before this release."""
+    found = Previous()
+    for reference, document in _released(journal):
+        if reference == application.reference:
+            break
+        body = document.body
+        if body["body_code"] == application.body_code and body["facts"]["agreement"] == application.agreement.reference:
+            found = Previous(reference, body["told"])
+    return found
 
 
 def _released(journal: Journal) -> Iterator[tuple[str, Document]]:
@@ -209,39 +226,27 @@ def _refuse_second(reference: str, journal: Journal) -> None:
         raise AlreadyReleased(message, "If its package is missing, deliver it; otherwise apply for a new release.")
 
 
-def _stage(staging: Path, checked: CheckedExtract, lineage: Lineage, facts: Mapping[str, Any], engine: Engine) -> str:
+def _stage(
+    staging: Path,
+    checked: CheckedExtract,
+    lineage: Lineage,
+    facts: Mapping[str, Any],
+    previous: Previous,
+    engine: Engine,
+) -> str:
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True, mode=0o700)
-    return write_payload(staging, checked, lineage.plan, lineage.linked, facts, engine)
+    return write_payload(staging, checked, lineage.plan, lineage.linked, facts, previous, engine)
 
 
 def _finish(
     staging: Path, document: Document, statement: bytes, lineage: Lineage, journal: Journal, keys: KeyStore,
-    release_keys: ReleaseKeys, folder: Path, today: date,
-) -> Path:  # fmt: skip
+    release_keys: ReleaseKeys, path: Path, today: date, note: bytes = b"", recipient_key: str = "",
+) -> None:  # fmt: skip
     """Destroy a key made for this release alone, prove the leaf, and give the sealed package its final name."""
     key_id = key_id_for(lineage.application, lineage.plan)
     if lineage.plan.form is Form.ANONYMISED and not keys.is_destroyed(key_id):
         journal.record(Event("key destroyed", "system", "custodian", keys.destroy(key_id, today)))
-    proof = _log_proof(document.digest, journal, release_keys)
-    add_evidence(staging, _envelope(statement, release_keys), proof, trust_policy(release_keys))
-    path = folder / f"{document.body['facts']['name']}.zip.age"
-    seal_folder(staging, document.body["recipient_key"], path)
-    return path
-
-
-def _log_proof(document: str, journal: Journal, keys: ReleaseKeys) -> str:
-    """Return the proof that the release's leaf is in the log, with a checkpoint signed by log and witness.
-
-    Source: C2SP tlog-proof.
-    """
-    leaves = journal.leaves()
-    hashes = [leaf_hash(leaf) for leaf in leaves]
-    needle = f'"document":"{document}"'.encode()
-    index = next(place for place, leaf in enumerate(leaves) if needle in leaf)
-    checkpoint = Checkpoint(keys.log.name, len(hashes), root_of(hashes))
-    at_utc = datetime.strptime(json.loads(leaves[-1])["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    note = sign_checkpoint(checkpoint, keys.log, keys.witness, int(at_utc.timestamp()))
-    path = [base64.b64encode(step).decode() for step in inclusion_proof(hashes, index)]
-    head = ["c2sp.org/tlog-proof@v1", f"extra {base64.b64encode(leaves[index]).decode()}", f"index {index}", *path]
-    return "\n".join(head) + "\n\n" + note
+    proof, continuing = journal.prove(document.digest)
+    write_evidence(staging, statement, proof, continuing, release_keys, note)
+    seal_folder(staging, recipient_key or document.body["recipient_key"], path)

@@ -93,13 +93,13 @@ def test_every_changed_or_added_or_missing_file_of_a_package_is_named(journey: O
     opened = tmp_path / "opened"
     assert verify_package(opened, trust, None, on)["ok"]
     for name in names:
-        if name in ("verify.py", "trust-policy.txt"):
+        if name == "release.consistency":  # it proves itself, and only where a checkpoint seen before is given
             continue
         content = (opened / name).read_bytes()
         (opened / name).write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
         assert not verify_package(opened, trust, None, on)["ok"], name
         (opened / name).unlink()
-        assert not verify_package(opened, trust, None, on)["ok"], name
+        assert verify_package(opened, trust, None, on)["ok"] == (name in ("verify.py", "trust-policy.txt")), name
         (opened / name).write_bytes(content)
     (opened / "data" / "extra.csv").write_text("x")
     assert not verify_package(opened, trust, None, on)["ok"]
@@ -112,7 +112,10 @@ def test_a_package_signed_by_another_house_is_refused(journey: OpenJourney, tmp_
     key, trust = tmp_path / "key", tmp_path / "trust"
     key.write_text(str(journey.identity))
     ours, theirs = (trust_policy(space.release_keys).splitlines() for space in (journey.space, other))
-    policies = [[*ours[:place], theirs[place], *ours[place + 1 :]] for place in range(len(ours))]
+    policies = [
+        [*ours[:place], theirs[place], *ours[place + 1 :]] for place in range(len(ours)) if ours[place] != theirs[place]
+    ]
+    assert len(policies) == 5
     policies += [[line for line in ours if not line.startswith(kind)] for kind in ("release", "log", "witness")]
     for lines in policies:
         trust.write_text("\n".join(lines))

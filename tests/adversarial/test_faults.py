@@ -114,6 +114,25 @@ def test_a_kill_at_any_moment_leaves_no_half_written_package(tmp_path: Path, is_
     assert {row["decision"] for row in json.loads(finished.stdout)["rows"]} == {"released", "refused"}
 
 
+def test_a_release_killed_at_any_step_has_its_leaf_and_a_leaf_its_release(tmp_path: Path, is_long: bool) -> None:
+    """Ten kills at random steps, 200 in the long form; then the machine comes back and the release is finished or made.
+
+    A package that lies there was logged; a release that was logged is delivered and verifies; what was not logged left
+    nothing and can be released anew; the log's leaves, tiles and heads agree before and after.
+    """
+    n_kills = 200 if is_long else 10
+    command = [sys.executable, "-m", "tests.lib.kill_release", str(tmp_path), str(n_kills), "23"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]).stdout
+    runs = [json.loads(line) for line in told.splitlines()]
+    assert len(runs) == n_kills
+    for run in runs:
+        assert run["status"] == -signal.SIGKILL, run
+        assert run["leaf"] or not run["package"], run
+        assert run["verifies"], run
+        assert (run["faults"], run["faults_after"], run["parts"]) == ([], [], []), run
+    assert {run["leaf"] for run in runs} == {False, True}, "the kills fell on both sides of the log"
+
+
 SMALL_DISK = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))

@@ -78,7 +78,11 @@ def test_service_ports_are_a_closed_list_and_each_is_called_where_it_is_known_to
     assert callers_of(set(PORT_CALLERS)) == PORT_CALLERS
 
 
-def test_no_room_can_reach_a_network() -> None:
+NETWORK_CALLERS = {"api/witness_client.py"}
+"""It sends hashes and signatures of the log to witnesses, and nothing else."""
+
+
+def test_no_room_can_reach_a_network_but_where_it_is_known_to() -> None:
     """A port that sends identifiers to another service would need one of these; the first to do so is named here."""
     reached = set()
     for path in modules():
@@ -86,7 +90,7 @@ def test_no_room_can_reach_a_network() -> None:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             reached |= {path.relative_to(ROOT).as_posix() for name in names if name.split(".")[0] in NETWORK}
-    assert not reached
+    assert reached == NETWORK_CALLERS
 
 
 def test_nothing_speaks_of_publishing_outside_policy() -> None:

@@ -144,7 +144,7 @@ def test_the_recipients_statement_helps_no_intruder(demo_folder: Path, tmp_path:
     statement = json.loads((tmp_path / "disclosure-statement.json").read_text())
     rules = {line["measure"] for line in statement.pop("rules")}
     assert bool(rules) == (reference != EVENTS), "rules are limits, never what was found"
-    assert "disclosure-statement.html" in (tmp_path / "manifest-sha512.txt").read_text()
+    assert "disclosure-statement.html" in (tmp_path / "tagmanifest-sha512.txt").read_text()
     page = (tmp_path / "disclosure-statement.html").read_text()
     for secret in (
         "n_uniques",

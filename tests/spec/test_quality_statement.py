@@ -205,7 +205,7 @@ def test_a_package_holds_the_statement_for_programs_and_as_a_page_and_the_worksp
 ) -> None:
     for name in ("linkage-statement.json", "linkage-statement.html"):
         assert (packaged / name).read_bytes() == (demo_folder / name).read_bytes()
-        assert name in (packaged / "manifest-sha512.txt").read_text()
+        assert name in (packaged / "tagmanifest-sha512.txt").read_text()
     page = (packaged / "linkage-statement.html").read_text()
     assert not re.search(r"(?:src|href|url)\W{1,3}https?:", page)
     assert "<script" not in page

@@ -1,0 +1,239 @@
+"""The log as commands: sign a head, recompute everything, copy it out, prove consistency, and be a witness."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from api.run import Json, answer
+
+if TYPE_CHECKING:
+    from audit.log import Log, LogFolder
+
+__all__ = ["log_app"]
+
+log_app = typer.Typer(no_args_is_help=True, help="The audit log: heads, proofs, checks, and witnesses.")
+witness_app = typer.Typer(no_args_is_help=True, help="Be a witness to somebody's log.")
+log_app.add_typer(witness_app, name="witness")
+
+Workspace = Annotated[Path, typer.Option("--workspace", help="A workspace that demo made.")]
+Seen = Annotated[
+    list[Path] | None, typer.Option("--seen", help="A head from elsewhere: a witness, an earlier package.")
+]
+Folder = Annotated[Path, typer.Option(help="The witness's own folder.")]
+FAULTY = 6
+
+
+def _space(workspace: Path) -> Any:  # noqa: ANN401 - the type would load the whole house for help
+    from api.wiring import open_demo_workspace  # noqa: PLC0415
+
+    return open_demo_workspace(workspace)
+
+
+def _text(path: Path) -> str:
+    from cld.errors import UnreadableFile  # noqa: PLC0415
+
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        message = f"{path.name} cannot be read."
+        raise UnreadableFile(message, "Check the name.") from fault
+
+
+@log_app.command()
+def checkpoint(
+    workspace: Workspace,
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy with more witnesses; those with a URL are asked over HTTP.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Sign a head over everything logged until now, and have it witnessed."""
+    from audit.note import read_checkpoint  # noqa: PLC0415
+
+    space = _space(workspace)
+    log = space.log if policy is None else _with_witnesses(space.log, _text(policy))
+    note = log.head(space.journal)
+    found = read_checkpoint(note.text)
+    answer({"size": found.size, "root": found.root.hex(), "head": note.content}, note.content.rstrip(), as_json=as_json)
+
+
+def _with_witnesses(log: Log, policy: str) -> Log:
+    """Return the log under another policy, asking every witness that has a URL beside those in this process."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from api.witness_client import witnesses_of  # noqa: PLC0415
+    from audit.trust import read_trust  # noqa: PLC0415
+
+    witnessing = read_trust(policy).witnessing
+    return replace(log, policy=witnessing, witnesses=(*log.witnesses, *witnesses_of(witnessing)))
+
+
+@log_app.command()
+def fsck(
+    workspace: Annotated[Path | None, typer.Option("--workspace", help="A workspace that demo made.")] = None,
+    export: Annotated[Path | None, typer.Option(help="A copy made by log export, without the workspace.")] = None,
+    trust: Annotated[Path | None, typer.Option(help="Trust policy, for a copy: got by another road.")] = None,
+    seen: Seen = None,
+    as_json: Json = False,
+) -> None:
+    """Recompute every leaf, tile, head and document digest; exit 0 when all agree, 6 when not."""
+    heads = [_text(path) for path in seen or ()]
+    if export is not None and trust is not None:
+        report = _check_export(export, _text(trust), heads)
+    elif workspace is not None:
+        report = _check_workspace(workspace, heads)
+    else:
+        message = "give --workspace, or --export with --trust"
+        raise typer.BadParameter(message)
+    words = [f"{report['n_leaves']} leaves, root {report['root']}", *report["faults"]]
+    if report["clock_set_back"]:
+        words.append(
+            "marked in the log: the clock was set back at leaf " + ", ".join(map(str, report["clock_set_back"]))
+        )
+    answer(report, "\n".join(words) + ("" if report["faults"] else "\nok"), as_json=as_json)
+    raise typer.Exit(FAULTY if report["faults"] else 0)
+
+
+def _check_workspace(workspace: Path, heads: list[str]) -> dict[str, Any]:
+    from audit.fsck import fsck as check  # noqa: PLC0415
+
+    space = _space(workspace)
+    return check(space.journal, space.log.folder, heads)
+
+
+def _check_export(export: Path, trust: str, heads: list[str]) -> dict[str, Any]:
+    from audit.export import ExportedRows  # noqa: PLC0415
+    from audit.fsck import fsck_rows  # noqa: PLC0415
+
+    log = _folder_of(export, trust)
+    return fsck_rows(ExportedRows(log.tiles), log, heads)
+
+
+def _folder_of(export: Path, trust: str) -> LogFolder:
+    from audit.log import LogFolder  # noqa: PLC0415
+    from audit.tiles import TileStore  # noqa: PLC0415
+    from audit.trust import read_trust  # noqa: PLC0415
+
+    policy = read_trust(trust).witnessing
+    return LogFolder(TileStore(export), policy.logs[0].key.name if policy.logs else "", policy)
+
+
+@log_app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="Folder to make.")], workspace: Workspace, as_json: Json = False
+) -> None:
+    """Copy tiles, bundles and heads out for an auditor; no document and nobody's words go with them."""
+    from audit.export import export_log  # noqa: PLC0415
+    from extracts.release import trust_policy  # noqa: PLC0415
+
+    space = _space(workspace)
+    size = export_log(space.log.folder, trust_policy(space.release_keys), out)
+    answer({"size": size, "out": str(out)}, f"{size} entries in {out}", as_json=as_json)
+
+
+@log_app.command()
+def consistency(
+    seen: Annotated[Path, typer.Option(help="The head seen before.")],
+    workspace: Workspace,
+    out: Annotated[Path, typer.Option(help="File for the proof.")],
+) -> None:
+    """Write the proof that the newest head continues one that a recipient saw before."""
+    from audit.note import read_checkpoint, read_note  # noqa: PLC0415
+    from audit.proof import consistency_text  # noqa: PLC0415
+    from cld.shelf import atomic_write  # noqa: PLC0415
+
+    space = _space(workspace)
+    older = read_checkpoint(read_note(_text(seen)).text)
+    newest = read_checkpoint(space.log.head(space.journal).text)
+    proof = space.log.consistency(older.size, newest.size)
+    atomic_write(out, consistency_text({older.size: proof}).encode())
+    sys.stdout.write(json.dumps({"old": older.size, "new": newest.size}) + "\n")
+
+
+@log_app.command()
+def compromised(
+    key: Annotated[str, typer.Argument(help="The verifier key, as it stands in the policy.")],
+    since: Annotated[str, typer.Option(help="First day on which somebody else may have had it, YYYY-MM-DD.")],
+    workspace: Workspace,
+    actor: Annotated[str, typer.Option("--as", help="Who says so.")] = "custodian",
+) -> None:
+    """Enter into the log that a key was stolen, and say up to which size of the log it still counts."""
+    from datetime import UTC, date, datetime, time  # noqa: PLC0415
+
+    from audit.note import NoteKey  # noqa: PLC0415
+    from audit.trust import compromise_event, last_size_before  # noqa: PLC0415
+
+    try:
+        day = date.fromisoformat(since)
+    except ValueError as fault:
+        message = "a day is written YYYY-MM-DD"
+        raise typer.BadParameter(message) from fault
+    space = _space(workspace)
+    counts = last_size_before(space.log.folder, datetime.combine(day, time.min, UTC))
+    event = compromise_event(NoteKey.parse(key), day, counts, actor)
+    space.journal.record(event)
+    sys.stdout.write(json.dumps({"retired": f"retired {key} {counts}", "counts_until": counts}) + "\n")
+
+
+@log_app.command()
+def follow(
+    policy: Annotated[Path, typer.Argument(help="The trust policy you hold.")],
+    update: Annotated[Path, typer.Argument(help="The signed update that you were sent.")],
+    out: Annotated[Path, typer.Option(help="File for the new policy.")],
+) -> None:
+    """Take a new trust policy only if the one you hold says that it may succeed it; exit 6 if not."""
+    from audit.trust import follow as succeed  # noqa: PLC0415
+    from audit.trust import read_trust  # noqa: PLC0415
+    from cld.shelf import atomic_write  # noqa: PLC0415
+
+    found = succeed(read_trust(_text(policy)), _text(update))
+    atomic_write(out, found.text.encode())
+    told = {"policy": found.number, "digest": found.digest, "retired": len(found.retired)}
+    sys.stdout.write(json.dumps(told) + "\n")
+
+
+@witness_app.command()
+def create(
+    folder: Folder, name: Annotated[str, typer.Option(help="Name in its keys, such as dhsc.example/w1.")]
+) -> None:
+    """Make a witness's keys in its folder, and print the two lines a policy needs."""
+    from api.witness_store import create_witness_keys  # noqa: PLC0415
+
+    for key in create_witness_keys(folder, name).witness_keys():
+        sys.stdout.write(key.text() + "\n")
+
+
+@witness_app.command(name="answer")
+def answer_request(
+    request: Annotated[Path, typer.Argument(help="What the log sent: an add-checkpoint request.")],
+    folder: Folder,
+    trust: Annotated[Path, typer.Option(help="Policy naming the logs to watch.")],
+) -> None:
+    """Answer one request that came as a file, for networks that are not joined; exit 6 unless it was cosigned."""
+    from api.witness_store import open_witness  # noqa: PLC0415
+
+    found = open_witness(folder, _text(trust)).add_checkpoint(request.read_bytes())
+    sys.stdout.write(found.body)
+    raise typer.Exit(0 if found.status == 200 else FAULTY)  # noqa: PLR2004 - HTTP's success
+
+
+@witness_app.command()
+def serve(
+    folder: Folder,
+    trust: Annotated[Path, typer.Option(help="Policy naming the logs to watch.")],
+    port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8010,
+) -> None:
+    """Answer over HTTP on this machine alone; put a server with TLS before it to be reached from elsewhere."""
+    import uvicorn  # noqa: PLC0415
+
+    from api.witness_http import create_witness_app  # noqa: PLC0415
+    from api.witness_store import open_witness  # noqa: PLC0415
+
+    uvicorn.run(
+        create_witness_app(open_witness(folder, _text(trust))), host="127.0.0.1", port=port, log_level="warning"
+    )

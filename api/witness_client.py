@@ -1,0 +1,59 @@
+"""The way to witnesses over HTTP: a request of hashes and signatures out, signature lines or a size back.
+
+Nothing of a person, a council or a recipient can be in it: the request is written by audit.witness from a head and a proof.
+
+Source: C2SP tlog-witness, HTTP interface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+from audit.policy import WitnessPolicy
+from audit.witness import Answer, WitnessPort
+from cld.errors import InputError
+
+__all__ = ["HttpWitness", "witnesses_of"]
+
+SECONDS = 10.0
+MOST_ANSWER_BYTES = 100_000
+UNREACHED = 503
+
+
+@dataclass(frozen=True, slots=True)
+class HttpWitness:
+    """A witness at a submission prefix. One that cannot be reached answers 503; the quorum decides what that means."""
+
+    name: str
+    url: str
+
+    def add_checkpoint(self, request: bytes) -> Answer:
+        """Post a request; no redirect is followed and no proxy asked.
+
+        Raises: InputError if the URL is none.
+        """
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            message = "A witness's URL in the policy is none."
+            raise InputError(message, "Write http:// or https:// and the host.")
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.hostname, parts.port, timeout=SECONDS)
+        try:
+            connection.request(
+                "POST", parts.path.rstrip("/") + "/add-checkpoint", request, {"Content-Type": "text/plain"}
+            )
+            found = connection.getresponse()
+            body = found.read(MOST_ANSWER_BYTES).decode("utf-8", "replace")
+            return Answer(found.status, body, found.headers.get("Content-Type", ""))
+        except (OSError, HTTPException):
+            return Answer(UNREACHED, "")
+        finally:
+            connection.close()
+
+
+def witnesses_of(policy: WitnessPolicy) -> tuple[WitnessPort, ...]:
+    """Return the witnesses of a policy that have a URL, each once however many keys it has."""
+    found = {witness.key.name: witness.url for witness in policy.witnesses if witness.url}
+    return tuple(HttpWitness(name, url) for name, url in found.items())
