@@ -5,13 +5,16 @@ Faults of content are signed and logged anew by the house's own keys, so that no
 
 from __future__ import annotations
 
+import ast
 import base64
 import csv
 import hashlib
 import json
 import os
 import stat
+import sys
 import tempfile
+import types
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api.wiring import DemoKeys, demo_workspace, open_demo_workspace
 from audit.archive import pack_folder
 from audit.note import ED25519_NOTE, Checkpoint, NoteKey
+from audit.onefile import one_file
 from audit.sealing import new_identity, seal_file
 from audit.tree import leaf_hash, root_of
 from audit.verify import open_package, verify_package
@@ -620,3 +624,32 @@ def test_a_sealed_package_without_a_key_says_so(house: House) -> None:
 
 def test_there_are_more_than_sixty_faults() -> None:
     assert len({fault[0] for fault in (*OF_COUNCIL, *SMALL, *UNTRUSTED, *ARCHIVES)}) >= 60
+
+
+def one_file_module() -> dict[str, Any]:
+    """Return the names of the program that travels in packages, run as it is."""
+    module = types.ModuleType("verify")
+    sys.modules["verify"] = module  # dataclasses look their module up
+    exec(compile(one_file(), "verify.py", "exec"), module.__dict__)  # noqa: S102
+    return module.__dict__
+
+
+def test_no_name_stands_twice_in_the_one_file() -> None:
+    body = ast.parse(one_file()).body
+    names = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    names += [t.id for node in body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)]
+    assert len(names) == len(set(names)) > 80
+    modules = {node.module for node in body if isinstance(node, ast.ImportFrom)}
+    assert not [name for name in modules if str(name).split(".")[0] in ("audit", "cld", "pyarrow", "numpy")]
+
+
+@pytest.mark.parametrize("fault", OF_COUNCIL[::4], ids=lambda fault: fault[0])
+def test_the_one_file_and_the_command_give_the_same_answers(fault: Fault, house: House, tmp_path: Path) -> None:
+    taken = Taken.copy_of(house.opened["Lincolnshire council"], tmp_path / "package", house.keys)
+    fault[1](taken)
+    alone = one_file_module()
+    asked = alone["Asked"](**{"policy": taken.trust, "on": ON, **taken.asked})
+    ours, theirs = taken.report(), alone["verify_folder"](taken.folder, asked)
+    if "Parquet" not in fault[0]:
+        assert list(failed_of(theirs)) == list(failed_of(ours))
+        assert theirs["ok"] == ours["ok"]
