@@ -28,6 +28,7 @@ CORNERS = 8  # before questions that far witnesses may answer
 FAILURES = 3  # a component whose corners are never whole is not asked again
 MOST_NODES = 20_000  # of one integer programme
 INTEGER_PRICE = 5  # a pivot inside an integer programme, with its cuts and presolving, against a plain one
+PIVOTS_A_CHECK = 100  # reckoned while an integer programme runs, which does not say how many it has taken
 MOST_PIVOTS = 2_000_000_000
 STATUS = _core.HighsModelStatus
 
@@ -82,7 +83,7 @@ class Probing:
         self._whole: _core._Highs | None = None
         self._random = np.random.default_rng(0)
         self._failures = 0
-        self._most_pivots = 0
+        self._checks_left = 0
 
     def begin(self) -> bool:
         """Find a first witness and say whether there is one; where the work limit comes first, nothing is proven."""
@@ -212,10 +213,11 @@ class Probing:
         if n_pivots == 0:
             return None
         whole.setOptionValue("mip_max_nodes", min(MOST_NODES, n_pivots))
-        self._most_pivots = n_pivots // INTEGER_PRICE
+        self._checks_left = n_checks = n_pivots // (INTEGER_PRICE * PIVOTS_A_CHECK)
         whole.run()
         self._work.n_integer += 1
-        self._work.charge(INTEGER_PRICE * whole.getInfo().simplex_iteration_count, n_rows)
+        n_taken = max(whole.getInfo().simplex_iteration_count, PIVOTS_A_CHECK * (n_checks - self._checks_left))
+        self._work.charge(INTEGER_PRICE * n_taken, n_rows)
         status = whole.getModelStatus()
         if status == STATUS.kInfeasible:
             raise Contradiction(self._part.facts)
@@ -238,9 +240,10 @@ class Probing:
             self._whole.startCallback(_core.cb.HighsCallbackType.kCallbackMipInterrupt)
         return self._whole
 
-    def _stop_spent(self, _kind: object, _message: str, seen: Any, answer: Any, _data: object) -> None:
-        """Stop an integer programme that has taken as many pivots as it may: nodes alone do not bound one."""
-        answer.user_interrupt = seen.mip_total_lp_iterations > self._most_pivots
+    def _stop_spent(self, _kind: object, _message: str, _seen: object, answer: Any, _data: object) -> None:
+        """Stop an integer programme that was looked at as often as it may be: nodes alone do not bound one."""
+        self._checks_left -= 1
+        answer.user_interrupt = self._checks_left < 0
 
     def _run(self, programme: _core._Highs) -> bool:
         """Run a linear programme from its last basis, once more from nothing if that fails; harvest its optimum.
