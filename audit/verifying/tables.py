@@ -100,7 +100,7 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
         named = [str(one["path"]) for one in tables]
         domains = [_domains(one, statement) for one in tables]
         counted = [tuple(one["caregate"]["counted_by"]) for one in tables]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as fault:
         message = "the dictionary datapackage.json or the disclosure statement cannot be read"
         raise Failed(message) from fault
     unlisted = [name for name in listed if name.startswith("data/") and name not in named]
@@ -125,7 +125,7 @@ def _scanned(
         return scan(folder / name, domains, counted)
     except (Failed, NotPossible) as fault:
         return fault
-    except (OSError, ValueError, csv.Error):
+    except (OSError, ValueError, LookupError, csv.Error):
         return Failed(f"{name} is no table")
 
 

@@ -377,6 +377,12 @@ def parquet_key(taken: Taken, value: Callable[[str], str]) -> None:
     taken.sign_anew()
 
 
+def twice_each_column(taken: Taken) -> None:
+    rows = pq.read_table(taken.path(PARQUET))
+    pq.write_table(pa.Table.from_arrays(rows.columns * 2, names=rows.column_names * 2), taken.path(PARQUET))
+    taken.sign_anew()
+
+
 def checked_anew(letters: str) -> str:
     """Return a pseudonym with the right check character for its first 25 letters."""
     from audit.verifying.pseudonyms import CROCKFORD, WEIGHED
@@ -404,6 +410,8 @@ TABLES: list[Fault] = [
     ("Parquet that is none", lambda t: (t.path(PARQUET).write_bytes(b"PAR1 no PAR1"), t.sign_anew()), 11, "no table"),
     ("a table that the dictionary leaves out", dictionary(lambda d: d["resources"].pop()), 11, "does not name the tables"),
     ("a table outside the package", dictionary(lambda d: resource_of(d, CSV).update(path="../cld.csv")), 11, "does not name the tables"),
+    ("a dictionary of another shape", dictionary(lambda d: resource_of(d, CSV)["schema"].update(fields=["x"])), 11, "cannot be read"),
+    ("a Parquet column twice", twice_each_column, 11, "no table"),
     ("a dictionary that is none", lambda t: (t.path("datapackage.json").write_text("[]"), t.sign_anew()), 11, "cannot be read"),
     ("a pseudonym mistyped", person_key(lambda v: v[:9] + ("A" if v[9] != "A" else "B") + v[10:]), 12, "check character"),
     ("two letters swapped", person_key(neighbours_swapped), 12, "check character"),
