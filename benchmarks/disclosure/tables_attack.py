@@ -179,7 +179,7 @@ def main() -> None:
     found = {}
     for name in options.shapes.split(","):
         system = england_table(SHAPES[name], SEED)
-        little = Effort(most_orders=2, most_rounds=30, most_programmes=1, first_gap=0.05)
+        little = Effort(most_rounds=30, most_programmes=1, first_gap=0.05)
         hidden = protect_system(system, little).hidden if options.protect else lines_of_two(system)
         told = measure(system, hidden, rounds=options.rounds, n_cold=options.cold_ends, whole=options.whole)
         if options.rounded:
