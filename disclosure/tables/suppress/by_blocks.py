@@ -19,7 +19,7 @@ __all__ = ["Union", "solved_blocks"]
 
 Vector = NDArray[np.float64]
 # by a clock: what of the time left the first turn may take, what every further one, and when turns are no longer worth it
-FIRST_TURN, FURTHER_TURN = 0.6, 0.7
+FIRST_TURN, FURTHER_TURN = 0.65, 0.7
 # blocks of few needs take more time a need
 N_NEEDS_AS_WELL = 100.0
 LEAST_TURN_SECONDS = 4.0
@@ -67,12 +67,15 @@ def solved_blocks(system: System, whole: Part, blocks: Blocks, effort: Effort, w
 
 
 def _turns(states: list[BlockState], effort: Effort, workers: Workers) -> list[BlockState]:
-    """Let blocks that are not proven go on, turn by turn, each with an equal share of the time left."""
+    """Let blocks that are not proven go on, turn by turn; where time is short, those alone that hang back furthest."""
     while True:
         behind = [place for place, state in enumerate(states) if not state.proven]
-        share = FURTHER_TURN * effort.left() * workers.n_processes / max(len(behind), workers.n_processes)
-        if not behind or share < LEAST_TURN_SECONDS:
+        behind.sort(key=lambda place: states[place].bound - states[place].cost)
+        seconds = FURTHER_TURN * effort.left() * workers.n_processes
+        behind = behind[: int(seconds / LEAST_TURN_SECONDS)]
+        if not behind:
             return states
+        share = seconds / max(len(behind), workers.n_processes)
         sizes = [states[place].cost - states[place].bound for place in behind]
         made = workers.over(improve_block, [(states[place], effort, share) for place in behind], sizes)
         for place, state in zip(behind, made, strict=True):
