@@ -59,9 +59,9 @@ def watch_secrets() -> Collection[bytes]:
         hold(secret, content)
         remember(content)
 
-    Secret.__init__ = holding  # type: ignore[method-assign]
+    Secret.__init__ = holding  # type: ignore[assignment, method-assign]
     for source in (SeededEntropy, SystemEntropy):
-        source.secret_bytes = _drawn(source.secret_bytes)  # type: ignore[attr-defined]
+        source.secret_bytes = _drawn(source.secret_bytes)  # type: ignore[method-assign]
     return _held
 
 
