@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import JSON, Engine, Integer, LargeBinary, String, UniqueConstraint, create_engine, event
+from sqlalchemy import JSON, Boolean, Engine, Integer, LargeBinary, String, UniqueConstraint, create_engine, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "ReviewRow",
     "SessionRow",
     "SignOffRow",
+    "StopRow",
     "SubmissionRow",
     "open_database",
 ]
@@ -45,6 +46,14 @@ class LeafRow(Base):
     __tablename__ = "leaves"
     seq: Mapped[int] = mapped_column(Integer, primary_key=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class StopRow(Base):
+    """A leaf that stops everything or lifts the stop, kept in its transaction; the last one says which of the two holds."""
+
+    __tablename__ = "stops"
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True)
+    is_on: Mapped[bool] = mapped_column(Boolean)
 
 
 class CommitmentRow(Base):

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.database import Base, CommitmentRow, DocumentRow, LeafRow
-from api.projections import project_document, project_event
+from api.projections import project_document, project_event, project_stop
 from audit.commitment import Opening, without_free_text
 from audit.journal import Event, leaf_bytes
 from audit.log import Log
@@ -93,6 +93,7 @@ class SqlJournal:
                 event = replace(event, details=details)
             leaf = leaf_bytes(place, at_utc, event, document, set_back=place == seq and at_utc < last_at)
             rows.append((place, leaf))
+            project_stop(session, event, place)
         _insert(session, rows)
         session.add_all(
             CommitmentRow(digest=made.digest, salt=made.salt, content=made.text.encode()) for made in openings

@@ -16,7 +16,7 @@ from cld.datasets import Dataset, Pseudonymised
 from cld.engine import Query
 from cld.errors import InvalidTransition
 from cld.journey import Document, DocumentKind, LinkedDataset
-from extracts.build import PERSON_KIND, key_id_for
+from extracts.keying import PERSON_KIND, key_id_for
 from keys.bridge import bridge
 from keys.ceremony import CeremonyResult
 from keys.certificate import KeySigner, signed_certificate
@@ -93,7 +93,7 @@ def begin_period(space: Workspace, period: str, by: str) -> int:
 def bridge_file(space: Workspace, reference: str, out: Path, by: str) -> dict[str, Any]:
     """Write the bridge of an application's person keys from the version it was built with to the active one.
 
-    Raises: InvalidTransition if the key has no earlier version; KeyDestroyed if that one is gone.
+    Raises: InvalidTransition if that is the active one; KeyDestroyed if that one is gone.
     """
     details: dict[str, Any] = {"application": reference}
     with _act(space, "bridge written", by, details):
@@ -105,25 +105,24 @@ def _write(space: Workspace, reference: str, out: Path) -> dict[str, Any]:
     house = House(space)
     application, plan = house.application(reference)
     key_id = key_id_for(application, plan)
-    versions = [version.number for version in space.keys.versions(key_id)]
-    new = space.keys.active_version(key_id)
-    earlier = [number for number in versions if number < new]
-    if not earlier:
-        message = "The key was never rotated."
+    candidate = house.candidate(reference).document
+    delivered = _delivered(candidate)
+    old, new = candidate.body["key_version"], space.keys.active_version(key_id)
+    if old == new:
+        message = "The extract was built with the version that is active: the key was never rotated since."
         raise InvalidTransition(message, "Rotate it first.")
     names = (application.body_code, application.agreement.reference, plan.family, PERSON_KIND)
-    domains = PseudonymDomain(*names, earlier[-1]), PseudonymDomain(*names, new)
-    candidate = house.candidate(reference).document
+    domains = PseudonymDomain(*names, old), PseudonymDomain(*names, new)
     with space.engine.session() as session:
         session.attach("people", _linked(space, candidate).data_set("people"))
-        session.attach("extract_rows", _delivered(candidate))
+        session.attach("extract_rows", delivered)
         session.table(
             "delivered", Query("select distinct person_key as pseudonym from extract_rows", ("extract_rows",))
         )
         query = bridge(session, "people", "person_id", key_id, *domains, space.keys)
         n_rows = session.whole(Query(f"select count(*) from ({query.text})", query.inputs))  # noqa: S608 - our own text
         session.export(query, out)
-    return {"n_rows": n_rows, "versions": [earlier[-1], new], "digest": digest_of_file(out)}
+    return {"n_rows": n_rows, "versions": [old, new], "digest": digest_of_file(out)}
 
 
 def _linked(space: Workspace, candidate: Document) -> LinkedDataset:

@@ -16,7 +16,8 @@ from cld.engine import Query, Session, quote
 from cld.errors import UnknownColumn
 from cld.plan import Pseudonym, plan_from_json
 from extracts.approve import application_from_json
-from extracts.build import identifiers_sql, key_id_for
+from extracts.build import identifiers_sql
+from extracts.keying import key_id_for
 from keys.derivation import PseudonymDomain, Secret
 from keys.whose_file import Answer, Candidate, whose_values
 

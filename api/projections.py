@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
-from api.database import ApplicationRow, LeafRow, ReviewDecisionRow, ReviewRow, SubmissionRow
+from api.database import ApplicationRow, ReviewDecisionRow, ReviewRow, StopRow, SubmissionRow
 from api.memory import remember_release
 from audit.journal import Event
-from audit.stop import MARK, is_stop
+from audit.stop import LIFTED, STOPPED
 from cld.errors import StaleVersion, Stopped
 from cld.journey import Document, DocumentKind
 
-__all__ = ["project_document", "project_event"]
+__all__ = ["project_document", "project_event", "project_stop"]
 
 OPEN = "open"
 STATES = {
@@ -27,13 +27,14 @@ HALTED = (DocumentKind.CANDIDATE_EXTRACT, DocumentKind.CHECKED_EXTRACT, Document
 
 def _require_running(session: Session) -> None:
     """Hold in the transaction itself that no emergency stop is on."""
-    last_first = select(LeafRow.content).where(func.instr(LeafRow.content, MARK) > 0).order_by(LeafRow.seq.desc())
-    for leaf in session.scalars(last_first):
-        found = is_stop(leaf)
-        if found:
-            raise Stopped
-        if found is not None:
-            return
+    if session.scalar(select(StopRow.is_on).order_by(StopRow.seq.desc()).limit(1)):
+        raise Stopped
+
+
+def project_stop(session: Session, event: Event, seq: int) -> None:
+    """Keep that the leaf at a place stops everything, or lifts the stop, so that every transaction can ask."""
+    if event.action in (STOPPED, LIFTED):
+        session.add(StopRow(seq=seq, is_on=event.action == STOPPED))
 
 
 def project_event(session: Session, event: Event) -> None:

@@ -26,11 +26,13 @@ from cld.plan import Pseudonym
 from cld.shelf import atomic_write
 from cld.signing import sign_off
 from extracts.approve import REFERENCE
-from extracts.build import identifiers_sql, key_id_for
+from extracts.build import identifiers_sql
+from extracts.keying import key_id_for
 from keys.derivation import PseudonymDomain
 from keys.legal_basis import LegalBasis, basis_in_force, record_basis
 from keys.pseudonym import version_of
 from keys.reidentify import Limits, People, Question, reidentify
+from keys.text_form import version_letter
 from policies.decide import decide
 from policies.safeguards import safeguards_on
 
@@ -134,8 +136,9 @@ class Desk:
         if held["kind"] not in kinds & SOURCES.keys():
             message = "The extract keys no identifiers of that kind, or they are not re-identified."
             raise InputError(message, f"The kinds are {', '.join(sorted(SOURCES))}.")
+        version = self._version_of(held["extract"], pseudonyms)
         domain = PseudonymDomain(
-            application.body_code, application.agreement.reference, plan.family, held["kind"], version_of(pseudonyms)
+            application.body_code, application.agreement.reference, plan.family, held["kind"], version
         )
         return Question(
             reference=held["reference"], council=held["council"], body=held["body"], body_code=held["body_code"],
@@ -143,6 +146,15 @@ class Desk:
             legal_basis=held["legal_basis"], asked_by=held["asked_by"], asked_on=asked_on, expires_on=expires_on,
             nonce=str(given.get("nonce") or secrets.token_hex(16)),
         )  # fmt: skip
+
+    def _version_of(self, extract: str, pseudonyms: tuple[str, ...]) -> int:
+        """Return the key version of some pseudonyms: the extract's own, else the one of their letter, as a bridge leads to.
+
+        Raises: InputError if they are of more than one; InvalidTransition if the extract was never built.
+        """
+        named = version_of(pseudonyms)
+        built = House(self.space).candidate(extract).document.body["key_version"]
+        return int(built) if version_letter(built) == version_letter(named) else named
 
     def _council_keys(self) -> dict[str, str]:
         """Return the age key of each council: the one in the latest application of its own that was approved."""

@@ -15,7 +15,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from cld.errors import InputError
 
@@ -28,7 +28,9 @@ MOST_FILES = 10_000
 MOST_RATIO = 200
 FREE_OF_RATIO_BYTES = 16 << 20
 MOST_BYTES = 256 << 30
-LOCAL_HEAD_BYTES, END_BYTES = 30, 22
+MOST_LETTERS = 240
+LOCAL_HEAD_BYTES, LARGE_EXTRA_BYTES, END_BYTES = 30, 20, 22
+LARGE_BYTES = (1 << 31) - 1
 CHUNK = 1 << 20
 THREADS = 2
 
@@ -57,7 +59,7 @@ def pack_folder(folder: Path, path: Path) -> None:
 
 
 def _big(path: Path) -> bool:
-    return path.stat().st_size > (1 << 31) - 1
+    return path.stat().st_size > LARGE_BYTES
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -102,11 +104,15 @@ def _hold_list(entries: list[zipfile.ZipInfo], most_bytes: int) -> None:
     if names and all("/" in name for name in names) and len({name.split("/")[0] for name in names}) == 1:
         message = "the archive was packed again within a folder: give that folder, opened, instead"
         raise BadArchive(message)
-    if not all(SAFE_NAME.fullmatch(name) for name in names):
+    if not all(len(name) <= MOST_LETTERS and SAFE_NAME.fullmatch(name) for name in names):
         message = "the archive holds a name that leads out of its folder or that no package has"
         raise BadArchive(message)
-    if len({name.casefold() for name in names}) != len(names):
+    folded = {name.casefold() for name in names}
+    if len(folded) != len(names) or any(str(up) in folded for name in folded for up in PurePosixPath(name).parents):
         message = "the archive holds a name twice"
+        raise BadArchive(message)
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+        message = "the archive was packed again by somebody else, in a way that no package is: it is not opened"
         raise BadArchive(message)
     swollen = [e for e in entries if e.file_size > FREE_OF_RATIO_BYTES and e.file_size > MOST_RATIO * e.compress_size]
     if swollen or sum(entry.file_size for entry in entries) > most_bytes:
@@ -130,6 +136,17 @@ def _written(source: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> s
     return running.hexdigest()
 
 
+def _has_gaps(entries: list[zipfile.ZipInfo]) -> bool:
+    """Say whether anything stands before or between the files, as they follow each other in the archive."""
+    ends = 0
+    for entry in entries:
+        if entry.header_offset != ends:
+            return True
+        large = LARGE_EXTRA_BYTES if entry.file_size > LARGE_BYTES else 0
+        ends += LOCAL_HEAD_BYTES + len(entry.filename.encode()) + large + entry.compress_size
+    return False
+
+
 def _packed_again(source: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path: Path) -> str:
     """Say how an archive differs from one of the sender's, or nothing."""
     names = [entry.filename for entry in entries]
@@ -141,8 +158,8 @@ def _packed_again(source: zipfile.ZipFile, entries: list[zipfile.ZipInfo], path:
         and entry.compress_type == _entry(entry.filename).compress_type
         for entry in entries
     )  # fmt: skip
-    if not ends_well or source.comment or (entries and entries[0].header_offset):
-        return "something was added before or after the archive: give the opened folder instead if that was you"
+    if not ends_well or source.comment or _has_gaps(entries):
+        return "something was added before, within or after the archive: give the opened folder instead if that was you"
     if names != sorted(names) or not as_sent:
         return "the archive was packed again by somebody else: give the opened folder instead if that was you"
     return ""

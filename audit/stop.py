@@ -14,7 +14,7 @@ from cld.canonical import digest_of, digest_of_bytes
 from cld.errors import InvalidTransition, Stopped
 from cld.signing import SignOff, require_quorum
 
-__all__ = ["LIFTED", "MARK", "STOPPED", "digest_to_lift", "is_stop", "lift", "require_running", "stop", "stop_in_force"]
+__all__ = ["LIFTED", "STOPPED", "digest_to_lift", "is_stop", "lift", "require_running", "stop", "stop_in_force"]
 
 STOPPED = "emergency stop"
 LIFTED = "emergency stop lifted"

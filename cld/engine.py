@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cld.datasets import Dataset, Identified, Zone
-from cld.errors import InputError, InvariantBroken, StorageFull, UnreadableFile
+from cld.errors import CLDError, InputError, InvariantBroken, StorageFull, UnreadableFile
 from cld.secret import Secret
 from cld.shelf import ROWS_IN_BATCH, Shelf
 
@@ -315,16 +315,32 @@ class Session:
             try:
                 yield from source.iter_batches(ROWS_IN_BATCH)
             except (OSError, pa.ArrowException):
-                raise _unreadable(self._scanned[name]) from None
+                raise _unreadable(self._scanned[name].resolve()) from None
 
         return pa.RecordBatchReader.from_batches(source.schema_arrow, read())
 
     def export_stream(self, rows: pa.RecordBatchReader, path: Path) -> None:
-        """Write a stream of rows, in its order, to a CSV or Parquet file; it appears when complete."""
-        self._connection.register("leaving_rows", rows)
+        """Write a stream of rows, in its order, to a CSV or Parquet file; it appears when complete.
+
+        Raises: the stream's own CLDError if it ends with one, which the engine would wrap in words of its own.
+        """
+        faults: list[CLDError] = []
+
+        def watched() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from rows
+            except CLDError as fault:
+                faults.append(fault)
+                raise
+
+        self._connection.register("leaving_rows", pa.RecordBatchReader.from_batches(rows.schema, watched()))
         self._tables.add("leaving_rows")
         try:
             self.export(Query("select * from leaving_rows", ("leaving_rows",)), path)
+        except duckdb.Error:
+            if faults:
+                raise faults[0] from None
+            raise
         finally:
             self._tables.discard("leaving_rows")
             self._connection.unregister("leaving_rows")

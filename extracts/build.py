@@ -44,17 +44,17 @@ from cld.plan import (
     TablePlan,
 )
 from cld.vocabulary import Form
-from extracts.approve import Application, require_allowed
+from extracts.approve import require_allowed
+from extracts.keying import PERSON_KIND, Keying, keying_for, kinds_of
 from extracts.lineage import approved_words
 from extracts.opt_outs import read_opt_outs
 from keys.derivation import PseudonymDomain, Secret
-from keys.pseudonym import context_fingerprint, pseudonym_table
+from keys.pseudonym import pseudonym_table
 from keys.routes import require_routes_agree
 from keys.store import KeyStore
 
-__all__ = ["build", "identifiers_sql", "is_of_one_release", "key_id_for"]
+__all__ = ["build", "identifiers_sql"]
 
-PERSON_KIND = "person"
 CLASSES = Query(
     """
     select la_code, coalesce(cast(age_years as varchar), 'Unknown') as age_years, gender, ethnicity, count(*) as n_persons
@@ -64,21 +64,6 @@ CLASSES = Query(
     columns=("la_code", "age_years", "gender", "ethnicity", "n_persons"),
 )
 """What is remembered of the people whose rows leave: how many are in each class, and never who."""
-
-
-def key_id_for(application: Application, plan: ExtractPlan) -> str:
-    """Return the keystore's name of an extract's secret: the agreement's, or this release's alone.
-
-    Anonymised rows always have a key of one release; pseudonymised rows where the plan says so.
-    """
-    if is_of_one_release(plan):
-        return f"release-{application.reference}"
-    return f"agreement-{application.agreement.reference}"
-
-
-def is_of_one_release(plan: ExtractPlan) -> bool:
-    """Say whether pseudonyms hold within one release alone."""
-    return plan.form is Form.ANONYMISED or plan.pseudonyms_last == "release"
 
 
 def _chosen(population: Population) -> str:
@@ -163,13 +148,11 @@ def _source(table: TablePlan, plan: ExtractPlan) -> str:
     return f"select * from {table.data_set} where person_id in (select person_id from chosen) {own} {within}"  # noqa: S608
 
 
-def _build_table(
-    session: Session, table: TablePlan, plan: ExtractPlan, application: Application, keys: KeyStore
-) -> Query:
+def _build_table(session: Session, table: TablePlan, plan: ExtractPlan, keying: Keying) -> Query:
     source = f"source_{table.data_set}"
     session.table(source, Query(_source(table, plan), (table.data_set, "chosen")))
     joins = [
-        _key_column(session, source, column, column.derivation.kind, plan, application, keys)
+        _key_column(session, source, column, column.derivation.kind, plan, keying)
         for column in table.columns
         if isinstance(column.derivation, Pseudonym)
     ]
@@ -178,16 +161,15 @@ def _build_table(
 
 
 def _key_column(
-    session: Session, source: str, column: OutputColumn, kind: str, plan: ExtractPlan, application: Application, keys: KeyStore
-) -> str:  # fmt: skip
+    session: Session, source: str, column: OutputColumn, kind: str, plan: ExtractPlan, keying: Keying
+) -> str:
     """Make the pseudonyms of a column and return the join that brings them in."""
     origin = "person_id"
     if kind != PERSON_KIND:
         origin = f"{column.source}_keyed"
         rule = identifiers_sql(session, source, column.source, kind)
         session.table(source, Query(f"select *, {rule} as {origin} from {source}", (source,)))  # noqa: S608
-    domain = _domain(application, plan, kind, keys)
-    key = keys.pseudonym_key(key_id_for(application, plan), domain)
+    domain, key = keying.domain(kind), keying.key(kind)
     name = f"{source}_{column.name}"
     pseudonym_table(session, name, source, origin, key, domain)
     if plan.missing_identifiers == "one-time":
@@ -247,7 +229,7 @@ def build(
     application, plan = approved_words(approved, people)
     require_allowed(application, plan, today, checked=True, journal=journal)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
-    keys.new_agreement(key_id_for(application, plan), of_one_release=is_of_one_release(plan))
+    keying = keying_for(application, plan, keys)
     with engine.session() as session:
         require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
@@ -256,7 +238,7 @@ def build(
         _refuse_whole_as_subset(session, plan)
         tables, texts = {}, []
         for table in plan.tables:
-            query = _build_table(session, table, plan, application, keys)
+            query = _build_table(session, table, plan, keying)
             n_persons = _hold_persons(session, table, query)
             tables[table.data_set] = {"dataset": session.store(query, zone).as_json(), "n_persons": n_persons}
             texts.append(query.text)
@@ -268,7 +250,8 @@ def build(
         classes = session.store(CLASSES, Pseudonymised).as_json() if plan.form is Form.PSEUDONYMISED else None
     body = {
         "plan": plan.as_json(),
-        "domains": _fingerprints(plan, application, keys),
+        "domains": keying.fingerprints(plan),
+        "key_version": keying.version if kinds_of(plan) else None,
         "people": counted,
         "opt_outs_applied": plan.opt_outs_applied,
         "queries": texts,
@@ -292,19 +275,6 @@ def _persons_by_council(session: Session, plan: ExtractPlan) -> dict[str, int]:
         group by all order by all
     """  # noqa: S608
     return {str(code): int(count) for code, count in session.rows(Query(text, ("cld", "chosen")))}
-
-
-def _domain(application: Application, plan: ExtractPlan, kind: str, keys: KeyStore) -> PseudonymDomain:
-    """Return the domain of an identifier kind, in the version of the agreement's key that is active."""
-    version = keys.active_version(key_id_for(application, plan))
-    return PseudonymDomain(application.body_code, application.agreement.reference, plan.family, kind, version)
-
-
-def _fingerprints(plan: ExtractPlan, application: Application, keys: KeyStore) -> dict[str, str]:
-    """Return the public fingerprint of each pseudonym domain an extract uses, by identifier kind."""
-    derived = [column.derivation for table in plan.tables for column in table.columns]
-    kinds = sorted({derivation.kind for derivation in derived if isinstance(derivation, Pseudonym)})
-    return {kind: context_fingerprint(_domain(application, plan, kind, keys)) for kind in kinds}
 
 
 def _count_query(table: TableOfCounts) -> Query:

@@ -19,11 +19,13 @@ __all__ = ["Lineage", "approved_words", "lineage_of"]
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """The application and plan as approved, the linked data, and the digests of all documents, children first."""
+    """The application and plan as approved, the linked data, the version of the key that the extract was built with (None
+    where it holds no pseudonyms), and the digests of all documents, children first."""
 
     application: Application
     plan: ExtractPlan
     linked: LinkedDataset
+    key_version: int | None
     ancestry: tuple[str, ...]
 
 
@@ -48,7 +50,9 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     ancestry = require_ancestry(digest, journal)
     documents = [document for held in ancestry if (document := journal.load(held)) is not None]
     application, plan = approved_words(ApprovedPlan(_only(documents, DocumentKind.APPROVED_PLAN)), people)
-    return Lineage(application, plan, LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET)), ancestry)
+    linked = LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET))
+    candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
+    return Lineage(application, plan, linked, candidate.body["key_version"], ancestry)
 
 
 def _only(documents: list[Document], kind: DocumentKind) -> Document:

@@ -35,10 +35,12 @@ BAGIT = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """The delivery before under the same agreement: its reference, and rows and columns by table; empty for the first."""
+    """The delivery before under the same agreement: its reference, rows and columns by table, and the version of the key
+    of its pseudonyms; empty for the first."""
 
     reference: str = ""
     tables: Mapping[str, Any] | None = None
+    key_version: int | None = None
 
 
 def told_of(checked: CheckedExtract) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def write_payload(
     previous: Previous, engine: Engine,
 ) -> str:  # fmt: skip
     """Write the payload files under ``folder`` and return the payload's digest."""
-    resources = write_tables(folder, checked, plan, engine)
+    resources = write_tables(folder, checked, plan, engine, key_version=facts["key_version"])
     statement = quality_statement(linked.document.body)
     protection = disclosure_statement(plan.form.value, checked.document.body)
     documents = {
@@ -72,7 +74,13 @@ def write_payload(
         "disclosure-statement.html": disclosure_statement_page(protection),
         "README.html": first_page(facts, resources),
         "LICENCE.txt": licence(facts),
-        "CHANGES.txt": change_log(facts["name"], previous.reference, previous.tables or {}, told_of(checked)),
+        "CHANGES.txt": change_log(
+            facts["name"],
+            previous.reference,
+            previous.tables or {},
+            told_of(checked),
+            key_versions=(previous.key_version, facts["key_version"]),
+        ),
         **{f"starters/{name}": text for name, text in starters(resources).items()},
     }
     for name, text in pages.items():

@@ -27,11 +27,9 @@ from cld.journey import (
     DocumentKind,
     SignedRelease,
 )
-from cld.plan import ExtractPlan
 from cld.signing import SignOff, require_two
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
-from extracts.build import key_id_for
 from extracts.evidence import (
     ReleaseKeys,
     beside_digests,
@@ -41,6 +39,7 @@ from extracts.evidence import (
     write_beside,
     write_evidence,
 )
+from extracts.keying import key_id_for
 from extracts.lineage import Lineage, lineage_of
 from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
@@ -54,7 +53,8 @@ def package_path(folder: Path, reference: str, recipient_key: str, suffix: str =
     return folder / f"{reference}{suffix}.zip{SEAL_SUFFIXES[seal_kind(recipient_key)]}"
 
 
-def _facts(application: Application, plan: ExtractPlan) -> dict[str, Any]:
+def _facts(lineage: Lineage) -> dict[str, Any]:
+    application, plan = lineage.application, lineage.plan
     return {
         "name": application.reference,
         "recipient": application.recipient,
@@ -67,6 +67,7 @@ def _facts(application: Application, plan: ExtractPlan) -> dict[str, Any]:
         "period": [plan.period_start.isoformat(), plan.period_end.isoformat()],
         "opt_outs_applied": plan.opt_outs_applied,
         "opt_out_reason": plan.opt_out_reason,
+        "key_version": lineage.key_version,
     }
 
 
@@ -90,7 +91,7 @@ def release(
     require_enrolled(application.body_code, application.recipient_key, journal)
     staging = engine.spill / f"release-{application.reference}"
     try:
-        facts, previous = _facts(application, plan), _previous(application, journal)
+        facts, previous = _facts(lineage), _previous(application, journal)
         body: dict[str, Any] = {
             "facts": facts,
             "recipient_key": application.recipient_key,
@@ -193,7 +194,7 @@ def _previous(application: Application, journal: Journal) -> Previous:
             break
         body = document.body
         if body["body_code"] == application.body_code and body["facts"]["agreement"] == application.agreement.reference:
-            found = Previous(reference, body["told"])
+            found = Previous(reference, body["told"], body["facts"]["key_version"])
     return found
 
 

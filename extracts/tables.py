@@ -26,7 +26,6 @@ from cld.vocabulary import Form
 __all__ = ["MOST_EXCEL_ROWS", "guard_sql", "write_code_lists", "write_dictionary", "write_tables"]
 
 MOST_EXCEL_ROWS = 1_048_575
-KEY_VERSION = 1
 DAMAGED = (
     r"^['=+\-@\t\r\n|%\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]"  # runs as a formula, or begins as the guard does
     r"|^0[0-9]+(\.[0-9]*)?$"  # loses its leading noughts
@@ -50,15 +49,20 @@ def guard_sql(column: str) -> str:
     return f"case when regexp_matches({column}, {text_literal(DAMAGED)}) then '''' || {column} else {column} end"
 
 
-def write_tables(folder: Path, checked: CheckedExtract, plan: ExtractPlan, engine: Engine) -> list[dict[str, Any]]:
-    """Write every table under ``data/`` and return their descriptions, one a file."""
+def write_tables(
+    folder: Path, checked: CheckedExtract, plan: ExtractPlan, engine: Engine, *, key_version: int | None
+) -> list[dict[str, Any]]:
+    """Write every table under ``data/`` and return their descriptions, one a file.
+
+    ``key_version`` is the version of the key that the pseudonyms were made with, None where there are none.
+    """
     resources = []
     with engine.session() as session:
         for name, value in sorted(checked.document.body["tables"].items()):
             dataset = released_dataset(value["dataset"])
             session.attach(name, dataset)
             types = {column: TYPES.get(kind.split("(")[0], "string") for column, kind in session.types(name).items()}
-            fields, counted = _fields(plan, name, types), _counted_by(plan, name, checked, tuple(types))
+            fields, counted = _fields(plan, name, types, key_version), _counted_by(plan, name, checked, tuple(types))
             for path, n_rows in _write_one(session, name, types, dataset.n_rows, folder / "data"):
                 resources.append(_resource(name, path, folder, n_rows, fields, counted))
     return resources
@@ -121,12 +125,14 @@ def _counted_by(plan: ExtractPlan, name: str, checked: CheckedExtract, columns: 
     return ()
 
 
-def _fields(plan: ExtractPlan, name: str, types: Mapping[str, str]) -> list[dict[str, Any]]:
+def _fields(plan: ExtractPlan, name: str, types: Mapping[str, str], key_version: int | None) -> list[dict[str, Any]]:
     planned = {column.name: column for table in plan.tables if table.data_set == name for column in table.columns}
-    return [_field(plan, name, column, kind, planned.get(column)) for column, kind in types.items()]
+    return [_field(plan, name, column, kind, planned.get(column), key_version) for column, kind in types.items()]
 
 
-def _field(plan: ExtractPlan, data_set: str, name: str, kind: str, planned: OutputColumn | None) -> dict[str, Any]:
+def _field(
+    plan: ExtractPlan, data_set: str, name: str, kind: str, planned: OutputColumn | None, key_version: int | None
+) -> dict[str, Any]:
     made: dict[str, Any] = {"name": name, "type": kind, "title": name}
     if planned is None:
         return made
@@ -134,7 +140,7 @@ def _field(plan: ExtractPlan, data_set: str, name: str, kind: str, planned: Outp
         found = column_of(data_set, planned.source)
         made |= {"title": found.title, "description": found.description, "caregate": {"annex1": found.annex1_heading}}
     if isinstance(planned.derivation, Pseudonym):
-        held = {"family": plan.family, "kind": planned.derivation.kind, "version": KEY_VERSION}
+        held = {"family": plan.family, "kind": planned.derivation.kind, "version": key_version}
         made["caregate"] = {**made.get("caregate", {}), "pseudonym": held}
     elif isinstance(planned.derivation, Month):
         made |= {"constraints": {"pattern": r"'?[0-9]{4}-[0-9]{2}"}}
@@ -165,9 +171,10 @@ def write_dictionary(folder: Path, resources: Sequence[Mapping[str, Any]]) -> No
                 continue
             told.add((table, field["name"]))
             ours = field.get("caregate", {})
-            keyed = ours.get("pseudonym", {}).get("kind", "")
+            keyed = ours.get("pseudonym")
+            how = f"pseudonym of kind {keyed['kind']}, key version {keyed['version']}" if keyed else ""
             words = (field["title"], field["type"], field.get("description", ""), ours.get("annex1", ""))
-            rows.append((table, field["name"], *words, f"pseudonym of kind {keyed}" if keyed else ""))
+            rows.append((table, field["name"], *words, how))
     _write_csv(
         folder / "dictionary.csv", ("table", "column", "title", "type", "description", "annex1_heading", "keyed"), rows
     )

@@ -59,9 +59,11 @@ Purposes: Direction of 7 December 2020, paragraph {", ".join(facts["purposes"])}
 """
 
 
-def change_log(reference: str, previous: str, before: Facts, now: Facts) -> str:
+def change_log(
+    reference: str, previous: str, before: Facts, now: Facts, *, key_versions: tuple[int | None, int | None]
+) -> str:
     """Return what differs from the delivery before under the same agreement; ``before`` and ``now`` tell rows and columns
-    by table."""
+    by table, ``key_versions`` the version of the key of pseudonyms before and now."""
     lines = [f"Changes of {reference}", ""]
     if not previous:
         return "\n".join([*lines, "This is the first delivery under this agreement.", ""])
@@ -76,6 +78,12 @@ def change_log(reference: str, previous: str, before: Facts, now: Facts) -> str:
         gone = [column for column in old["columns"] if column not in new["columns"]]
         lines += [f"  columns added: {', '.join(added)}"] if added else []
         lines += [f"  columns no longer delivered: {', '.join(gone)}"] if gone else []
+    old_version, new_version = key_versions
+    if old_version is not None and new_version is not None and old_version != new_version:
+        lines += [
+            f"- pseudonyms: of key version {old_version} before, of {new_version} now; nobody's is the same",
+            "  Ask the sender for the bridge, which leads from each pseudonym that you hold to the one that follows it.",
+        ]
     lines += [
         "",
         "Rows of earlier periods may differ too: councils send their whole file anew, and the latest stands.",

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from cld.engine import Session
 from cld.errors import InputError, KeyUnavailable, UnknownColumn
-from keys.canonical import canonical_identifiers
+from keys.canonical import canonical_identifiers, plain_texts
 from keys.derivation import PseudonymDomain, Secret, domain_key
 from keys.pseudonym import ARROW_TYPE, PseudonymForm, check_texts, pseudonyms_of
 
@@ -28,7 +28,6 @@ __all__ = ["ColumnCheck", "Keying", "check_column", "in_order", "keying_for", "p
 
 KEY_DIGITS = re.compile(r"[0-9a-fA-F]{64}")
 REASON = "_reason"
-PLAIN_KINDS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_struct, pa.types.is_map)
 
 
 def read_key_file(path: Path) -> Secret:
@@ -116,14 +115,19 @@ def _require_columns(schema: pa.Schema, keying: Keying) -> None:
     if absent:
         message = f"The file has no column {', '.join(absent)}."
         raise UnknownColumn(message, "Name columns as in the file's header.")
-    taken = [column + REASON for column in keying.domains if column + REASON in schema.names]
+    names = {name.casefold() for name in schema.names}
+    taken = [column + REASON for column in keying.domains if (column + REASON).casefold() in names]
     if taken:
         message = f"The file has a column {', '.join(taken)} already."
         raise InputError(message, "Rename it: the reasons why a value is null go there.")
-    nested = [column for column in keying.domains if any(kind(schema.field(column).type) for kind in PLAIN_KINDS)]
-    if nested:
-        message = f"The column {', '.join(nested)} holds no plain values."
-        raise InputError(message, "Identifiers are text, or numbers.")
+    for column in keying.domains:
+        _require_plain(schema, column)
+
+
+def _require_plain(schema: pa.Schema, column: str) -> None:
+    if pa.types.is_nested(schema.field(column).type):
+        message = f"The column {column} holds no plain values."
+        raise InputError(message, "Identifiers and pseudonyms are text, or numbers.")
 
 
 def _schema(schema: pa.Schema, keying: Keying) -> pa.Schema:
@@ -145,7 +149,7 @@ def _keyed_batch(batch: pa.RecordBatch, keying: Keying) -> pa.RecordBatch:
 
 def _keyed_column(column: pa.Array, name: str, keying: Keying) -> list[pa.Array]:
     domain = keying.domains[name]
-    sent = pc.fill_null(column.cast(pa.string()), "")
+    sent = pc.fill_null(plain_texts(column), "")
     identifiers, reasons = canonical_identifiers(sent, domain.kind, synthetic_allowed=keying.synthetic_allowed)
     keyed = pseudonyms_of(identifiers, keying.keys[name], domain, keying.form)
     if keying.one_time and keyed.null_count:
@@ -173,16 +177,17 @@ def check_column(session: Session, file: Path, column: str, domain: PseudonymDom
     """Check a column of pseudonyms: form, check character and, where the domain is given, version and domain character.
 
     Nulls:  an empty cell of a CSV file is null.
-    Raises: UnknownColumn if the file lacks the column.
+    Raises: UnknownColumn if the file lacks the column; InputError if it is one of lists, or of bytes that are no text.
     """
     session.scan_file("given", file)
     rows = session.batches("given")
     if column not in rows.schema.names:
         message = f"The file has no column {column}."
         raise UnknownColumn(message, "Name the column as in the file's header.")
+    _require_plain(rows.schema, column)
     n_rows = n_null = n_bad = n_other = 0
     for batch in rows:
-        values = batch.column(rows.schema.get_field_index(column)).cast(pa.string())
+        values = plain_texts(batch.column(rows.schema.get_field_index(column)))
         n_rows += len(values)
         n_null += values.null_count
         bad, other = check_texts(values.drop_null(), domain)

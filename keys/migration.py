@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from cld.engine import Query, Session, quote
 from cld.errors import InputError, UnknownColumn
-from keys.canonical import canonical_identifiers
+from keys.canonical import canonical_identifiers, plain_texts
 from keys.derivation import Secret
 from keys.files import Keying
 from keys.legacy import legacy_digests
@@ -65,7 +65,7 @@ OldValues = Callable[[pa.RecordBatch, pa.Array], pa.Array]
 def _old_values(keying: Keying, column: str, old: str | None, salt: Secret | None) -> OldValues:
     """Return how old pseudonyms are had: read from a column, or computed from the cleaned identifiers."""
     if old is not None:
-        return lambda batch, _: batch.column(batch.schema.get_field_index(old)).cast(pa.string())
+        return lambda batch, _: plain_texts(batch.column(batch.schema.get_field_index(old)))
     if salt is None:
         message = "Old pseudonyms are read from a column, or computed under a salt."
         raise InputError(message, "Name the column with --old, or the salt's file with --legacy-salt-file.")
@@ -78,7 +78,7 @@ def _pairs(
 ) -> Iterator[pa.RecordBatch]:
     domain, key = keying.domains[column], keying.keys[column]
     for batch in batches:
-        sent = pc.fill_null(batch.column(batch.schema.get_field_index(column)).cast(pa.string()), "")
+        sent = pc.fill_null(plain_texts(batch.column(batch.schema.get_field_index(column))), "")
         cleaned, _ = canonical_identifiers(sent, domain.kind, synthetic_allowed=keying.synthetic_allowed)
         held = pc.utf8_trim_whitespace(old_values(batch, cleaned))
         held = pc.if_else(pc.equal(pc.binary_length(held), 0), pa.scalar(None, pa.string()), held)

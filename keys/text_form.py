@@ -34,6 +34,7 @@ N_LETTERS = 27
 N_PAIRS = 12
 FIRST_LETTER = 10
 LOW_BITS = 56
+TAG_BITS = 120
 ROWS_AT_ONCE = 16_384
 VALUES = np.full(256, 255, dtype=np.uint8)
 VALUES[LETTERS] = np.arange(32, dtype=np.uint8)
@@ -199,7 +200,7 @@ def read_texts(texts: pa.Array) -> tuple[Tags, Bytes, Bytes, Marks]:
     check = np.zeros(len(kept), dtype=np.uint8)
     for place in range(25):
         check ^= TIMES[POWERS[(place + 1) % 31], kept[:, place]]
-    bits = np.unpackbits(kept[:, 1:25, None], axis=2)[:, :, 3:].reshape(len(kept), -1)
+    bits = np.unpackbits(kept[:, 1:25, None], axis=2)[:, :, 3:].reshape(len(kept), TAG_BITS)
     packed = np.zeros((len(kept), 16), dtype=np.uint8)
     packed[:, :15] = np.packbits(bits, axis=1)
     return _words(packed), kept[:, 0], kept[:, 26], fits & known & (check == kept[:, 25])

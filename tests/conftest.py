@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +10,31 @@ import pytest
 from api.demo import run_demo
 from cld.progress import Silent
 from tests.lib.journey import OpenJourney, open_journey
+from tests.lib.secret_watch import Heard, files_of, traces, watch_secrets
 from tests.lib.watched import attack_what_is_due, watch_suppression
 
 watch_suppression()  # before any test module takes the door by its name
+SECRETS, HEARD = watch_secrets(), Heard()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --long: the long forms of generative and fault tests."""
     parser.addoption("--long", action="store_true", help="run the long forms")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep what a test printed, logged and showed when it failed."""
+    for _, said in report.sections:
+        HEARD.hear(report.nodeid, said)
+    HEARD.hear(report.nodeid, report.longreprtext)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watched_secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection[bytes]]:
+    """Once all tests have run, look for every secret of theirs in the files that they left and in all that they said."""
+    yield SECRETS
+    found = traces(SECRETS, [*HEARD.parts()]) + traces(SECRETS, files_of(tmp_path_factory.getbasetemp()))
+    assert not found, f"of {len(SECRETS)} secrets some stand in: {', '.join(found[:20])}"
 
 
 @pytest.fixture(scope="session")

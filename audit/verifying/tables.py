@@ -76,7 +76,10 @@ def plain_scan(path: Path, domains: Mapping[str, FieldDomain], counted: tuple[st
 
 @dataclass(slots=True)
 class Tables:
-    """The tables of an opened package, read once; what could not be read stays with its reason."""
+    """The tables of an opened package, read once; what could not be read stays with its reason.
+
+    ``misstated`` names the columns whose key version in the dictionary is not the one that the statement names.
+    """
 
     resources: list[dict[str, Any]]
     limits: dict[str, Any]
@@ -84,6 +87,7 @@ class Tables:
     scans: dict[str, TableScan] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
+    misstated: tuple[str, ...] = ()
 
 
 def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
@@ -100,7 +104,7 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
         named = [str(one["path"]) for one in tables]
         domains = [_domains(one, statement) for one in tables]
         counted = [tuple(one["caregate"]["counted_by"]) for one in tables]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as fault:
         message = "the dictionary datapackage.json or the disclosure statement cannot be read"
         raise Failed(message) from fault
     unlisted = [name for name in listed if name.startswith("data/") and name not in named]
@@ -115,6 +119,7 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
         else:
             (found.unread if isinstance(outcome, NotPossible) else found.broken)[name] = str(outcome)
     found.resources = tables
+    found.misstated = _misstated(domains, statement)
     return found
 
 
@@ -125,7 +130,7 @@ def _scanned(
         return scan(folder / name, domains, counted)
     except (Failed, NotPossible) as fault:
         return fault
-    except (OSError, ValueError, csv.Error):
+    except (OSError, ValueError, LookupError, csv.Error):
         return Failed(f"{name} is no table")
 
 
@@ -139,6 +144,14 @@ def _domains(resource: Mapping[str, Any], statement: Statement) -> dict[str, Fie
                 recipient, agreement, str(held["family"]), str(held["kind"]), int(held["version"])
             )
     return found
+
+
+def _misstated(domains: list[dict[str, FieldDomain]], statement: Statement) -> tuple[str, ...]:
+    """Name the columns of another key version than the statement's; statements once named none."""
+    if "key_version" not in statement.predicate:
+        return ()
+    stated = statement.predicate["key_version"]
+    return tuple(sorted({name for one in domains for name, domain in one.items() if domain.version != stated}))
 
 
 def tables_agree(tables: Tables) -> str:
@@ -177,6 +190,9 @@ def pseudonyms_whole(tables: Tables) -> str:
             if fault:
                 message = f"{path}, column {column}: {fault}"
                 raise Failed(message)
+    if tables.misstated:
+        message = f"{', '.join(tables.misstated)}: the dictionary's key version is not the one that the statement names"
+        raise Failed(message)
     if not n_columns:
         message = "there are no pseudonyms in what could be read"
         raise NotPossible(message)

@@ -377,6 +377,12 @@ def parquet_key(taken: Taken, value: Callable[[str], str]) -> None:
     taken.sign_anew()
 
 
+def twice_each_column(taken: Taken) -> None:
+    rows = pq.read_table(taken.path(PARQUET))
+    pq.write_table(pa.Table.from_arrays(rows.columns * 2, names=rows.column_names * 2), taken.path(PARQUET))
+    taken.sign_anew()
+
+
 def checked_anew(letters: str) -> str:
     """Return a pseudonym with the right check character for its first 25 letters."""
     from audit.verifying.pseudonyms import CROCKFORD, WEIGHED
@@ -404,6 +410,8 @@ TABLES: list[Fault] = [
     ("Parquet that is none", lambda t: (t.path(PARQUET).write_bytes(b"PAR1 no PAR1"), t.sign_anew()), 11, "no table"),
     ("a table that the dictionary leaves out", dictionary(lambda d: d["resources"].pop()), 11, "does not name the tables"),
     ("a table outside the package", dictionary(lambda d: resource_of(d, CSV).update(path="../cld.csv")), 11, "does not name the tables"),
+    ("a dictionary of another shape", dictionary(lambda d: resource_of(d, CSV)["schema"].update(fields=["x"])), 11, "cannot be read"),
+    ("a Parquet column twice", twice_each_column, 11, "no table"),
     ("a dictionary that is none", lambda t: (t.path("datapackage.json").write_text("[]"), t.sign_anew()), 11, "cannot be read"),
     ("a pseudonym mistyped", person_key(lambda v: v[:9] + ("A" if v[9] != "A" else "B") + v[10:]), 12, "check character"),
     ("two letters swapped", person_key(neighbours_swapped), 12, "check character"),
@@ -541,6 +549,26 @@ def overlapping(archive: Path, _: Path) -> None:
     archive.write_bytes(content[: second + 42] + content[start + 42 : start + 46] + content[second + 46 :])
 
 
+def something_between(archive: Path, _: Path) -> None:
+    """Put bytes that no entry names behind the last file, before a new last one."""
+    content = archive.read_bytes()
+    start = int.from_bytes(content[-6:-2], "little")
+    last = content.rindex(b"PK\x01\x02")
+    place = int.from_bytes(content[last + 42 : last + 46], "little")
+    hidden = b"hidden from every list"
+    moved = (place + len(hidden)).to_bytes(4, "little")
+    listed = content[start : last + 42] + moved + content[last + 46 : -6]
+    end = (start + len(hidden)).to_bytes(4, "little") + content[-2:]
+    archive.write_bytes(content[:place] + hidden + content[place:start] + listed + end)
+
+
+def packed_otherwise(archive: Path, opened: Path) -> None:
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_LZMA) as target:
+        for path in sorted(opened.rglob("*")):
+            if path.is_file():
+                target.write(path, path.relative_to(opened).as_posix())
+
+
 ARCHIVES: list[tuple[str, Callable[[Path, Path], object], str]] = [
     ("cut short", cut(5000), "damaged or was cut short"),
     ("cut short by one byte", cut(1), "damaged or was cut short"),
@@ -554,8 +582,14 @@ ARCHIVES: list[tuple[str, Callable[[Path, Path], object], str]] = [
     ("a bomb", added("data/bomb.csv", b"\0" * (32 << 20)), "swell beyond reason"),
     ("a name twice, in other capitals", added("data/CLD.csv"), "a name twice"),
     ("files that overlap", overlapping, "overlap"),
-    ("something before it", lambda archive, _: archive.write_bytes(b"#!/bin/sh\n" + archive.read_bytes()), "before or after"),
-    ("something after it", lambda archive, _: archive.write_bytes(archive.read_bytes() + b"and more"), "before or after"),
+    ("something before it", lambda archive, _: archive.write_bytes(b"#!/bin/sh\n" + archive.read_bytes()), "before, within or after"),
+    ("something after it", lambda archive, _: archive.write_bytes(archive.read_bytes() + b"and more"), "before, within or after"),
+    ("something between its files", something_between, "before, within or after"),
+    ("a file that is a folder too", added("README.html/more"), "a name twice"),
+    ("a folder that is a file too", added("data"), "a name twice"),
+    ("a name too long for a disk", added("a" * 300), "that no package has"),
+    ("folders too deep for a disk", added("a/" * 2_000 + "a"), "that no package has"),
+    ("a method that no package uses", packed_otherwise, "in a way that no package is"),
     ("one file of it twice", added("README.html"), "a name twice"),
 ]  # fmt: skip
 

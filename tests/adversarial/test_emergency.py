@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 import api.projections
 import extracts.build
+from api.database import StopRow
 from api.emergency import Emergency
 from api.wiring import Workspace, demo_workspace, open_demo_workspace
 from audit.journal import Event
@@ -103,3 +106,29 @@ def test_a_build_under_way_and_a_release_are_stopped(journey: OpenJourney, monke
     monkeypatch.setattr(api.projections, "_require_running", lambda _: None)
     build_again(journey)
     assert b'"actor":"second operator"' in b"".join(journal.leaves())
+
+
+def test_a_workspace_that_was_stopped_before_stops_had_a_table_stays_stopped(space: Workspace) -> None:
+    """An older database: the table is gone, the log has a stop, a lift and a stop; and words like a lift."""
+    names = ("approver one", "approver two", "releaser one")
+    first = stop(space.journal, "approver one", "approver")
+    lift(
+        space.journal, tuple(sign_off(name, space.staff[name], digest_to_lift(first)) for name in names), space.people(), 3
+    )  # fmt: skip
+    stop(space.journal, "approver one", "approver")
+    space.journal.record(Event("noted", "applicant", "applicant", {"x": "emergency stop lifted"}))
+    kept = rows_of(space)
+    assert [is_on for _, is_on in kept] == [True, False, True]
+    with space.database.begin() as connection:
+        connection.execute(text("drop table stops"))
+        connection.execute(text("update alembic_version set version_num = '0005'"))
+    again = open_demo_workspace(space.folder)
+    assert rows_of(again) == kept
+    with Session(again.database) as session, pytest.raises(Stopped):
+        api.projections._require_running(session)
+    again.journal.close()
+
+
+def rows_of(space: Workspace) -> list[tuple[int, bool]]:
+    with Session(space.database) as session:
+        return [(row.seq, row.is_on) for row in session.scalars(select(StopRow).order_by(StopRow.seq))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
@@ -12,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from keys.canonical import plain_texts
 from tests.functional.test_command_line import run
 from tests.lib.second_pseudonym import second_pseudonym
 
@@ -148,6 +150,7 @@ def test_values_that_cannot_be_keyed_have_one_time_values_where_asked(tmp_path: 
     ("text", "column", "status"),
     [
         ("id,id_reason\n1,x\n", "id:client", 3),
+        ("id,ID_Reason\n1,x\n", "id:client", 3),
         ("id\n1\n", "id", 2),
         ("id\n1\n", "id:", 2),
         ("other\n1\n", "id:client", 3),
@@ -226,3 +229,75 @@ def test_a_councils_own_headers_are_mapped_once(tmp_path: Path) -> None:
     )
     assert run("check", str(path)).returncode == 3
     assert json.loads(run("check", str(path), "--header-map", str(header_map), "--json").stdout)["n_rows"] == 1
+
+
+NUMBER = 9_434_765_919
+WHOLE_NUMBERS = {
+    "int64": pa.array([NUMBER, None], pa.int64()),
+    "uint64": pa.array([NUMBER, None], pa.uint64()),
+    "decimal": pa.array([Decimal(NUMBER), None], pa.decimal128(10, 0)),
+    "decimal of two places": pa.array([Decimal(f"{NUMBER}.00"), None], pa.decimal128(18, 2)),
+    "fraction": pa.array([float(NUMBER), float("nan")], pa.float64()),
+    "bytes of text": pa.array([str(NUMBER).encode(), None], pa.binary()),
+    "dictionary": pa.array([str(NUMBER), None]).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("held", WHOLE_NUMBERS.values(), ids=WHOLE_NUMBERS)
+@pytest.mark.parametrize("kind", ["nhs", "client"])
+def test_a_number_has_the_pseudonym_of_its_text_whatever_type_holds_it(
+    tmp_path: Path, held: pa.Array, kind: str
+) -> None:
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    pq.write_table(pa.table({"id": held}), path)
+    assert keyed(path, out, "--column", f"id:{kind}")["reasons"] == {"id": {"blank": 1}}
+    assert pq.read_table(out)["id"].to_pylist() == [second(str(NUMBER), kind), None]
+
+
+def test_fractions_keep_what_makes_them_differ() -> None:
+    large = pa.array([1e15, 12345678901234567.0, 12.5, float("inf"), float("nan"), 1e300])
+    assert plain_texts(large).to_pylist() == ["1000000000000000", "12345678901234568", "12.5", "inf", None, "1e+300"]
+    places = [Decimal(text) for text in ("12.500", "100.000", "0.010", "-3.000")]
+    assert plain_texts(pa.array(places, pa.decimal128(9, 3))).to_pylist() == ["12.5", "100", "0.01", "-3"]
+
+
+UNPLAIN = {
+    "bytes": pa.array([b"\xffSECRET-VALUE", None], pa.binary()),
+    "lists": pa.array([["SECRET-VALUE"], None]),
+    "lists of one length": pa.array([["SECRET-VALUE"], None], pa.list_(pa.string(), 1)),
+}
+
+
+@pytest.mark.parametrize("held", UNPLAIN.values(), ids=UNPLAIN)
+def test_what_is_no_plain_value_is_refused_without_being_shown(tmp_path: Path, held: pa.Array) -> None:
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    pq.write_table(pa.table({"id": held}), path)
+    found = keyed(path, out, "--column", "id:client")
+    checked = run("pseudonym", "check", str(path), "--column", "id", "--json")
+    assert (found["status"], checked.returncode, list(tmp_path.glob("*out*"))) == (3, 3, [])
+    assert "SECRET-VALUE" not in str(found["errors"]) + checked.stdout + checked.stderr
+
+
+def test_a_file_that_breaks_off_half_way_is_unreadable_and_leaves_nothing(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    ids = [str(NUMBER + place) for place in range(50_000)]
+    pq.write_table(pa.table({"id": ids}), path, use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 500] = bytes(500)
+    path.write_bytes(content)
+    found = keyed(path, out, "--column", "id:client")
+    assert found["status"] == 3
+    assert "in.parquet" in str(found["errors"])
+    assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize("domain", [(), (*DOMAIN, "--kind", "client")])
+def test_a_column_of_nulls_alone_holds_nothing_bad(tmp_path: Path, domain: tuple[str, ...]) -> None:
+    path = tmp_path / "in.csv"
+    for text, n_rows in (("id,x\n,1\n,2\n", 2), ("id,x\n", 0)):
+        path.write_text(text)
+        found = run("pseudonym", "check", str(path), "--column", "id", "--json", *domain)
+        other = 0 if domain else None
+        assert json.loads(found.stdout) == {"n_rows": n_rows, "n_null": n_rows, "n_bad": 0, "n_other_domain": other}
+        assert found.returncode == 0

@@ -24,7 +24,7 @@ from api.key_acts import bridge_file, change_state, destroy_key, in_the_log, rot
 from api.wiring import KEYSTORE, DemoUnlocking, Workspace, open_demo_workspace
 from cld.clock import SystemEntropy
 from cld.errors import CLDError, InvariantBroken, KeyDestroyed, KeyUnavailable
-from extracts.build import PERSON_KIND, key_id_for
+from extracts.keying import PERSON_KIND, key_id_for
 from keys import judges
 from keys.ceremony import file_ceremony
 from keys.certificate import require_certificate

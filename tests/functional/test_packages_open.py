@@ -195,7 +195,11 @@ def made_of(tmp_path: Path, rows: pa.Table) -> list[dict[str, Any]]:
     body = {"tables": {"rows": {"dataset": dataset.as_json(), "n_persons": 1}}}
     plan: Any = SimpleNamespace(tables=(), form="pseudonymised")
     return write_tables(
-        tmp_path / "out", CheckedExtract(Document(DocumentKind.CHECKED_EXTRACT, (), body)), plan, engine
+        tmp_path / "out",
+        CheckedExtract(Document(DocumentKind.CHECKED_EXTRACT, (), body)),
+        plan,
+        engine,
+        key_version=None,
     )
 
 

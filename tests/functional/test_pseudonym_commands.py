@@ -14,7 +14,7 @@ import pytest
 
 from api.demo_requests import demo_requests
 from audit.verify import open_package
-from extracts.build import is_of_one_release, key_id_for
+from extracts.keying import is_of_one_release, key_id_for
 from tests.functional.test_command_line import run
 
 LINCOLNSHIRE, CCG, DHSC = "Lincolnshire council", "NHS Oxfordshire CCG", "DHSC"
