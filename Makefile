@@ -88,3 +88,4 @@ KEYS :=
 bench-keys: $(VENV)/.run.stamp
 	$(BIN)/python -m benchmarks.keys.run $(KEYS)
 	$(BIN)/python -m benchmarks.keys.log
+	$(BIN)/python -m benchmarks.keys.verify

@@ -73,17 +73,18 @@ print(json.dumps({"ok": report["ok"], "failed": [one for one in report["checks"]
 def _batches(n_rows: int) -> Iterator[pa.RecordBatch]:
     """Yield rows under pseudonyms made from random tags, as events of persons."""
     from keys.derivation import PseudonymDomain
-    from keys.pseudonym import encode_tags
+    from keys.text_form import Tags, encode_tags
 
     chance = np.random.default_rng(7)
-    persons = chance.integers(0, 256, (200_000, 15), dtype=np.uint8)
+    high, low = chance.integers(0, 2**64, 200_000, dtype=np.uint64), chance.integers(0, 2**56, 200_000, dtype=np.uint64)
     for start in range(0, n_rows, ROWS_AT_ONCE):
         here = min(ROWS_AT_ONCE, n_rows - start)
-        of = chance.integers(0, len(persons), here)
+        of = chance.integers(0, len(high), here)
         columns: dict[str, Any] = {}
         for kind in KINDS:
-            tags = persons[of] if kind != "event" else chance.integers(0, 256, (here, 15), dtype=np.uint8)
-            columns[f"{kind}_key"] = pa.array(encode_tags(tags, PseudonymDomain(RECIPIENT, AGREEMENT, FAMILY, kind)))
+            own = chance.integers(0, 2**56, here, dtype=np.uint64)
+            tags = Tags(high[of], low[of] if kind != "event" else own)
+            columns[f"{kind}_key"] = encode_tags(tags, PseudonymDomain(RECIPIENT, AGREEMENT, FAMILY, kind))
         days = np.datetime64("2021-01-01") + chance.integers(0, 365, here).astype("timedelta64[D]")
         columns["event_start_date"] = pa.array(days.astype("datetime64[D]"))
         for place, word in enumerate(WORDS):
