@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 from audit.scan import column_fault
 from audit.verifying.pseudonyms import CROCKFORD, FieldDomain, pseudonym_fault
 from keys.derivation import PseudonymDomain
-from keys.pseudonym import encode_tags
+from keys.text_form import Tags, encode_tags
 
 OURS = FieldDomain("503", "DARS-1", "cld", "person", 1)
 
 
 def pseudonyms(chance: np.random.Generator, n_values: int, agreement: str = "DARS-1", version: int = 1) -> list[str]:
-    tags = chance.integers(0, 256, (n_values, 15), dtype=np.uint8)
-    return encode_tags(tags, PseudonymDomain("503", agreement, "cld", "person", version))
+    high, low = (chance.integers(0, 2**bits, n_values, dtype=np.uint64) for bits in (64, 56))
+    texts: list[str] = encode_tags(
+        Tags(high, low), PseudonymDomain("503", agreement, "cld", "person", version)
+    ).to_pylist()
+    return texts
 
 
 @settings(max_examples=200, deadline=None)
