@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ __all__ = ["Heard", "files_of", "forms_of", "is_random", "traces", "watch_secret
 
 KEY_BYTES = 32
 LEAST_DIFFERENT = 16
-"""Of 32 random bytes fewer than 16 are different in no run; keys that tests write by hand have few."""
+"""Of 32 random bytes, and of the steps between them, fewer than 16 are different in no run; keys written by hand have few."""
 PREFIX = 8
 MOST_BYTES = 64 << 20
 HOLDERS = ("periods",)
@@ -36,8 +37,11 @@ _held: set[bytes] = set()
 
 
 def is_random(content: bytes) -> bool:
-    """Say whether bytes are a key's, and no word or constant that a test wrote."""
-    return len(content) == KEY_BYTES and len(set(content)) >= LEAST_DIFFERENT and not content.isascii()
+    """Say whether bytes are a key's, and no word, constant or row of numbers that a test wrote and files hold by nature."""
+    if len(content) != KEY_BYTES or content.isascii():
+        return False
+    steps = {(later - earlier) % 256 for earlier, later in pairwise(content)}
+    return min(len(set(content)), len(steps)) >= LEAST_DIFFERENT
 
 
 def remember(content: bytes) -> None:
