@@ -133,11 +133,15 @@ def _prompts(files: Sequence[Path] | None, shares: Sequence[Path] | None) -> Pro
     return Prompts(files or ()) if files or shares else None
 
 
+def _opened(workspace: Path, passphrase_file: Sequence[Path] | None, share: Sequence[Path] | None) -> Workspace:
+    return _open(workspace, _prompts(passphrase_file, share), share or ())
+
+
 def list_keys(
     workspace: WorkspaceFolder, share: Shares = None, passphrase_file: Passphrases = None, as_json: Json = False
 ) -> None:
     """List keys with their versions and states; nothing secret is shown."""
-    space = _open(workspace, _prompts(passphrase_file, share), share or ())
+    space = _opened(workspace, passphrase_file, share)
     rows = [
         {"key_id": key_id, "version": version.number, "state": version.state.value, "period": version.period}
         for key_id in space.keys.key_ids()
@@ -158,7 +162,7 @@ def rotate(
     """Give a key a fresh version; the one before recomputes its pseudonyms until it is destroyed."""
     from api.key_acts import rotate_key  # noqa: PLC0415
 
-    space = _open(workspace, _prompts(passphrase_file, share), share or ())
+    space = _opened(workspace, passphrase_file, share)
     number = rotate_key(space, key_id, by)
     answer({"key_id": key_id, "version": number}, f"{key_id} is at version {number}", as_json=as_json)
 
@@ -180,7 +184,7 @@ def set_state(
     if state not in (KeyState.ACTIVE, KeyState.DEACTIVATED, KeyState.COMPROMISED):
         message = "the state is active, deactivated or compromised"
         raise typer.BadParameter(message)
-    space = _open(workspace, _prompts(passphrase_file, share), share or ())
+    space = _opened(workspace, passphrase_file, share)
     change_state(space, key_id, version, KeyState(state), by)
     found = {"key_id": key_id, "version": version, "state": state}
     answer(found, f"{key_id} v{version} is {state}", as_json=as_json)
@@ -200,7 +204,7 @@ def destroy(
     from api.key_acts import destroy_key  # noqa: PLC0415
     from cld.shelf import atomic_write  # noqa: PLC0415
 
-    space = _open(workspace, _prompts(passphrase_file, share), share or ())
+    space = _opened(workspace, passphrase_file, share)
     facts, content = destroy_key(space, key_id, version, by)
     atomic_write(certificate, content)
     answer(facts, f"{key_id} is destroyed", as_json=as_json)
@@ -217,7 +221,7 @@ def begin_period(
     """Wrap all that lives under a new period key and destroy the one before; older backups open nothing after it."""
     from api import key_acts  # noqa: PLC0415
 
-    n_moved = key_acts.begin_period(_open(workspace, _prompts(passphrase_file, share), share or ()), period, by)
+    n_moved = key_acts.begin_period(_opened(workspace, passphrase_file, share), period, by)
     answer({"period": period, "n_moved": n_moved}, f"{n_moved} secrets moved to period {period}", as_json=as_json)
 
 
@@ -233,7 +237,7 @@ def write_bridge(
     """Write old and new person keys side by side, for persons whose old key the application's extract holds."""
     from api.key_acts import bridge_file  # noqa: PLC0415
 
-    space = _open(workspace, _prompts(passphrase_file, share), share or ())
+    space = _opened(workspace, passphrase_file, share)
     found = bridge_file(space, reference, out, by)
     answer(found, f"{found['n_rows']} pseudonyms bridged", as_json=as_json)
 

@@ -38,25 +38,16 @@ from disclosure.report.refusal import told_refusal
 from disclosure.report.rows import report_of_events
 from disclosure.report.tables import report_of_table
 from disclosure.tables.stars import Limits, protect, with_totals
+from disclosure.tables.suppress.files import TableProfile
 
 __all__ = ["CheckProfile", "check"]
 
 
-class CheckProfile(Protocol):
+class CheckProfile(TableProfile, Protocol):
     """The limits in force, handed in from the policies."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
     def k(self) -> int: ...  # noqa: D102
-    @property
-    def smallest_shown(self) -> int: ...  # noqa: D102
-    @property
-    def round_to(self) -> int: ...  # noqa: D102
-    @property
-    def secondary(self) -> bool: ...  # noqa: D102
-    @property
-    def least_width(self) -> int: ...  # noqa: D102
     @property
     def smallest_overlap(self) -> int: ...  # noqa: D102
     @property

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 
-from cld.errors import UnknownSpecification
+from policies.dated import latest_in_force
 
 __all__ = ["ReviewRules", "review_rules_on"]
 
@@ -27,10 +25,4 @@ def review_rules_on(day: date) -> ReviewRules:
 
     Raises: UnknownSpecification if none is in force yet.
     """
-    held = json.loads(files("policies").joinpath("review.json").read_text("utf-8"))
-    in_force = {name: rules for name, rules in held.items() if date.fromisoformat(rules["from"]) <= day}
-    if not in_force:
-        message = f"No rules of clerical review are in force on {day.isoformat()}."
-        raise UnknownSpecification(message)
-    name = max(in_force, key=lambda one: (in_force[one]["from"], one))
-    return ReviewRules(name, **{key: value for key, value in in_force[name].items() if key != "from"})
+    return ReviewRules(**latest_in_force("review.json", "rules of clerical review", day))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 
-from cld.errors import UnknownSpecification
+from policies.dated import latest_in_force
 
 __all__ = ["Safeguards", "safeguards_on"]
 
@@ -29,10 +27,4 @@ def safeguards_on(day: date) -> Safeguards:
 
     Raises: UnknownSpecification if none is in force yet.
     """
-    held = json.loads(files("policies").joinpath("safeguards.json").read_text("utf-8"))
-    in_force = {name: limits for name, limits in held.items() if date.fromisoformat(limits["from"]) <= day}
-    if not in_force:
-        message = f"No safeguards are in force on {day.isoformat()}."
-        raise UnknownSpecification(message)
-    name = max(in_force, key=lambda one: (in_force[one]["from"], one))
-    return Safeguards(name, **{key: value for key, value in in_force[name].items() if key != "from"})
+    return Safeguards(**latest_in_force("safeguards.json", "safeguards", day))

@@ -43,7 +43,7 @@ class Attacker:
         self._down = self._up = np.zeros(matrix.shape[1])
         self._costed = 0
         self._model: _core._Highs | None = None
-        self.n_programmes = self.n_failed = 0
+        self.n_failed = 0
 
     def allow(self, down: Vector, up: Vector) -> None:
         """Set how far each cell may go."""
@@ -78,7 +78,6 @@ class Attacker:
 
     def _solved(self, model: _core._Highs) -> Answer | None:
         model.run()
-        self.n_programmes += 1
         if model.getModelStatus() != Status.kOptimal:
             return None
         solution = model.getSolution()

@@ -34,7 +34,6 @@ class BlockState:
     outside:  needs that cannot be met inside at all.
     cuts, extra:  from the part's needs and from those aside, valid with every cell hideable.
     bound:  what any safe pattern of the table hides in the block at least.
-    reduced:  what hiding one more of each cell costs in the programme of the bound, which is ``relaxed``.
     pattern, cost:  the best pattern that meets the part's needs and hides no middle cell.
     tightened:  whether slices have nothing more to tell of the fractional pattern.
     """
@@ -46,8 +45,6 @@ class BlockState:
     cuts: tuple[Cut, ...] = ()
     extra: tuple[Cut, ...] = ()
     bound: float = 0.0
-    relaxed: float = 0.0
-    reduced: Vector | None = None
     pattern: Vector | None = None
     cost: float = np.inf
     proven: bool = False
@@ -87,10 +84,8 @@ def improve_block(task: tuple[BlockState, Effort, float]) -> BlockState:
         search.offer(state.pattern)
     search.improve(effort)
     search.ensure(effort)
-    relaxed = search.relaxed
     return replace(
         state, cuts=tuple(search.pool.cuts), extra=tuple(search.extra.cuts), bound=search.least(),
-        relaxed=0.0 if relaxed is None else relaxed.cost, reduced=None if relaxed is None else relaxed.reduced,
         pattern=search.pattern, cost=search.cost, proven=search.is_proven(),
         tightened=state.tightened or not tightening_cut_off,
     )  # fmt: skip

@@ -76,11 +76,6 @@ class Separator:
         self._stronger = Attacker(part.matrix)
         self._clean: Vector | None = None
 
-    @property
-    def n_programmes(self) -> int:
-        """How many linear programmes were solved."""
-        return self._attacker.n_programmes + self._stronger.n_programmes
-
     def cuts(self, pattern: Vector, *, lift: float = 0.0, only: Iterable[Need] | None = None) -> list[Cut]:
         """Return cuts that a pattern breaks, over the cells that ``places`` count.
 
