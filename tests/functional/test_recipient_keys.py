@@ -39,8 +39,10 @@ def offered(house: House, secrets: dict[str, str], key: str, folder: Path) -> di
     answers = {}
     for one, path in files.items():
         if one in secrets:
-            open_seal(path, secrets[one], folder / "plain")
-            answers[one] = (folder / "plain").read_text()
+            opened = folder / "plain"
+            open_seal(path, secrets[one], opened)
+            answers[one] = opened.read_text()
+            opened.unlink()
     return answers
 
 
