@@ -23,8 +23,11 @@ from cld.plan import (
 )
 from cld.vocabulary import ColumnRole, Form, Grain
 from extracts.approve import Agreement, Application
+from extracts.life.completeness import columns_to_justify
+from extracts.life.dars import ColumnReason, DarsForm, Security, StatedPurpose
+from extracts.life.standards import standards
 
-__all__ = ["DemoRequest", "demo_requests"]
+__all__ = ["DemoRequest", "column_reasons", "demo_requests"]
 
 START, END = date(2021, 1, 1), date(2021, 12, 31)
 KEEP_OUT = (
@@ -38,10 +41,37 @@ KEEP_OUT = (
 
 @dataclass(frozen=True, slots=True)
 class DemoRequest:
-    """One row of the demo."""
+    """One row of the demo: the application's DARS form gives a reason for every column of the plan."""
 
     application: Application
     plan: ExtractPlan
+
+    def __post_init__(self) -> None:
+        """Write the reasons of columns."""
+        form = replace(self.application.dars, columns=column_reasons(self.plan))
+        object.__setattr__(self, "application", replace(self.application, dars=form))
+
+
+def column_reasons(plan: ExtractPlan) -> tuple[ColumnReason, ...]:
+    """Give a reason for each column of a plan."""
+    return tuple(
+        ColumnReason(data_set, name, heading, f"{(heading or 'linked NHS data').lower()} in planning services")
+        for data_set, name, heading in columns_to_justify(plan)
+    )
+
+
+def _dars_form(recipient: str) -> DarsForm:
+    return DarsForm(
+        title=f"Adult social care, {recipient}",
+        controllers=(recipient,),
+        access_method="Ongoing",
+        objectives="to plan local services on what people use",
+        processing="counts and models on a secured system of the recipient",
+        outputs="tables with small numbers suppressed, for the recipient's own managers",
+        benefits="care that reaches people earlier",
+        security=Security("DSPT", "8A000", date(2023, 6, 30)),
+        standards={one.title: f"see: {one.asks}" for one in standards()},
+    )
 
 
 def _columns(data_set: str, *, council_ids: bool = True) -> tuple[OutputColumn, ...]:
@@ -109,9 +139,9 @@ def _ask(number: int, recipient: str, body: str, code: str, **more: object) -> A
     agreement = Agreement(f"DARS-NIC-{100000 + number}-A1B2C", date(2022, 1, 1), date(2023, 1, 1), signed=True)
     base = Application(
         reference=f"CG-{number:04d}", recipient=recipient, recipient_key="", applicant=f"applicant of {code}", body=body, body_code=code, acting_for=None, agreement=agreement,
-        purposes=("1b", "1e"), justification="planning of local services", annex3_aim=True, dars_approved=True,
+        purposes=tuple(StatedPurpose(code, "planning of local services") for code in ("1b", "1e")), annex3_aim=True, dars_approved=True,
         lawful_basis_nhs="s261(1) with s261(2)(e)", lawful_basis_recipient="UK GDPR Art 6(1)(e), 9(2)(h)", nihr_funded=False,
-        joint_approval=False, processor_contract_to=None,
+        joint_approval=False, processor_contract_to=None, dhsc_end="oversight" if body == "DHSC" else "", dars=_dars_form(recipient),
     )  # fmt: skip
     return replace(base, **more)  # type: ignore[arg-type]
 
@@ -124,7 +154,7 @@ def _released() -> list[DemoRequest]:
     local = OutputColumn("local_frailty_band", "local_frailty_band", Keep())
     own = TablePlan("cld", Grain.EVENT, (*_columns("cld"), local))
     contract = {"acting_for": "ADASS", "processor_contract_to": date(2022, 12, 31)}
-    south_east = Subset(("901", "902"), "support of performance in one region")
+    south_east = Subset(("901", "902"), "support of performance in one region", "two councils of the South East")
     return [
         DemoRequest(
             _ask(1, "Lincolnshire council", "CASSR", "503"),

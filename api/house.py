@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from api.database import ApplicationRow
 from api.disclosure_reports import write_refusal, write_report
+from api.life.refusals import told
+from api.life.voting import Ballot, cast_vote, fresh_votes
 from api.memory import SqlMemory
 from api.register import participation_of, read_register
-from api.sign_offs import cast, signs_of
 from api.wiring import Workspace
 from audit.stop import require_running
 from cld.errors import DisclosureRefused, InvalidTransition
@@ -30,13 +31,21 @@ from cld.journey import (
 )
 from cld.plan import ExtractPlan, plan_from_json
 from cld.shelf import atomic_write
-from cld.signing import SignOff
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
-from extracts.approve import Application, application_from_json, approve, decision_on, digest_to_sign, receive
+from extracts.approve import (
+    Application,
+    application_from_json,
+    approve,
+    decision_on,
+    digest_to_sign,
+    receive,
+    standing_now,
+)
 from extracts.build import build
-from extracts.release import deliver, reissue, release
+from extracts.life.votes import Answer, Approval, Vote
+from extracts.release import collect, deliver, reissue, release
 from linkage.link import link
 from linkage.prepare.keyhash import keyed
 from linkage.tell.standing import last_review
@@ -47,6 +56,8 @@ from policies.decide import Decision, decide
 from policies.profiles import profile_named
 
 __all__ = ["House", "Stage"]
+
+APPROVES = Ballot(Answer.APPROVE)
 
 
 class Stage:
@@ -162,25 +173,36 @@ class House:
         return held
 
     def receive(self, application: Application, plan: ExtractPlan) -> Decision:
-        """Take an application in."""
-        return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
+        """Take an application in, complete as it is."""
+        with told(self.space, "submit", application.applicant, "applicant", application.reference):
+            return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
 
-    def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey) -> SignOff:
-        """Cast one person's signature at a stage; another's is not shown, and nobody signs the same thing twice.
+    def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey, ballot: Ballot = APPROVES) -> Vote:
+        """Cast one person's vote at a stage; another's is not shown, and nobody votes twice on the same thing.
 
-        Raises: NotPermitted if the person signed this already; what was checked again is signed again.
+        Raises: NotPermitted if the person voted on this already; StaleVersion if it is no longer what the person saw;
+                WrongRole, SamePerson, InvalidTransition.
         """
         role = "approver" if stage == Stage.APPROVE else "releaser"
-        return cast(self.space, reference, stage, person, key, digest=self._to_sign(reference, stage), role=role)
+        with told(self.space, f"vote: {stage}", person, role, reference):
+            return cast_vote(
+                self.space, reference, stage, person, key, now=self.to_sign(reference, stage), role=role, ballot=ballot
+            )
 
-    def _to_sign(self, reference: str, stage: str) -> str:
+    def to_sign(self, reference: str, stage: str) -> str:
+        """Return the digest that is voted on at a stage, as things stand now.
+
+        Raises: InvalidTransition if there is nothing to vote on.
+        """
         if stage == Stage.RELEASE:
             return self._document(reference, DocumentKind.CHECKED_EXTRACT).digest
         application, plan = self.application(reference)
-        return digest_to_sign(application, plan, decision_on(application, plan, self.space.clock.today(), checked=True))
+        today = self.space.clock.today()
+        standing = standing_now(application, self.space.journal, today)
+        return digest_to_sign(application, plan, decision_on(application, plan, today, checked=True, standing=standing))
 
-    def _signs(self, reference: str, stage: str) -> tuple[SignOff, ...]:
-        return signs_of(self.space, reference, stage)
+    def _votes(self, reference: str, stage: str) -> tuple[Vote, ...]:
+        return fresh_votes(self.space, reference, stage, self.to_sign(reference, stage))
 
     def application(self, reference: str) -> tuple[Application, ExtractPlan]:
         """Return an application and its plan.
@@ -198,10 +220,11 @@ class House:
         """Approve an application that two people signed."""
         application, plan = self.application(reference)
         space = self.space
-        signs = self._signs(reference, Stage.APPROVE)
+        votes = self._votes(reference, Stage.APPROVE)
         return approve(
-            application, plan, signs, people=space.people(), today=space.clock.today(), journal=space.journal
-        )
+            application, plan, tuple(vote.sign for vote in votes), said=Approval(votes).as_json(), people=space.people(),
+            today=space.clock.today(), journal=space.journal,
+        )  # fmt: skip
 
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
         """Build an approved plan."""
@@ -239,10 +262,20 @@ class House:
         space = self.space
         require_running(space.journal)
         return release(
-            CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), self._signs(reference, Stage.RELEASE),
+            CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), tuple(vote.sign for vote in self._votes(reference, Stage.RELEASE)),
             people=space.people(), today=space.clock.today(), engine=space.engine,
             journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
         )  # fmt: skip
+
+    def collect(self, reference: str, person: str) -> Path:
+        """Let a named user of the recipient collect a package; policy is asked again."""
+        space = self.space
+        with told(space, "collect", person, "recipient", reference):
+            require_running(space.journal)
+            return collect(
+                SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), person, people=space.people(),
+                today=space.clock.today(), journal=space.journal, folder=space.folder / "released",
+            )  # fmt: skip
 
     def deliver(self, reference: str) -> Path:
         """Finish a release that was logged and not delivered."""

@@ -48,23 +48,31 @@ class SqlJournal:
         """
         if self._log is not None:
             self._log.require_whole(self)
-        digest = document.digest
         try:
             with Session(self._database) as session, session.begin():
-                if session.get(DocumentRow, digest) is None:
-                    session.add(DocumentRow(digest=digest, content=document.canonical()))
-                project_document(session, document, event)
-                self.append(session, event, digest)
+                return self.seal_within(session, document, event)
         except IntegrityError:
             message = "Somebody else changed this first."
             raise StaleVersion(message, "Look at it again.") from None  # the fault's own words hold what was written
+
+    def seal_within(self, session: Session, document: Document, event: Event) -> str:
+        """Keep a document with its leaf in a transaction that someone else began."""
+        digest = document.digest
+        if session.get(DocumentRow, digest) is None:
+            session.add(DocumentRow(digest=digest, content=document.canonical()))
+        project_document(session, document, event, self._clock.today())
+        self.append(session, event, digest)
         return digest
 
     def record(self, event: Event) -> None:
         """Keep a leaf."""
         with Session(self._database) as session, session.begin():
-            project_event(session, event)
-            self.append(session, event, "")
+            self.record_within(session, event)
+
+    def record_within(self, session: Session, event: Event) -> None:
+        """Keep a leaf, and all that follows from it, in a transaction that someone else began."""
+        project_event(session, event, self._clock.today())
+        self.append(session, event, "")
 
     def record_many(self, events: Sequence[Event]) -> None:
         """Keep many leaves in one transaction: all of them, or none."""
@@ -72,7 +80,7 @@ class SqlJournal:
             return
         with Session(self._database) as session, session.begin():
             for event in events:
-                project_event(session, event)
+                project_event(session, event, self._clock.today())
             self._append_all(session, events, "")
 
     def append(self, session: Session, event: Event, document: str) -> None:

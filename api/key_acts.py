@@ -111,7 +111,7 @@ def _write(space: Workspace, reference: str, out: Path) -> dict[str, Any]:
     if old == new:
         message = "The extract was built with the version that is active: the key was never rotated since."
         raise InvalidTransition(message, "Rotate it first.")
-    names = (application.body_code, application.agreement.reference, plan.family, PERSON_KIND)
+    names = (application.body_code, application.agreement.pseudonyms_of, plan.family, PERSON_KIND)
     domains = PseudonymDomain(*names, old), PseudonymDomain(*names, new)
     with space.engine.session() as session:
         session.attach("people", _linked(space, candidate).data_set("people"))

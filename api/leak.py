@@ -60,7 +60,7 @@ def _candidates(space: Workspace) -> tuple[Candidate, ...]:
         for kind in sorted({made.kind for made in derived if isinstance(made, Pseudonym)}):
             for version in space.keys.versions(key_id):
                 domain = PseudonymDomain(
-                    application.body_code, application.agreement.reference, plan.family, kind, version.number
+                    application.body_code, application.agreement.pseudonyms_of, plan.family, kind, version.number
                 )
                 key = _key_of(space, key_id, domain)
                 found.setdefault((domain, key_id), Candidate(domain, key_id, version.state.value, key))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
-from api.database import ApplicationRow, ReviewDecisionRow, ReviewRow, StopRow, SubmissionRow
+from api.database import ReviewDecisionRow, ReviewRow, StopRow, SubmissionRow
+from api.life.advance import advance
+from api.life.kept import keep_life
 from api.memory import remember_release
 from audit.journal import Event
 from audit.stop import LIFTED, STOPPED
@@ -16,12 +20,12 @@ from cld.journey import Document, DocumentKind
 __all__ = ["project_document", "project_event", "project_stop"]
 
 OPEN = "open"
-STATES = {
-    DocumentKind.APPROVED_PLAN: "approved",
-    DocumentKind.CANDIDATE_EXTRACT: "built",
-    DocumentKind.CHECKED_EXTRACT: "checked",
-    DocumentKind.SIGNED_RELEASE: "released",
-}
+STEPS = (
+    DocumentKind.APPROVED_PLAN,
+    DocumentKind.CANDIDATE_EXTRACT,
+    DocumentKind.CHECKED_EXTRACT,
+    DocumentKind.SIGNED_RELEASE,
+)
 HALTED = (DocumentKind.CANDIDATE_EXTRACT, DocumentKind.CHECKED_EXTRACT, DocumentKind.SIGNED_RELEASE)
 
 
@@ -37,28 +41,21 @@ def project_stop(session: Session, event: Event, seq: int) -> None:
         session.add(StopRow(seq=seq, is_on=event.action == STOPPED))
 
 
-def project_event(session: Session, event: Event) -> None:
-    """Carry an event into the application it speaks of: received, or refused with its reasons."""
-    details = event.details
-    if event.action == "application received":
-        session.merge(
-            ApplicationRow(
-                reference=details["application"]["reference"], recipient=details["application"]["recipient"], state="received",
-                application=details["application"], plan=details["plan"], decision=details["decision"], reasons=[], documents={},
-            )
-        )  # fmt: skip
-    elif event.action in ("refused by policy", "refused by check"):
-        row = session.get(ApplicationRow, details["application"])
-        if row is not None:
-            row.state = "refused"
-            row.reasons = list(details.get("clauses") or details.get("measures") or [])
+def project_event(session: Session, event: Event, today: date) -> None:
+    """Carry an event into the rows that it speaks of.
+
+    Raises: InvalidTransition, WrongRole if an application may not be led on like this.
+    """
+    advance(session, event, today)
+    keep_life(session, event)
 
 
-def project_document(session: Session, document: Document, event: Event) -> None:
+def project_document(session: Session, document: Document, event: Event, today: date) -> None:
     """Carry a sealed document into the rows it concerns.
 
     Raises: StaleVersion if a release was weighed against less than its recipient holds by now; Stopped if an extract or a
-    release would be kept while the emergency stop is on, however long ago its making began.
+    release would be kept while the emergency stop is on, however long ago its making began; InvalidTransition or WrongRole if
+    the application may not be led on like this by now.
     """
     if document.kind in HALTED:
         _require_running(session)
@@ -72,11 +69,13 @@ def project_document(session: Session, document: Document, event: Event) -> None
         _project_settled(session, document)
     elif document.kind is DocumentKind.SIGNED_RELEASE:
         remember_release(session, document, str(event.details["application"]))
-    row = session.get(ApplicationRow, event.details.get("application", ""))
-    if row is not None and document.kind in STATES:
-        row.state = STATES[document.kind]
-        row.documents = {**row.documents, document.kind.value: document.digest}
-        flag_modified(row, "documents")
+    if document.kind in STEPS:
+        row = advance(session, event, today)
+        if row is not None:
+            row.documents = {**row.documents, document.kind.value: document.digest}
+            flag_modified(row, "documents")
+    else:
+        keep_life(session, event)
 
 
 def _project_decision(session: Session, document: Document) -> None:

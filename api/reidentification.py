@@ -25,9 +25,9 @@ from cld.errors import Conflict, InputError, InvalidTransition
 from cld.plan import Pseudonym
 from cld.shelf import atomic_write
 from cld.signing import sign_off
-from extracts.approve import REFERENCE
 from extracts.build import identifiers_sql
 from extracts.keying import key_id_for
+from extracts.life.application import REFERENCE
 from keys.derivation import PseudonymDomain
 from keys.legal_basis import LegalBasis, basis_in_force, record_basis
 from keys.pseudonym import version_of
@@ -138,7 +138,7 @@ class Desk:
             raise InputError(message, f"The kinds are {', '.join(sorted(SOURCES))}.")
         version = self._version_of(held["extract"], pseudonyms)
         domain = PseudonymDomain(
-            application.body_code, application.agreement.reference, plan.family, held["kind"], version
+            application.body_code, application.agreement.pseudonyms_of, plan.family, held["kind"], version
         )
         return Question(
             reference=held["reference"], council=held["council"], body=held["body"], body_code=held["body_code"],

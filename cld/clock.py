@@ -6,10 +6,16 @@ import hashlib
 import hmac
 import os
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from cld.errors import InvalidTransition
 
 __all__ = ["Clock", "Entropy", "SeededClock", "SeededEntropy", "SystemClock", "SystemEntropy"]
+
+LONDON = ZoneInfo("Europe/London")
+"""Days of agreements, policies and limits are days there: in summer a day begins an hour before UTC's."""
 
 
 class Clock(Protocol):
@@ -20,7 +26,7 @@ class Clock(Protocol):
         ...
 
     def today(self) -> date:
-        """Return the present day."""
+        """Return the present day in London."""
         ...
 
 
@@ -41,8 +47,8 @@ class SystemClock:
         return datetime.now(UTC).replace(microsecond=0)
 
     def today(self) -> date:
-        """Return the present day."""
-        return self.now_utc().date()
+        """Return the present day in London."""
+        return self.now_utc().astimezone(LONDON).date()
 
 
 @dataclass(slots=True)
@@ -58,8 +64,19 @@ class SeededClock:
         return self.start + timedelta(seconds=self.n_readings)
 
     def today(self) -> date:
-        """Return the day of the clock without moving it."""
-        return (self.start + timedelta(seconds=self.n_readings)).date()
+        """Return the day of the clock in London without moving it."""
+        return (self.start + timedelta(seconds=self.n_readings)).astimezone(LONDON).date()
+
+    def go_on_to(self, day: date) -> None:
+        """Let the clock stand at nine in the morning of a later day.
+
+        Raises: InvalidTransition for an earlier one: a clock does not go backwards.
+        """
+        if day < self.today():
+            message = "A clock does not go backwards."
+            raise InvalidTransition(message, f"It stands at {self.today().isoformat()}.")
+        if day > self.today():
+            self.start, self.n_readings = datetime.combine(day, time(9), LONDON).astimezone(UTC), 0
 
 
 @dataclass(frozen=True, slots=True)

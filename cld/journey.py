@@ -4,7 +4,8 @@ accept -> AcceptedSubmission -> link -> LinkedDataset ; approve -> ApprovedPlan 
 build (ApprovedPlan, LinkedDataset) -> CandidateExtract -> check -> CheckedExtract -> release -> SignedRelease.
 
 Beside the journey stand the three of clerical review, on which no step rests: LinkedDataset -> ReviewQueue ->
-ReviewDecision, one an answer -> SettledReview.
+ReviewDecision, one an answer -> SettledReview. Written instructions (Direction 8), change records (3) and review records (9)
+stand alone.
 
 A document is sealed when the digest of its canonical bytes is in the log. None holds an identifier or a value of a
 person: counts, digests, codes and the names of bodies only.
@@ -38,7 +39,7 @@ __all__ = [
 
 
 class DocumentKind(StrEnum):
-    """The kinds of sealed document: six of the journey, three of clerical review."""
+    """The kinds of sealed document: six of the journey, three of clerical review, three written records."""
 
     ACCEPTED_SUBMISSION = "AcceptedSubmission"
     LINKED_DATASET = "LinkedDataset"
@@ -49,6 +50,9 @@ class DocumentKind(StrEnum):
     REVIEW_QUEUE = "ReviewQueue"
     REVIEW_DECISION = "ReviewDecision"
     SETTLED_REVIEW = "SettledReview"
+    WRITTEN_INSTRUCTION = "WrittenInstruction"
+    CHANGE_RECORD = "ChangeRecord"
+    REVIEW_RECORD = "ReviewRecord"
 
 
 PARENT_KINDS: Mapping[DocumentKind, frozenset[DocumentKind]] = {
@@ -61,6 +65,9 @@ PARENT_KINDS: Mapping[DocumentKind, frozenset[DocumentKind]] = {
     DocumentKind.REVIEW_QUEUE: frozenset({DocumentKind.LINKED_DATASET}),
     DocumentKind.REVIEW_DECISION: frozenset({DocumentKind.REVIEW_QUEUE}),
     DocumentKind.SETTLED_REVIEW: frozenset({DocumentKind.REVIEW_QUEUE, DocumentKind.REVIEW_DECISION}),
+    DocumentKind.WRITTEN_INSTRUCTION: frozenset(),
+    DocumentKind.CHANGE_RECORD: frozenset(),
+    DocumentKind.REVIEW_RECORD: frozenset(),
 }
 """Which kinds each document must rest on, all of them and no others."""
 

@@ -14,6 +14,7 @@ from cld.hierarchies import OLDEST
 from cld.vocabulary import ColumnRole, Coverage, Form, Grain
 
 __all__ = [
+    "LOCAL_PREFIX",
     "Combined",
     "ExtractPlan",
     "Keep",
@@ -62,10 +63,11 @@ class Combined:
 
 @dataclass(frozen=True, slots=True)
 class Subset:
-    """People of named councils, with the reason for the choice (Direction 6(b) bullet 5)."""
+    """People of named councils, with the reason for the choice and the subset's name (Direction 6(b) bullet 5)."""
 
     la_codes: tuple[str, ...]
     reason: str
+    name: str = ""
 
 
 Population = Submitted | Registered | Resident | Combined | Subset
@@ -296,8 +298,8 @@ def _population_json(population: Population) -> dict[str, object]:
             return {"is": "resident", "ccg": ccg, "la_codes": list(la_codes)}
         case Combined():
             return {"is": "combined"}
-        case Subset(la_codes, reason):
-            return {"is": "subset", "la_codes": list(la_codes), "reason": FreeText(reason)}
+        case Subset(la_codes, reason, name):
+            return {"is": "subset", "la_codes": list(la_codes), "reason": FreeText(reason), "name": FreeText(name)}
         case _:
             assert_never(population)
 
@@ -352,7 +354,7 @@ def _population_from(value: dict[str, Any]) -> Population:
         case "combined":
             return Combined()
         case "subset":
-            return Subset(tuple(map(str, value["la_codes"])), str(value["reason"]))
+            return Subset(tuple(map(str, value["la_codes"])), str(value["reason"]), str(value["name"]))
         case other:
             message = f"A plan names an unknown population: {other}."
             raise InputError(message)

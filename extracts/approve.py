@@ -6,20 +6,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, NoReturn
 
 from audit.journal import Event, Journal
 from cld.canonical import digest_of
-from cld.errors import InputError, PolicyRefused
-from cld.free_text import FreeText
+from cld.errors import PolicyRefused
 from cld.journey import ApprovedPlan, Document, DocumentKind
 from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset
-from cld.signing import SignOff, require_two
+from cld.signing import SignOff
 from cld.vocabulary import Coverage, Form
+from extracts.life.application import Agreement, Application, application_from_json
+from extracts.life.completeness import require_complete
+from extracts.life.conditions import Condition, Facts, broken
+from extracts.life.renewal import NO_OTHER, may_go_on
+from extracts.life.standing import Standing, standing_of
+from extracts.life.votes import approval_from
 from policies.decide import Decision, decide
 
 __all__ = [
@@ -27,101 +31,16 @@ __all__ = [
     "Application",
     "application_from_json",
     "approve",
+    "conditions_of",
     "decision_on",
     "digest_to_sign",
     "receive",
     "require_allowed",
+    "signs_json",
+    "standing_now",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """A data sharing agreement."""
-
-    reference: str
-    from_day: date
-    to_day: date
-    signed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What a body asks for, why and on what basis. ``recipient`` is the body's name, ``body_code`` its LA or ODS
-    code, ``recipient_key`` the age key that its packages are sealed to."""
-
-    reference: str
-    recipient: str
-    recipient_key: str
-    applicant: str
-    body: str
-    body_code: str
-    acting_for: str | None
-    agreement: Agreement
-    purposes: tuple[str, ...]
-    justification: str
-    annex3_aim: bool
-    dars_approved: bool
-    lawful_basis_nhs: str
-    lawful_basis_recipient: str
-    nihr_funded: bool
-    joint_approval: bool
-    processor_contract_to: date | None
-    action: str = "disseminate"
-
-    def __post_init__(self) -> None:
-        """Refuse a reference that is no plain name: it becomes the name of a file.
-
-        Raises: InputError.
-        """
-        if not REFERENCE.fullmatch(self.reference) or not REFERENCE.fullmatch(self.agreement.reference):
-            message = "A reference is made of letters, digits and hyphens."
-            raise InputError(message, "Correct the application.")
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the application as a JSON value."""
-        return {
-            "reference": self.reference, "recipient": self.recipient, "recipient_key": self.recipient_key,
-            "applicant": self.applicant, "body": self.body, "body_code": self.body_code,
-            "acting_for": self.acting_for, "purposes": list(self.purposes), "justification": FreeText(self.justification),
-            "annex3_aim": self.annex3_aim, "dars_approved": self.dars_approved,
-            "lawful_basis_nhs": self.lawful_basis_nhs, "lawful_basis_recipient": self.lawful_basis_recipient,
-            "nihr_funded": self.nihr_funded, "joint_approval": self.joint_approval,
-            "processor_contract_to": self.processor_contract_to.isoformat() if self.processor_contract_to else None,
-            "action": self.action,
-            "agreement": {"reference": self.agreement.reference, "from": self.agreement.from_day.isoformat(),
-                          "to": self.agreement.to_day.isoformat(), "signed": self.agreement.signed},
-        }  # fmt: skip
-
-
-def application_from_json(value: Mapping[str, Any]) -> Application:
-    """Read an application from its JSON value.
-
-    Raises: InputError if a part is missing or of the wrong kind.
-    """
-    try:
-        agreement, contract = value["agreement"], value["processor_contract_to"]
-        held = {name: value[name] for name in PLAIN_PARTS}
-        return Application(
-            **held,
-            purposes=tuple(value["purposes"]),
-            agreement=Agreement(
-                agreement["reference"],
-                date.fromisoformat(agreement["from"]),
-                date.fromisoformat(agreement["to"]),
-                signed=agreement["signed"] is True,
-            ),
-            processor_contract_to=date.fromisoformat(contract) if contract else None,
-        )
-    except (KeyError, TypeError, ValueError) as fault:
-        message = "The application is incomplete or holds a value of the wrong kind."
-        raise InputError(message, "Write it as the documentation shows.") from fault
-
-
-REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
-PLAIN_PARTS = (
-    "reference", "recipient", "recipient_key", "applicant", "body", "body_code", "acting_for", "justification", "annex3_aim", "dars_approved", "lawful_basis_nhs",
-    "lawful_basis_recipient", "nihr_funded", "joint_approval", "action",
-)  # fmt: skip
+AS_APPLIED_FOR = Standing()
 
 
 def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
@@ -135,40 +54,69 @@ def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
             return Coverage.SUBSET
 
 
-def decision_on(application: Application, plan: ExtractPlan, today: date, *, checked: bool) -> Decision:
-    """Ask policy. Before the disclosure check ``checked`` speaks of the plan's profile; at release, of its result."""
+def standing_now(application: Application, journal: Journal, today: date) -> Standing:
+    """Return what the log says by now of an application's agreement, recipient and Direction."""
     agreement = application.agreement
-    return decide(
-        {
-            "action": application.action,
-            "body": application.body,
-            "acting_for": application.acting_for,
-            "form": plan.form.value,
-            "coverage": coverage_for(plan, application.body_code).value,
-            "annex3_aim": application.annex3_aim,
-            "small_numbers_suppressed": checked and plan.form is Form.AGGREGATE,
-            "anonymisation_checked": checked and plan.form is Form.ANONYMISED,
-            "key_for_recipient": plan.form is Form.PSEUDONYMISED,
-            "purposes": list(application.purposes) if application.justification else [],
-            "dars_approved": application.dars_approved,
-            "agreement_from": agreement.from_day.isoformat(),
-            "agreement_to": agreement.to_day.isoformat(),
-            "agreement_signed": agreement.signed,
-            "lawful_basis_nhs": application.lawful_basis_nhs == "s261(1) with s261(2)(e)",
-            "lawful_basis_recipient": bool(application.lawful_basis_recipient),
-            "nihr_funded": application.nihr_funded,
-            "joint_approval": application.joint_approval,
-            "processor_contract_to": application.processor_contract_to.isoformat()
-            if application.processor_contract_to
-            else None,
-            "on": today.isoformat(),
-        }
-    )
+    return standing_of(
+        agreement.reference, application.body_code, journal, today, keyed_by=agreement.pseudonyms_of,
+        reference=application.reference,
+    )  # fmt: skip
+
+
+def decision_on(
+    application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing = AS_APPLIED_FOR,
+    conditions: tuple[Condition, ...] = (),
+) -> Decision:  # fmt: skip
+    """Ask policy. Before the disclosure check ``checked`` speaks of the plan's profile; at release, of its result.
+
+    standing:  what happened to the agreement since; conditions:  what the approvers set.
+    """
+    agreement = application.agreement
+    asked = {
+        "action": application.action,
+        "body": application.body,
+        "acting_for": application.acting_for,
+        "form": plan.form.value,
+        "coverage": coverage_for(plan, application.body_code).value,
+        "annex3_aim": application.annex3_aim,
+        "small_numbers_suppressed": checked and plan.form is Form.AGGREGATE,
+        "anonymisation_checked": checked and plan.form is Form.ANONYMISED,
+        "key_for_recipient": plan.form is Form.PSEUDONYMISED,
+        "purposes": list(application.purpose_codes) if all(p.justification for p in application.purposes) else [],
+        "dars_approved": application.dars_approved,
+        "agreement_from": agreement.from_day.isoformat(),
+        "agreement_to": (standing.to_day or agreement.to_day).isoformat(),
+        "agreement_signed": agreement.signed or standing.signed,
+        "lawful_basis_nhs": application.lawful_basis_nhs == "s261(1) with s261(2)(e)",
+        "lawful_basis_recipient": bool(application.lawful_basis_recipient),
+        "nihr_funded": application.nihr_funded,
+        "joint_approval": application.joint_approval,
+        "processor_contract_to": application.processor_contract_to.isoformat()
+        if application.processor_contract_to
+        else None,
+        "on": today.isoformat(),
+    }
+    unkept = broken(conditions, Facts(plan, today, standing.n_collections))
+    return _held_back(decide(asked), standing, unkept)
+
+
+def _held_back(decision: Decision, standing: Standing, unkept: tuple[Condition, ...]) -> Decision:
+    """Refuse what the Direction's policies allow but a suspension, an ended agreement or a condition holds back."""
+    told = [*standing.refusals(), *((f"condition of the approval: {one}", "an approval without it") for one in unkept)]
+    if not told:
+        return decision
+    clauses = (*(clause for clause, _ in told), *(() if decision.allowed else decision.clauses))
+    return replace(decision, allowed=False, clauses=clauses, missing=(*(words for _, words in told), *decision.missing))
 
 
 def receive(application: Application, plan: ExtractPlan, *, today: date, journal: Journal) -> Decision:
-    """Log an application as received, with its plan and the decision of the day, and return the decision."""
-    decision = decision_on(application, plan, today, checked=True)
+    """Log an application as received, with its plan and the decision of the day, and return the decision.
+
+    Raises: InputError if it lacks anything; PolicyRefused, logged first, if its pseudonyms may not go on.
+    """
+    require_complete(application, plan)
+    _require_may_go_on(application, journal)
+    decision = decision_on(application, plan, today, checked=True, standing=standing_now(application, journal, today))
     details = {
         "application": application.as_json(),
         "plan": plan.as_json(),
@@ -178,24 +126,35 @@ def receive(application: Application, plan: ExtractPlan, *, today: date, journal
     return decision
 
 
+def _require_may_go_on(application: Application, journal: Journal) -> None:
+    if not may_go_on(application, journal):
+        _refuse(application, (NO_OTHER,), "Apply under a new agreement with keys of its own.", journal)
+
+
+def _refuse(application: Application, clauses: tuple[str, ...], remedy: str, journal: Journal) -> NoReturn:
+    details = {"application": application.reference, "clauses": list(clauses)}
+    journal.record(Event("refused by policy", application.applicant, "applicant", details))
+    message = f"Refused: {'; '.join(clauses)}."
+    raise PolicyRefused(message, clauses, remedy)
+
+
 def digest_to_sign(application: Application, plan: ExtractPlan, decision: Decision) -> str:
     """Return the digest that approvers sign: application, plan and decision together."""
     return digest_of({"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_json()})
 
 
 def require_allowed(
-    application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal
-) -> Decision:
-    """Ask policy and refuse loudly.
+    application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal,
+    conditions: tuple[Condition, ...] = (),
+) -> Decision:  # fmt: skip
+    """Ask policy, with what the log says by now of agreement, recipient and Direction, and refuse loudly.
 
     Raises: PolicyRefused with every refusing clause; the refusal is logged first.
     """
-    decision = decision_on(application, plan, today, checked=checked)
+    standing = standing_now(application, journal, today)
+    decision = decision_on(application, plan, today, checked=checked, standing=standing, conditions=conditions)
     if not decision.allowed:
-        details = {"application": application.reference, "clauses": list(decision.clauses)}
-        journal.record(Event("refused by policy", application.applicant, "applicant", details))
-        message = f"Refused: {'; '.join(decision.clauses)}."
-        raise PolicyRefused(message, decision.clauses, " ".join(decision.missing))
+        _refuse(application, decision.clauses, " ".join(decision.missing), journal)
     return decision
 
 
@@ -207,20 +166,36 @@ def approve(
     people: Mapping[str, str],
     today: date,
     journal: Journal,
+    said: Sequence[Mapping[str, Any]] = (),
 ) -> ApprovedPlan:
-    """Seal an approved plan.
+    """Seal an approved plan. ``said`` holds the conditions and the reason of each vote that has any, by person.
 
     Raises: PolicyRefused, SamePerson, BadSignature.
     Source: Direction 6(b) closing words; design, two signatures twice.
     """
+    _require_may_go_on(application, journal)
     decision = require_allowed(application, plan, today, checked=True, journal=journal)
-    require_two(signs, digest_to_sign(application, plan, decision), people, application.applicant)
+    approval = approval_from(signs_json(signs), said, digest_to_sign(application, plan, decision))
+    approval.require(people, application.applicant)
+    require_allowed(application, plan, today, checked=True, journal=journal, conditions=approval.conditions)
     body = {
         "application": application.as_json(),
         "plan": plan.as_json(),
         "decision": decision.as_json(),
-        "signs": [[sign.person, sign.signature, sign.public_key] for sign in signs],
+        "signs": signs_json(signs),
+        "votes": approval.as_json(),
     }
     document = Document(DocumentKind.APPROVED_PLAN, (), body)
     journal.seal(document, Event("approve", signs[0].person, "approver", {"application": application.reference}))
     return ApprovedPlan(document)
+
+
+def signs_json(signs: tuple[SignOff, ...]) -> list[list[str]]:
+    """Return sign-offs as a sealed document holds them."""
+    return [[sign.person, sign.signature, sign.public_key] for sign in signs]
+
+
+def conditions_of(approved: ApprovedPlan) -> tuple[Condition, ...]:
+    """Return the conditions that an approved plan was given under."""
+    body = approved.document.body
+    return approval_from(body["signs"], body["votes"], "").conditions

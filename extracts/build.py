@@ -44,7 +44,7 @@ from cld.plan import (
     TablePlan,
 )
 from cld.vocabulary import Form
-from extracts.approve import require_allowed
+from extracts.approve import conditions_of, require_allowed
 from extracts.keying import PERSON_KIND, Keying, keying_for, kinds_of
 from extracts.lineage import approved_words
 from extracts.opt_outs import read_opt_outs
@@ -76,7 +76,7 @@ def _chosen(population: Population) -> str:
             return f"select distinct person_id from cld where residence_ccg = {text_literal(ccg)}{_known_to(la_codes)}"  # noqa: S608
         case Combined():
             return "select distinct person_id from cld"
-        case Subset(la_codes, _):
+        case Subset(la_codes):
             listed = ", ".join(text_literal(code) for code in la_codes)
             return f"select distinct person_id from people where la_code in ({listed})"  # noqa: S608
         case _:
@@ -227,7 +227,7 @@ def build(
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
     application, plan = approved_words(approved, people)
-    require_allowed(application, plan, today, checked=True, journal=journal)
+    require_allowed(application, plan, today, checked=True, journal=journal, conditions=conditions_of(approved))
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keying = keying_for(application, plan, keys)
     with engine.session() as session:

@@ -20,13 +20,13 @@ PERSON_KIND = "person"
 
 
 def key_id_for(application: Application, plan: ExtractPlan) -> str:
-    """Return the keystore's name of an extract's secret: the agreement's, or this release's alone.
+    """Return the keystore's name of an extract's secret: the agreement's whose pseudonyms it has, or this release's alone.
 
     Anonymised rows always have a key of one release; pseudonymised rows where the plan says so.
     """
     if is_of_one_release(plan):
         return f"release-{application.reference}"
-    return f"agreement-{application.agreement.reference}"
+    return f"agreement-{application.agreement.pseudonyms_of}"
 
 
 def is_of_one_release(plan: ExtractPlan) -> bool:
@@ -75,4 +75,4 @@ def keying_for(application: Application, plan: ExtractPlan, keys: KeyStore) -> K
     key_id = key_id_for(application, plan)
     keys.new_agreement(key_id, of_one_release=is_of_one_release(plan))
     version = keys.active_version(key_id)
-    return Keying(key_id, application.body_code, application.agreement.reference, plan.family, version, keys)
+    return Keying(key_id, application.body_code, application.agreement.pseudonyms_of, plan.family, version, keys)

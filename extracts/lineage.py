@@ -11,19 +11,21 @@ from cld.canonical import digest_of
 from cld.errors import NotSealed
 from cld.journey import ApprovedPlan, Document, DocumentKind, LinkedDataset
 from cld.plan import ExtractPlan, plan_from_json
-from cld.signing import SignOff, require_two
-from extracts.approve import Application, application_from_json
+from extracts.approve import Application, application_from_json, conditions_of
+from extracts.life.conditions import Condition
+from extracts.life.votes import approval_from
 
 __all__ = ["Lineage", "approved_words", "lineage_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """The application and plan as approved, the linked data, the version of the key that the extract was built with (None
+    """The application and plan as approved, under which conditions, the linked data, the version of the key that the extract was built with (None
     where it holds no pseudonyms), and the digests of all documents, children first."""
 
     application: Application
     plan: ExtractPlan
+    conditions: tuple[Condition, ...]
     linked: LinkedDataset
     key_version: int | None
     ancestry: tuple[str, ...]
@@ -37,7 +39,7 @@ def approved_words(approved: ApprovedPlan, people: Mapping[str, str]) -> tuple[A
     body = approved.document.body
     signed = digest_of({name: body[name] for name in ("application", "plan", "decision")})
     application = application_from_json(body["application"])
-    require_two(tuple(SignOff(*sign) for sign in body["signs"]), signed, people, application.applicant)
+    approval_from(body["signs"], body["votes"], signed).require(people, application.applicant)
     return application, plan_from_json(body["plan"])
 
 
@@ -49,10 +51,11 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     """
     ancestry = require_ancestry(digest, journal)
     documents = [document for held in ancestry if (document := journal.load(held)) is not None]
-    application, plan = approved_words(ApprovedPlan(_only(documents, DocumentKind.APPROVED_PLAN)), people)
+    approved = ApprovedPlan(_only(documents, DocumentKind.APPROVED_PLAN))
+    application, plan = approved_words(approved, people)
     linked = LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET))
     candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
-    return Lineage(application, plan, linked, candidate.body["key_version"], ancestry)
+    return Lineage(application, plan, conditions_of(approved), linked, candidate.body["key_version"], ancestry)
 
 
 def _only(documents: list[Document], kind: DocumentKind) -> Document:

@@ -29,7 +29,7 @@ from cld.journey import (
 )
 from cld.signing import SignOff, require_two
 from cld.vocabulary import Form
-from extracts.approve import Application, require_allowed
+from extracts.approve import Application, require_allowed, standing_now
 from extracts.evidence import (
     ReleaseKeys,
     beside_digests,
@@ -45,7 +45,7 @@ from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
 from keys.store import KeyStore
 
-__all__ = ["ReleaseKeys", "deliver", "package_path", "reissue", "release", "trust_policy"]
+__all__ = ["ReleaseKeys", "collect", "deliver", "package_path", "reissue", "release", "trust_policy"]
 
 
 def package_path(folder: Path, reference: str, recipient_key: str, suffix: str = "") -> Path:
@@ -53,7 +53,7 @@ def package_path(folder: Path, reference: str, recipient_key: str, suffix: str =
     return folder / f"{reference}{suffix}.zip{SEAL_SUFFIXES[seal_kind(recipient_key)]}"
 
 
-def _facts(lineage: Lineage) -> dict[str, Any]:
+def _facts(lineage: Lineage, to_day: date) -> dict[str, Any]:
     application, plan = lineage.application, lineage.plan
     return {
         "name": application.reference,
@@ -61,8 +61,8 @@ def _facts(lineage: Lineage) -> dict[str, Any]:
         "acting_for": application.acting_for or "",
         "agreement": application.agreement.reference,
         "agreement_from": application.agreement.from_day.isoformat(),
-        "agreement_to": application.agreement.to_day.isoformat(),
-        "purposes": list(application.purposes),
+        "agreement_to": to_day.isoformat(),
+        "purposes": list(application.purpose_codes),
         "form": plan.form.value,
         "period": [plan.period_start.isoformat(), plan.period_end.isoformat()],
         "opt_outs_applied": plan.opt_outs_applied,
@@ -84,14 +84,15 @@ def release(
     """
     lineage = lineage_of(checked.document.digest, journal, people)
     application, plan = lineage.application, lineage.plan
-    require_allowed(application, plan, today, checked=True, journal=journal)
+    require_allowed(application, plan, today, checked=True, journal=journal, conditions=lineage.conditions)
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
     _refuse_opt_out_pair(lineage, journal)
     require_enrolled(application.body_code, application.recipient_key, journal)
     staging = engine.spill / f"release-{application.reference}"
     try:
-        facts, previous = _facts(lineage), _previous(application, journal)
+        to_day = standing_now(application, journal, today).to_day or application.agreement.to_day
+        facts, previous = _facts(lineage, to_day), _previous(application, journal)
         body: dict[str, Any] = {
             "facts": facts,
             "recipient_key": application.recipient_key,
@@ -128,12 +129,30 @@ def deliver(
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if path.exists():
         lineage = lineage_of(signed.document.digest, journal, people)
-        require_allowed(lineage.application, lineage.plan, today, checked=True, journal=journal)
+        _require_still_allowed(lineage, today, journal)
         return path
     return _again(
         signed, Event("delivered again", "system", "releaser", {}), path, people=people, today=today, engine=engine,
         journal=journal, keys=keys, release_keys=release_keys,
     )  # fmt: skip
+
+
+def collect(
+    signed: SignedRelease, person: str, *, people: Mapping[str, str], today: date, journal: Journal, folder: Path
+) -> Path:
+    """Let a named user of the recipient collect a package: policy is asked again, and the collection is in the log first.
+
+    Raises: PolicyRefused, NotSealed; whatever the journal refuses of a person who may not collect for this recipient.
+    """
+    lineage, body = lineage_of(signed.document.digest, journal, people), signed.document.body
+    _require_still_allowed(lineage, today, journal)
+    path = package_path(folder, body["facts"]["name"], body["recipient_key"])
+    if not path.exists():
+        message = "The package is not there."
+        raise NotSealed(message, (signed.document.digest,), "Deliver it first.")
+    details = {"application": lineage.application.reference, "document": signed.document.digest}
+    journal.record(Event("collected", person, "recipient", details))
+    return path
 
 
 def reissue(
@@ -160,7 +179,7 @@ def _again(
 ) -> Path:  # fmt: skip
     lineage = lineage_of(signed.document.digest, journal, people)
     application, body = lineage.application, signed.document.body
-    require_allowed(application, lineage.plan, today, checked=True, journal=journal)
+    _require_still_allowed(lineage, today, journal)
     held = journal.load(signed.document.parents[0])
     if held is None:
         message = "The checked extract of this release is missing."
@@ -184,6 +203,12 @@ def _again(
         return path
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _require_still_allowed(lineage: Lineage, today: date, journal: Journal) -> None:
+    require_allowed(
+        lineage.application, lineage.plan, today, checked=True, journal=journal, conditions=lineage.conditions
+    )
 
 
 def _previous(application: Application, journal: Journal) -> Previous:

@@ -1,0 +1,139 @@
+"""What the log says of an agreement, its recipient and the Direction by now: signed, extended, suspended, ended, collected.
+
+An application is approved with the agreement as it was; whatever happened since stands in the log alone, and policy is
+given it each time it is asked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from audit.journal import Journal
+
+__all__ = [
+    "DESTROYED",
+    "EXTENDED",
+    "LIFTED",
+    "REVOKED",
+    "SIGNED",
+    "SUSPENDED",
+    "Scope",
+    "Standing",
+    "Suspension",
+    "standing_of",
+    "suspensions_in",
+]
+
+SIGNED, EXTENDED = "agreement signed", "agreement term extended"
+REVOKED, DESTROYED = "agreement revoked", "agreement destroyed"
+SUSPENDED, LIFTED = "suspension begun", "suspension lifted"
+COLLECTED = "collected"
+MARKS = tuple(f'"action":"{name}'.encode() for name in ("agreement ", "suspension ", COLLECTED))
+
+
+class Scope(StrEnum):
+    """What an instruction suspends."""
+
+    AGREEMENT = "agreement"
+    RECIPIENT = "recipient"
+    DIRECTION = "direction"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A suspension in the log: its instruction's digest, what it is of, from which day, and whether it was lifted."""
+
+    digest: str
+    scope: Scope
+    subject: str
+    from_day: date
+    lifted: bool = False
+
+    def reaches(self, agreement: str, body_code: str) -> bool:
+        """Say whether it speaks of an agreement of a body."""
+        match self.scope:
+            case Scope.DIRECTION:
+                return True
+            case Scope.RECIPIENT:
+                return self.subject == body_code
+            case Scope.AGREEMENT:
+                return self.subject == agreement
+
+    def is_on(self, day: date) -> bool:
+        """Say whether it is in force on a day."""
+        return not self.lifted and self.from_day <= day
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What happened to an agreement since it was applied for."""
+
+    signed: bool = False
+    to_day: date | None = None
+    suspended: tuple[Suspension, ...] = ()
+    revoked: bool = False
+    destroyed: bool = False
+    n_collections: int = 0
+
+    def refusals(self) -> tuple[tuple[str, str], ...]:
+        """Return the clauses that hold everything back by now, each with what would change it."""
+        told = [
+            (
+                f"Direction 8: the {one.scope.value} is suspended by a written instruction",
+                "two officers lift the suspension",
+            )
+            for one in self.suspended
+        ]
+        if self.revoked:
+            told.append(("Direction 6, closing words: the agreement was revoked", "a new agreement"))
+        if self.destroyed:
+            told.append(("Direction 6, closing words: the agreement's data were destroyed", "a new agreement"))
+        return tuple(dict.fromkeys(told))
+
+
+def _told(journal: Journal) -> Iterator[dict[str, Any]]:
+    for leaf in journal.leaves():
+        if any([mark in leaf for mark in MARKS]):
+            yield json.loads(leaf)
+
+
+def standing_of(
+    agreement: str, body_code: str, journal: Journal, today: date, *, keyed_by: str = "", reference: str = ""
+) -> Standing:
+    """Return how an agreement of a body stands.
+
+    keyed_by:  the agreement whose pseudonyms it goes on with, itself where it does not; destroyed with that one's key.
+    reference:  the application whose collections are counted.
+    """
+    signed, to_day, revoked, destroyed, n_collections = False, None, False, False, 0
+    held = {agreement, keyed_by}
+    for leaf in _told(journal):
+        details, action = leaf["details"], leaf["action"]
+        if action == COLLECTED:
+            n_collections += details.get("application") == reference
+        elif action == DESTROYED:
+            destroyed = destroyed or bool(held & {details["agreement"], details["keyed_by"]} - {""})
+        elif details.get("agreement") == agreement:
+            signed, revoked = signed or action == SIGNED, revoked or action == REVOKED
+            to_day = date.fromisoformat(details["to"]) if action == EXTENDED else to_day
+    on = tuple(one for one in suspensions_in(journal) if one.reaches(agreement, body_code) and one.is_on(today))
+    return Standing(signed, to_day, on, revoked, destroyed, n_collections)
+
+
+def suspensions_in(journal: Journal) -> tuple[Suspension, ...]:
+    """Return every suspension in the log, lifted or not, in its order."""
+    found: dict[str, Suspension] = {}
+    for leaf in _told(journal):
+        details = leaf["details"]
+        if leaf["action"] == SUSPENDED:
+            digest, start = details["instruction"], date.fromisoformat(details["effective"])
+            found[digest] = Suspension(digest, Scope(details["scope"]), details["subject"], start)
+        elif leaf["action"] == LIFTED:
+            old = found[details["instruction"]]
+            found[old.digest] = Suspension(old.digest, old.scope, old.subject, old.from_day, lifted=True)
+    return tuple(found.values())
