@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from api.database import ApplicationRow
 from api.disclosure_reports import write_refusal, write_report
 from api.life.refusals import told
+from api.life.renewals import settle_renewals
 from api.life.voting import Ballot, cast_vote, fresh_votes
 from api.memory import SqlMemory
 from api.register import participation_of, read_register
@@ -221,10 +222,13 @@ class House:
         application, plan = self.application(reference)
         space = self.space
         votes = self._votes(reference, Stage.APPROVE)
-        return approve(
+        approved = approve(
             application, plan, tuple(vote.sign for vote in votes), said=Approval(votes).as_json(), people=space.people(),
             today=space.clock.today(), journal=space.journal,
         )  # fmt: skip
+        with Session(space.database) as session, session.begin():
+            settle_renewals(space, session)
+        return approved
 
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
         """Build an approved plan."""

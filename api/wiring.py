@@ -42,7 +42,15 @@ FIRST_PERIOD = "2022"
 SETTINGS = "workspace.json"
 DATABASE = "caregate.sqlite"
 ORIGIN = "caregate.demo"
-STAFF = ("approver one", "approver two", "releaser one", "releaser two")
+STAFF = (
+    "approver one",
+    "approver two",
+    "releaser one",
+    "releaser two",
+    "officer one",
+    "officer two",
+    "custodian one",
+)
 REVIEWERS = ("reviewer one", "reviewer two", "reviewer three")
 
 

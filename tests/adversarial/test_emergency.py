@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import api.projections
@@ -119,14 +122,21 @@ def test_a_workspace_that_was_stopped_before_stops_had_a_table_stays_stopped(spa
     space.journal.record(Event("noted", "applicant", "applicant", {"x": "emergency stop lifted"}))
     kept = rows_of(space)
     assert [is_on for _, is_on in kept] == [True, False, True]
-    with space.database.begin() as connection:
-        connection.execute(text("drop table stops"))
-        connection.execute(text("update alembic_version set version_num = '0005'"))
+    back_to(space, "0005")
     again = open_demo_workspace(space.folder)
     assert rows_of(again) == kept
     with Session(again.database) as session, pytest.raises(Stopped):
         api.projections._require_running(session)
     again.journal.close()
+
+
+def back_to(space: Workspace, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("api").joinpath("migrations")))
+    config.set_main_option("path_separator", "os")
+    with space.database.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
 
 
 def rows_of(space: Workspace) -> list[tuple[int, bool]]:
