@@ -8,16 +8,12 @@ from api.sign_offs import cast, signs_of
 from api.wiring import Workspace
 from audit.stop import digest_to_lift, lift, stop, stop_in_force
 from cld.errors import InvalidTransition
+from extracts.life.roles import role_of
 from policies.safeguards import safeguards_on
 
-__all__ = ["Emergency", "role_of"]
+__all__ = ["Emergency"]
 
 STAGE = "lift"
-
-
-def role_of(person: str) -> str:
-    """Return the role of a member of the demo's staff, who is called by it: ``approver one`` is an approver."""
-    return person.rsplit(" ", 1)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+from api.journey_options import Workspace, house_of, say
 
 __all__ = ["recipient_app", "reissue"]
 
@@ -15,20 +15,8 @@ recipient_app = typer.Typer(
     no_args_is_help=True, help="The keys that packages are sealed to: enrolment, rotation, loss."
 )
 
-Workspace = Annotated[Path, typer.Option("--workspace", help="A workspace that demo made.")]
 Body = Annotated[str, typer.Option("--body", help="Code of the body whose key it is.")]
 Key = Annotated[str, typer.Option("--key", help="The key's whole public line.")]
-
-
-def _house(workspace: Path) -> Any:  # noqa: ANN401 - the type would load the whole house for help
-    from api.house import House  # noqa: PLC0415
-    from api.wiring import open_demo_workspace  # noqa: PLC0415
-
-    return House(open_demo_workspace(workspace))
-
-
-def _say(**facts: object) -> None:
-    sys.stdout.write(json.dumps(facts) + "\n")
 
 
 @recipient_app.command()
@@ -42,11 +30,9 @@ def offer(
     from audit.sealing import key_fingerprint  # noqa: PLC0415
     from extracts.recipients import offer_key  # noqa: PLC0415
 
-    space = _house(workspace).space
+    space = house_of(workspace).space
     written = offer_key(body, key, journal=space.journal, entropy=space.entropy, actor="officer", folder=out)
-    _say(
-        fingerprint=key_fingerprint(key), challenges=[{"key": one, "file": str(path)} for one, path in written.items()]
-    )
+    say(fingerprint=key_fingerprint(key), challenges=[{"key": one, "file": str(path)} for one, path in written.items()])
 
 
 @recipient_app.command()
@@ -65,7 +51,7 @@ def enrol(
     from cld.signing import sign_off  # noqa: PLC0415
     from extracts.recipients import enrol_key, sign_for_lost  # noqa: PLC0415
 
-    space = _house(workspace).space
+    space = house_of(workspace).space
     unknown = [name for name in lost_sign or [] if name not in space.staff]
     if unknown:
         raise typer.BadParameter("the people are: " + ", ".join(space.staff))
@@ -75,7 +61,7 @@ def enrol(
         body, key, answers=answers, spoken_fingerprint=heard, journal=space.journal, actor="officer", people=space.people(),
         signs=signs, retire=tuple(retire or ()),
     )  # fmt: skip
-    _say(body=body, enrolled=key)
+    say(body=body, enrolled=key)
 
 
 @recipient_app.command()
@@ -83,8 +69,8 @@ def lose(workspace: Workspace, body: Body, key: Key) -> None:
     """End a key that was lost, or that somebody else may hold."""
     from extracts.recipients import lose_key  # noqa: PLC0415
 
-    lose_key(body, key, journal=_house(workspace).space.journal, actor="officer")
-    _say(body=body, lost=key)
+    lose_key(body, key, journal=house_of(workspace).space.journal, actor="officer")
+    say(body=body, lost=key)
 
 
 @recipient_app.command()
@@ -93,13 +79,13 @@ def show(workspace: Workspace, body: Body) -> None:
     from audit.sealing import key_fingerprint  # noqa: PLC0415
     from extracts.recipients import recipient_keys  # noqa: PLC0415
 
-    held = recipient_keys(body, _house(workspace).space.journal)
+    held = recipient_keys(body, house_of(workspace).space.journal)
     told = [{"key": key, "fingerprint": key_fingerprint(key)} for key in held.enrolled]
-    _say(body=body, enrolled=told, ended=sorted(held.ended))
+    say(body=body, enrolled=told, ended=sorted(held.ended))
 
 
 def reissue(
     reference: Annotated[str, typer.Argument(help="Reference of the application.")], workspace: Workspace, key: Key
 ) -> None:
     """Seal a release anew to another enrolled key of its recipient; the data are not touched."""
-    _say(package=str(_house(workspace).reissue(reference, key)))
+    say(package=str(house_of(workspace).reissue(reference, key)))

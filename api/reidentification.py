@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session as Database
 
 from api.database import ApplicationRow
-from api.emergency import role_of
 from api.house import House
 from api.sign_offs import cast, signs_of
 from api.wiring import Workspace
@@ -28,6 +27,7 @@ from cld.signing import sign_off
 from extracts.build import identifiers_sql
 from extracts.keying import key_id_for
 from extracts.life.application import REFERENCE
+from extracts.life.roles import role_of
 from keys.derivation import PseudonymDomain
 from keys.legal_basis import LegalBasis, basis_in_force, record_basis
 from keys.pseudonym import version_of

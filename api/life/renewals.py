@@ -19,7 +19,11 @@ SYSTEM = "system"
 def settle_renewals(space: Workspace, session: Session) -> int:
     """Lead applications of renewed agreements to their end, from the first day of the renewal; return how many moved."""
     session.flush()
-    rows, today, n_moved = session.scalars(select(ApplicationRow).order_by(ApplicationRow.reference)).all(), space.clock.today(), 0
+    rows, today, n_moved = (
+        session.scalars(select(ApplicationRow).order_by(ApplicationRow.reference)).all(),
+        space.clock.today(),
+        0,
+    )
     for row in rows:
         agreement = application_from_json(row.application).agreement
         if not agreement.keyed_by or "ApprovedPlan" not in row.documents or agreement.from_day > today:

@@ -43,7 +43,10 @@ def instruct(
         scope=scope, subject=subject, sender=sender, letter=digest_of_file(letter), notice=notice, effective=effective, ends=ends
     )  # fmt: skip
     body, today = document.body, space.clock.today()
-    details = {"instruction": document.digest, **{name: body[name] for name in ("scope", "subject", "effective", "ends")}}
+    details = {
+        "instruction": document.digest,
+        **{name: body[name] for name in ("scope", "subject", "effective", "ends")},
+    }
     with told(space, SUSPENDED, person, OFFICER, subject), Session(space.database) as session, session.begin():
         require_role_on(session, person, OFFICER, today)
         if session.get(SuspensionRow, document.digest) is not None:

@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyrage
 import pytest
 
-from api.emergency import role_of
 from api.wiring import Workspace, demo_workspace
 from audit.stop import stop
 from cld.errors import (
@@ -27,6 +26,7 @@ from cld.errors import (
     WrongRole,
 )
 from cld.signing import sign_off
+from extracts.life.roles import role_of
 from keys.derivation import PseudonymDomain
 from keys.legal_basis import LegalBasis, basis_in_force, record_basis
 from keys.pseudonym import plain_pseudonym
