@@ -20,7 +20,7 @@ __all__ = ["MANIFEST", "Manifest", "files_of", "read_manifest", "require_signed"
 
 MANIFEST = "manifest.json"
 SIGNERS = "trusted_signers"
-NEEDED = {"policies.cedar", "schema.cedarschema", "annex3.json", "properties.json"}
+NEEDED = {"policies.cedar", "schema.cedarschema", "annex3.json", "instruments.json", "properties.json"}
 KEYS = {"instrument", "effective_from", "effective_to", "superseded_by", "files", "signatures"}
 
 

@@ -166,9 +166,25 @@ FITTING: dict[str, Any] = {
 }  # fmt: skip
 SHAPE = ("action", "body", "form", "coverage", "population_rule")
 NAMES = st.sampled_from([field.name for field in fields(Facts)])
+OPEN = [
+    (Action.DISSEMINATE, BodyClass.CASSR, Form.PSEUDONYMISED, Coverage.OWN, PopulationRule.SUBMITTED),
+    (Action.DISSEMINATE, BodyClass.CASSR, Form.AGGREGATE, Coverage.COMBINED, PopulationRule.NONE),
+    (Action.DISSEMINATE, BodyClass.CCG, Form.PSEUDONYMISED, Coverage.OWN, PopulationRule.RESIDENT),
+    (Action.DISSEMINATE, BodyClass.DHSC, Form.ANONYMISED, Coverage.COMBINED, PopulationRule.NONE),
+    (Action.DISSEMINATE, BodyClass.PROCESSOR, Form.ANONYMISED, Coverage.SUBSET, PopulationRule.NONE),
+    (Action.DISSEMINATE, BodyClass.RESEARCH_UNIT, Form.ANONYMISED, Coverage.COMBINED, PopulationRule.NONE),
+    (Action.DISSEMINATE, BodyClass.CSU, Form.AGGREGATE, Coverage.SUBSET, PopulationRule.NONE),
+    (Action.GIVE_BACK, BodyClass.CASSR, Form.IDENTIFIABLE, Coverage.OWN, PopulationRule.SUBMITTED),
+    (Action.COLLECT, BodyClass.CASSR, Form.IDENTIFIABLE, Coverage.OWN, PopulationRule.SUBMITTED),
+    (Action.REIDENTIFY, BodyClass.CASSR, Form.IDENTIFIABLE, Coverage.OWN, PopulationRule.SUBMITTED),
+]
+SHAPES = st.one_of(
+    st.sampled_from(OPEN).map(lambda shape: dict(zip(SHAPE, shape, strict=True))),
+    st.fixed_dictionaries({name: KINDS[name] for name in SHAPE}),
+)
 APPLICATIONS = st.builds(
     lambda shape, changes: Facts(**{**FITTING, **shape, **dict(changes)}),
-    st.fixed_dictionaries({name: KINDS[name] for name in SHAPE}),
+    SHAPES,
     st.lists(NAMES.flatmap(lambda name: st.tuples(st.just(name), KINDS.get(name, TRUTH))), max_size=3),
 )
 
