@@ -171,7 +171,7 @@ def _application(space: Workspace, reference: str) -> ApplicationRow:
 
 def _trace_words(row: ApplicationRow) -> list[dict[str, str]]:
     trace: Any = row.decision["trace"]
-    names = ("policy", "clause", "words", "outcome", "interpretation")
+    names = ("policy", "clause", "words", "outcome", "interpretation", "who")
     lines = [dict(zip(names, line, strict=True)) for line in trace]
     return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
 

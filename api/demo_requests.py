@@ -141,7 +141,7 @@ def _ask(number: int, recipient: str, body: str, code: str, **more: object) -> A
         reference=f"CG-{number:04d}", recipient=recipient, recipient_key="", applicant=f"applicant of {code}", body=body, body_code=code, acting_for=None, agreement=agreement,
         purposes=tuple(StatedPurpose(code, "planning of local services") for code in ("1b", "1e")), annex3_aim=True, dars_approved=True,
         lawful_basis_nhs="s261(1) with s261(2)(e)", lawful_basis_recipient="UK GDPR Art 6(1)(e), 9(2)(h)", nihr_funded=False,
-        joint_approval=False, processor_contract_to=None, dhsc_end="oversight" if body == "DHSC" else "", dars=_dars_form(recipient),
+        joint_approval=False, processor_contract_to=None, dhsc_end="national-oversight" if body == "DHSC" else "none", dars=_dars_form(recipient),
     )  # fmt: skip
     return replace(base, **more)  # type: ignore[arg-type]
 

@@ -15,16 +15,16 @@ from audit.journal import Event, Journal
 from cld.canonical import digest_of
 from cld.errors import PolicyRefused
 from cld.journey import ApprovedPlan, Document, DocumentKind
-from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset
+from cld.plan import ExtractPlan
 from cld.signing import SignOff
-from cld.vocabulary import Coverage, Form
 from extracts.life.application import Agreement, Application, application_from_json
 from extracts.life.completeness import require_complete
-from extracts.life.conditions import Condition, Facts, broken
+from extracts.life.conditions import Condition, Judged, broken
+from extracts.life.facts import facts_on
 from extracts.life.renewal import NO_OTHER, may_go_on
 from extracts.life.standing import Standing, standing_of
 from extracts.life.votes import approval_from
-from policies.decide import Decision, decide
+from policies.decide import Decision, decide_facts
 
 __all__ = [
     "Agreement",
@@ -40,18 +40,8 @@ __all__ = [
     "standing_now",
 ]
 
-AS_APPLIED_FOR = Standing()
 
-
-def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
-    """Say whether the plan's population is the recipient's own. Source: shared reading, 6(b) bullet 3."""
-    match plan.population:
-        case Submitted(code) | Registered(code, _) | Resident(code, _):
-            return Coverage.OWN if code == body_code else Coverage.OTHER
-        case Combined():
-            return Coverage.COMBINED
-        case Subset():
-            return Coverage.SUBSET
+NOTHING: Mapping[str, Any] = {}
 
 
 def standing_now(application: Application, journal: Journal, today: date) -> Standing:
@@ -64,49 +54,18 @@ def standing_now(application: Application, journal: Journal, today: date) -> Sta
 
 
 def decision_on(
-    application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing = AS_APPLIED_FOR,
+    application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing,
     conditions: tuple[Condition, ...] = (),
 ) -> Decision:  # fmt: skip
     """Ask policy. Before the disclosure check ``checked`` speaks of the plan's profile; at release, of its result.
 
-    standing:  what happened to the agreement since; conditions:  what the approvers set.
+    standing:  what happened to the agreement since (``standing_now``); conditions:  what the approvers set.
     """
-    agreement = application.agreement
-    asked = {
-        "action": application.action,
-        "body": application.body,
-        "acting_for": application.acting_for,
-        "form": plan.form.value,
-        "coverage": coverage_for(plan, application.body_code).value,
-        "annex3_aim": application.annex3_aim,
-        "small_numbers_suppressed": checked and plan.form is Form.AGGREGATE,
-        "anonymisation_checked": checked and plan.form is Form.ANONYMISED,
-        "key_for_recipient": plan.form is Form.PSEUDONYMISED,
-        "purposes": list(application.purpose_codes) if all(p.justification for p in application.purposes) else [],
-        "dars_approved": application.dars_approved,
-        "agreement_from": agreement.from_day.isoformat(),
-        "agreement_to": (standing.to_day or agreement.to_day).isoformat(),
-        "agreement_signed": agreement.signed or standing.signed,
-        "lawful_basis_nhs": application.lawful_basis_nhs == "s261(1) with s261(2)(e)",
-        "lawful_basis_recipient": bool(application.lawful_basis_recipient),
-        "nihr_funded": application.nihr_funded,
-        "joint_approval": application.joint_approval,
-        "processor_contract_to": application.processor_contract_to.isoformat()
-        if application.processor_contract_to
-        else None,
-        "on": today.isoformat(),
-    }
-    unkept = broken(conditions, Facts(plan, today, standing.n_collections))
-    return _held_back(decide(asked), standing, unkept)
-
-
-def _held_back(decision: Decision, standing: Standing, unkept: tuple[Condition, ...]) -> Decision:
-    """Refuse what the Direction's policies allow but a suspension, an ended agreement or a condition holds back."""
-    told = [*standing.refusals(), *((f"condition of the approval: {one}", "an approval without it") for one in unkept)]
-    if not told:
-        return decision
-    clauses = (*(clause for clause, _ in told), *(() if decision.allowed else decision.clauses))
-    return replace(decision, allowed=False, clauses=clauses, missing=(*(words for _, words in told), *decision.missing))
+    unkept = broken(conditions, Judged(plan, today, standing.n_collections))
+    facts = facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept)
+    decision = decide_facts(facts)
+    told = (*(f"An approval without the condition '{one}'." for one in unkept), *standing.remedies())
+    return replace(decision, missing=(*decision.missing, *told)) if told else decision
 
 
 def receive(application: Application, plan: ExtractPlan, *, today: date, journal: Journal) -> Decision:
@@ -121,6 +80,7 @@ def receive(application: Application, plan: ExtractPlan, *, today: date, journal
         "application": application.as_json(),
         "plan": plan.as_json(),
         "decision": decision.as_json(),
+        "facts": _facts_json(decision),
     }
     journal.record(Event("application received", application.applicant, "applicant", details))
     return decision
@@ -131,8 +91,15 @@ def _require_may_go_on(application: Application, journal: Journal) -> None:
         _refuse(application, (NO_OTHER,), "Apply under a new agreement with keys of its own.", journal)
 
 
-def _refuse(application: Application, clauses: tuple[str, ...], remedy: str, journal: Journal) -> NoReturn:
-    details = {"application": application.reference, "clauses": list(clauses)}
+def _facts_json(decision: Decision) -> dict[str, Any]:
+    """Return the facts of a decision beside it: they name its day, so that a replay takes it again by the same policies."""
+    return decision.facts.as_json() if decision.facts is not None else {}
+
+
+def _refuse(
+    application: Application, clauses: tuple[str, ...], remedy: str, journal: Journal, decided: Mapping[str, Any] = NOTHING
+) -> NoReturn:
+    details = {"application": application.reference, "clauses": list(clauses), **decided}
     journal.record(Event("refused by policy", application.applicant, "applicant", details))
     message = f"Refused: {'; '.join(clauses)}."
     raise PolicyRefused(message, clauses, remedy)
@@ -154,7 +121,8 @@ def require_allowed(
     standing = standing_now(application, journal, today)
     decision = decision_on(application, plan, today, checked=checked, standing=standing, conditions=conditions)
     if not decision.allowed:
-        _refuse(application, decision.clauses, " ".join(decision.missing), journal)
+        decided = {"decision": decision.as_json(), "facts": _facts_json(decision)}
+        _refuse(application, decision.clauses, " ".join(decision.missing), journal, decided)
     return decision
 
 
@@ -182,6 +150,7 @@ def approve(
         "application": application.as_json(),
         "plan": plan.as_json(),
         "decision": decision.as_json(),
+        "facts": _facts_json(decision),
         "signs": signs_json(signs),
         "votes": approval.as_json(),
     }

@@ -34,7 +34,8 @@ LIVE_AFTER = frozenset({Act.EXPIRE, Act.RESUME})
 def last_day_of(session: Session, row: ApplicationRow) -> date:
     """Return the last day of an application's agreement, as extended by now."""
     term = session.get(AgreementTermRow, row.agreement)
-    return term.to_day if term is not None else application_from_json(row.application).agreement.to_day
+    agreement: Any = row.application["agreement"]
+    return term.to_day if term is not None else date.fromisoformat(agreement["to"])
 
 
 def rows_under(session: Session, agreement: str) -> list[ApplicationRow]:
@@ -121,9 +122,10 @@ def _require_destructible(session: Session, agreement: str) -> list[ApplicationR
         raise InvalidTransition(message, "Name an agreement under which something was released.")
     root = application_from_json(going[0].application).agreement.pseudonyms_of
     for row in session.scalars(select(ApplicationRow).where(ApplicationRow.agreement != agreement)):
-        other = application_from_json(row.application).agreement
-        if other.pseudonyms_of == root and "ApprovedPlan" in row.documents and possible(State(row.state)):
-            message = f"Agreement {other.reference} goes on with these pseudonyms."
+        other: Any = row.application["agreement"]
+        goes_on = (other.get("keyed_by") or other["reference"]) == root
+        if goes_on and "ApprovedPlan" in row.documents and possible(State(row.state)):
+            message = f"Agreement {row.agreement} goes on with these pseudonyms."
             raise InvalidTransition(message, "They are destroyed at the end of that one.")
     return going
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.database import ApplicationRow
 from api.wiring import Workspace
 from audit.journal import Event
-from extracts.approve import application_from_json
 from extracts.life.states import Act, State, possible
 
 __all__ = ["settle_renewals"]
@@ -25,12 +27,13 @@ def settle_renewals(space: Workspace, session: Session) -> int:
         0,
     )
     for row in rows:
-        agreement = application_from_json(row.application).agreement
-        if not agreement.keyed_by or "ApprovedPlan" not in row.documents or agreement.from_day > today:
+        agreement: Any = row.application["agreement"]
+        renewed = agreement.get("renews") if agreement.get("keyed_by") and "ApprovedPlan" in row.documents else None
+        if renewed is None or date.fromisoformat(agreement["from"]) > today:
             continue
         for earlier in rows:
-            if earlier.agreement == agreement.renews and _may(earlier):
-                about = {"application": earlier.reference, "by": agreement.reference}
+            if earlier.agreement == renewed and _may(earlier):
+                about = {"application": earlier.reference, "by": row.agreement}
                 space.journal.record_within(session, Event(Act.RENEW.value, SYSTEM, SYSTEM, about))
                 n_moved += 1
     return n_moved

@@ -9,12 +9,12 @@ from datetime import date
 from typing import Any
 
 from cld.errors import InputError
+from cld.vocabulary import Action, BodyClass, Purpose
 from extracts.life.dars import DarsForm, StatedPurpose, day_of
+from policies.words import DhscEnd
 
-__all__ = ["DHSC_ENDS", "REFERENCE", "Agreement", "Application", "application_from_json"]
+__all__ = ["REFERENCE", "Agreement", "Application", "application_from_json"]
 
-DHSC_ENDS = ("commissioning", "oversight")
-"""The two ends of Direction 6(b) bullet 6: commissioning the benchmark work, or national oversight."""
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 PLAIN_PARTS = (
     "reference", "recipient", "recipient_key", "applicant", "body", "body_code", "acting_for", "annex3_aim", "dars_approved",
@@ -72,22 +72,28 @@ class Application:
     joint_approval: bool
     processor_contract_to: date | None
     action: str = "disseminate"
-    dhsc_end: str = ""
+    dhsc_end: str = DhscEnd.NONE.value
     dars: DarsForm = field(default_factory=DarsForm)
 
     def __post_init__(self) -> None:
-        """Refuse a reference that is no plain name: it becomes the name of a file.
+        """Refuse a reference that is no plain name, for it becomes the name of a file, and words outside the closed lists.
 
-        Raises: InputError; for an end of DHSC that is none of the two, too.
+        Raises: InputError.
         """
         agreement = self.agreement
         names = (self.reference, *filter(None, (agreement.reference, agreement.renews, agreement.keyed_by)))
         if not all(REFERENCE.fullmatch(name) for name in names) or not agreement.reference:
             message = "A reference is made of letters, digits and hyphens."
             raise InputError(message, "Correct the application.")
-        if self.dhsc_end not in ("", *DHSC_ENDS):
-            message = "The end is none of the two that the Direction gives DHSC."
-            raise InputError(message, f"They are: {', '.join(DHSC_ENDS)}.")
+        stated = {one.code for one in self.purposes}
+        acting_for = {self.acting_for} - {None}
+        for what, given, known in (
+            ("body", {self.body} | acting_for, BodyClass), ("action", {self.action}, Action), ("purpose", stated, Purpose),
+            ("end of DHSC's", {self.dhsc_end}, DhscEnd),
+        ):  # fmt: skip
+            if given - {str(one) for one in known}:
+                message = f"The application names an unknown {what}."
+                raise InputError(message, f"They are: {', '.join(str(one) for one in known)}.")
 
     @property
     def purpose_codes(self) -> tuple[str, ...]:

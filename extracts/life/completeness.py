@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from cld.catalogue import column_of
 from cld.errors import InputError
 from cld.plan import LOCAL_PREFIX, ExtractPlan, Subset
-from cld.vocabulary import BodyClass, Purpose
+from cld.vocabulary import BodyClass
 from extracts.life.application import Application
 from extracts.life.dars import ACCESS_METHODS, SECURITY_KINDS, WORDS
 from extracts.life.standards import checklist
+from policies.words import DhscEnd
 
 __all__ = ["columns_to_justify", "require_complete", "what_is_missing"]
 
@@ -39,11 +40,8 @@ def _of_the_application(application: Application, plan: ExtractPlan) -> Iterator
         yield "an agreement that ends after it begins"
     if agreement.keyed_by and not agreement.renews:
         yield "the agreement that this one renews"
-    known = set(Purpose)
-    for one in application.purposes:
-        if one.code in known and not one.justification.strip():
-            yield f"a justification of purpose {one.code}"
-    if application.body == BodyClass.DHSC and not application.dhsc_end:
+    yield from (f"a justification of purpose {p.code}" for p in application.purposes if not p.justification.strip())
+    if application.body == BodyClass.DHSC and application.dhsc_end == DhscEnd.NONE:
         yield "which end DHSC follows"
     if isinstance(plan.population, Subset) and not plan.population.name.strip():
         yield "the subset's name"

@@ -14,7 +14,7 @@ from cld.vocabulary import Form
 from extracts.life.dars import day_of
 from policies.profiles import profile_named
 
-__all__ = ["Condition", "ConditionKind", "Facts", "broken", "conditions_from", "union"]
+__all__ = ["Condition", "ConditionKind", "Judged", "broken", "conditions_from", "union"]
 
 
 class ConditionKind(StrEnum):
@@ -43,7 +43,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Judged:
     """What conditions are held against."""
 
     plan: ExtractPlan
@@ -77,7 +77,7 @@ def union(*sets: tuple[Condition, ...]) -> tuple[Condition, ...]:
     return tuple(sorted({one for held in sets for one in held}, key=str))
 
 
-def _profile_is_as_strict(value: str, facts: Facts) -> bool:
+def _profile_is_as_strict(value: str, facts: Judged) -> bool:
     """Hold every limit of the plan's profile against the named one's."""
     asked, planned = profile_named(value, facts.today), profile_named(facts.plan.profile, facts.today)
     at_least = ("k", "smallest_shown", "round_to", "secondary", "least_width", "smallest_overlap")
@@ -86,7 +86,7 @@ def _profile_is_as_strict(value: str, facts: Facts) -> bool:
     )
 
 
-HELD: Mapping[ConditionKind, Callable[[str, Facts], bool]] = {
+HELD: Mapping[ConditionKind, Callable[[str, Judged], bool]] = {
     ConditionKind.LATEST_DATE: lambda value, facts: facts.today <= day_of(value),
     ConditionKind.ONLY_ONCE: lambda _, facts: facts.n_collections == 0,
     ConditionKind.NO_FURTHER_LINKAGE: lambda _, facts: (
@@ -96,6 +96,6 @@ HELD: Mapping[ConditionKind, Callable[[str, Facts], bool]] = {
 }
 
 
-def broken(conditions: tuple[Condition, ...], facts: Facts) -> tuple[Condition, ...]:
+def broken(conditions: tuple[Condition, ...], facts: Judged) -> tuple[Condition, ...]:
     """Return the conditions that do not hold."""
     return tuple(one for one in conditions if not HELD[one.kind](one.value, facts))

@@ -32,8 +32,8 @@ __all__ = [
 SIGNED, EXTENDED = "agreement signed", "agreement term extended"
 REVOKED, DESTROYED = "agreement revoked", "agreement destroyed"
 SUSPENDED, LIFTED = "suspension begun", "suspension lifted"
-COLLECTED = "collected"
-MARKS = tuple(f'"action":"{name}'.encode() for name in ("agreement ", "suspension ", COLLECTED))
+COLLECTED, ACCEPTED = "collected", "accept"
+MARKS = tuple(f'"action":"{name}'.encode() for name in ("agreement ", "suspension ", COLLECTED, ACCEPTED))
 
 
 class Scope(StrEnum):
@@ -71,8 +71,9 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What happened to an agreement since it was applied for."""
+    """What happened to an agreement since it was applied for; ``submitted``: the log holds a file of its council."""
 
+    submitted: bool = False
     signed: bool = False
     to_day: date | None = None
     suspended: tuple[Suspension, ...] = ()
@@ -80,19 +81,15 @@ class Standing:
     destroyed: bool = False
     n_collections: int = 0
 
-    def refusals(self) -> tuple[tuple[str, str], ...]:
-        """Return the clauses that hold everything back by now, each with what would change it."""
-        told = [
-            (
-                f"Direction 8: the {one.scope.value} is suspended by a written instruction",
-                "two officers lift the suspension",
-            )
-            for one in self.suspended
-        ]
-        if self.revoked:
-            told.append(("Direction 6, closing words: the agreement was revoked", "a new agreement"))
-        if self.destroyed:
-            told.append(("Direction 6, closing words: the agreement's data were destroyed", "a new agreement"))
+    def suspended_since(self, scope: Scope) -> date | None:
+        """Return the day from which a suspension of a scope is on, None where none is."""
+        return min((one.from_day for one in self.suspended if one.scope is scope), default=None)
+
+    def remedies(self) -> tuple[str, ...]:
+        """Return what would change what was suspended, revoked or destroyed."""
+        told = [f"Two officers lift the suspension of the {one.scope.value}." for one in self.suspended]
+        if self.revoked or self.destroyed:
+            told.append("A new agreement: this one was revoked, or its data were destroyed.")
         return tuple(dict.fromkeys(told))
 
 
@@ -110,19 +107,21 @@ def standing_of(
     keyed_by:  the agreement whose pseudonyms it goes on with, itself where it does not; destroyed with that one's key.
     reference:  the application whose collections are counted.
     """
-    signed, to_day, revoked, destroyed, n_collections = False, None, False, False, 0
+    submitted, signed, to_day, revoked, destroyed, n_collections = False, False, None, False, False, 0
     held = {agreement, keyed_by}
     for leaf in _told(journal):
         details, action = leaf["details"], leaf["action"]
         if action == COLLECTED:
             n_collections += details.get("application") == reference
+        elif action == ACCEPTED:
+            submitted = submitted or details.get("la_code") == body_code
         elif action == DESTROYED:
             destroyed = destroyed or bool(held & {details["agreement"], details["keyed_by"]} - {""})
         elif details.get("agreement") == agreement:
             signed, revoked = signed or action == SIGNED, revoked or action == REVOKED
             to_day = date.fromisoformat(details["to"]) if action == EXTENDED else to_day
     on = tuple(one for one in suspensions_in(journal) if one.reaches(agreement, body_code) and one.is_on(today))
-    return Standing(signed, to_day, on, revoked, destroyed, n_collections)
+    return Standing(submitted, signed, to_day, on, revoked, destroyed, n_collections)
 
 
 def suspensions_in(journal: Journal) -> tuple[Suspension, ...]:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from cld.datasets import Dataset, Pseudonymised
 from cld.plan import ExtractPlan
 from cld.signing import sign_off
-from extracts.approve import approve, decision_on, digest_to_sign
+from extracts.approve import approve, decision_on, digest_to_sign, standing_now
 from extracts.build import build
 from keys.pseudonym import check_texts
 from tests.lib.journey import OpenJourney
@@ -20,7 +20,11 @@ def built(journey: OpenJourney, reference: str, plan: ExtractPlan) -> pa.Table:
     """Approve a plan under another reference of the same agreement, build it, and return the rows of cld."""
     space, today = journey.space, journey.space.clock.today()
     application = replace(journey.request.application, reference=reference)
-    digest = digest_to_sign(application, plan, decision_on(application, plan, today, checked=True))
+    digest = digest_to_sign(
+        application,
+        plan,
+        decision_on(application, plan, today, checked=True, standing=standing_now(application, space.journal, today)),
+    )
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=space.people(), today=today, journal=space.journal)
     made = build(

@@ -17,7 +17,7 @@ from cld.places import Council, Participation
 from cld.signing import sign_off
 from collection.accept import accept
 from disclosure.check import check
-from extracts.approve import approve, decision_on, digest_to_sign
+from extracts.approve import approve, decision_on, digest_to_sign, standing_now
 from extracts.build import build
 from extracts.release import deliver, release
 from linkage.link import link
@@ -82,7 +82,11 @@ def open_journey(folder: Path) -> OpenJourney:
     linked = link(
         (accepted,), england.nhs, index, engine=space.engine, journal=space.journal, actor="analyst", today=today
     )
-    digest = digest_to_sign(application, plan, decision_on(application, plan, today, checked=True))
+    digest = digest_to_sign(
+        application,
+        plan,
+        decision_on(application, plan, today, checked=True, standing=standing_now(application, space.journal, today)),
+    )
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
     candidate = build(

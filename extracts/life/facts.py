@@ -1,0 +1,117 @@
+"""Everything that policy asks about an application, from the application, its plan, the log and the lists of the day.
+
+What is tested on the rows themselves (own people, overlaps, whether a subset is a part) is shown as the plan promises it
+before there are rows; build and check refuse rows that break the promise.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Subset
+from cld.vocabulary import Action, BodyClass, Coverage, Form, Purpose
+from extracts.life.application import Application
+from extracts.life.conditions import Condition
+from extracts.life.standing import Scope, Standing
+from policies.facts import Facts
+from policies.versions import version_on
+from policies.words import DhscEnd, Instrument, LocalItems, NhsBasis, PopulationRule, Succession
+
+__all__ = ["coverage_for", "facts_on"]
+
+NOT_LISTED_BY_NAME = (BodyClass.PROCESSOR, BodyClass.PROJECT, BodyClass.OTHER)
+"""Bodies that Annex 3 does not list: clauses of their own say what they may have."""
+COUNCILS = (BodyClass.CASSR, BodyClass.CASSR_NOT_PARTICIPATING)
+
+
+def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
+    """Say whether the plan's population is the recipient's own. Source: shared reading, 6(b) bullet 3."""
+    match plan.population:
+        case Submitted(code) | Registered(code, _) | Resident(code, _):
+            return Coverage.OWN if code == body_code else Coverage.OTHER
+        case Combined():
+            return Coverage.COMBINED
+        case Subset():
+            return Coverage.SUBSET
+
+
+def _rule(plan: ExtractPlan) -> PopulationRule:
+    match plan.population:
+        case Submitted():
+            return PopulationRule.SUBMITTED
+        case Registered():
+            return PopulationRule.REGISTERED
+        case Resident():
+            return PopulationRule.RESIDENT
+        case _:
+            return PopulationRule.NONE
+
+
+def _listed(application: Application, standing: Standing, today: date) -> tuple[bool, Succession]:
+    """Say whether a body is on the list of the day: a council by the files in the log, others by Annex 3."""
+    body = BodyClass(application.body)
+    if body in COUNCILS:
+        return standing.submitted, Succession.NO
+    if body in NOT_LISTED_BY_NAME:
+        return False, Succession.NO
+    succession, kind = version_on(today).annex3.succession_of(application.body_code, today, people={})
+    return kind is body, succession
+
+
+def facts_on(
+    application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing, unkept: tuple[Condition, ...]
+) -> Facts:  # fmt: skip
+    """Return the facts of an application on a day.
+
+    checked:  before the disclosure check it speaks of the plan's profile; at release, of its result.
+    """
+    agreement, population = application.agreement, plan.population
+    listed, successor = _listed(application, standing, today)
+    ended = standing.revoked or standing.destroyed
+    own = isinstance(population, Submitted | Registered | Resident)
+    return Facts(
+        action=Action(application.action),
+        body=BodyClass(application.body),
+        on=today,
+        instrument=Instrument.DIRECTION_2020,
+        instructions_checked=True,
+        suspended_from=standing.suspended_since(Scope.DIRECTION),
+        agreement_unsuspended=standing.suspended_since(Scope.AGREEMENT) is None and not ended,
+        recipient_unsuspended=standing.suspended_since(Scope.RECIPIENT) is None,
+        body_listed=listed,
+        successor=successor,
+        population_included=checked,
+        acting_for=BodyClass(application.acting_for) if application.acting_for else None,
+        processor_contract_to=application.processor_contract_to,
+        form=plan.form,
+        coverage=coverage_for(plan, application.body_code),
+        population_rule=_rule(plan),
+        own_population_tested=checked and own,
+        overlap_above_limit=checked,
+        local_items=LocalItems.OWN if plan.local_items else LocalItems.NONE,
+        subset_named=isinstance(population, Subset) and bool(population.name.strip()),
+        subset_reasoned=isinstance(population, Subset) and bool(population.reason.strip()),
+        subset_is_part=checked and isinstance(population, Subset),
+        small_numbers_suppressed=checked and plan.form is Form.AGGREGATE,
+        anonymisation_checked=checked and plan.form is Form.ANONYMISED,
+        key_for_recipient=plan.form is Form.PSEUDONYMISED,
+        annex3_aim=application.annex3_aim,
+        purposes=frozenset(Purpose(code) for code in application.purpose_codes),
+        purposes_justified=bool(application.purposes)
+        and all(one.justification.strip() for one in application.purposes),
+        dhsc_end=DhscEnd(application.dhsc_end),
+        nihr_funded=application.nihr_funded,
+        joint_approval=application.joint_approval,
+        dars_approved=application.dars_approved,
+        conditions_met=not unkept,
+        agreement_signed=agreement.signed or standing.signed,
+        agreement_resigned=successor is Succession.NO,
+        agreement_from=agreement.from_day,
+        agreement_to=standing.to_day or agreement.to_day,
+        lawful_basis_nhs=_basis(application.lawful_basis_nhs),
+        lawful_basis_recipient=bool(application.lawful_basis_recipient.strip()),
+    )
+
+
+def _basis(text: str) -> NhsBasis:
+    return NhsBasis.S261 if text == NhsBasis.S261 else NhsBasis.OTHER if text else NhsBasis.NONE
