@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow
+from api.database import ApplicationRow, reading
 from api.disclosure_reports import write_refusal, write_report
 from api.memory import SqlMemory
 from api.register import participation_of, read_register
@@ -187,7 +186,7 @@ class House:
 
         Raises: InvalidTransition if there is none of that reference.
         """
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             row = session.get(ApplicationRow, reference)
         if row is None:
             message = f"There is no application {reference}."
@@ -262,7 +261,7 @@ class House:
         )  # fmt: skip
 
     def _document(self, reference: str, kind: DocumentKind) -> Document:
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             row = session.get(ApplicationRow, reference)
         document = self.space.journal.load(row.documents.get(kind.value, "")) if row is not None else None
         if document is None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from sqlalchemy import Engine as Database
 
-from api.database import open_database
+from api.database import database_url, open_database
 from api.journal import SqlJournal
 from audit.log import Log, moment_of, single_witness_policy
 from audit.note import CosignerKeys, verified_at
@@ -85,11 +85,17 @@ def _key(entropy: SeededEntropy, label: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(entropy.secret_bytes(32, label))
 
 
-def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
-    """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else."""
+def demo_workspace(folder: Path, *, seed: int, n_threads: int, database: str = "") -> Workspace:
+    """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else.
+
+    ``database`` is the address of an empty PostgreSQL database; without one the workspace keeps its own, in SQLite.
+    """
     entropy = SeededEntropy(seed)
+    settings: dict[str, object] = {"kind": "demo", "seed": seed}
+    if database:
+        settings["database"] = database_url(database)
     create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
-    atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
+    atomic_write(folder / SETTINGS, canonical_bytes(settings))
     return _wire(folder, DemoUnlocking(), entropy, FIRST_PERIOD, n_threads)
 
 
@@ -143,12 +149,18 @@ def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
         yield None
         return
     clock = SeededClock(DEMO_START)
-    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    journal = SqlJournal(_database_of(folder), clock)
     try:
         _wind(clock, journal)
         yield journal
     finally:
         journal.close()
+
+
+def _database_of(folder: Path) -> Database:
+    """Open the database that a workspace's settings name, or the one in its folder where they name none."""
+    settings = json.loads((folder / SETTINGS).read_text("utf-8"))
+    return open_database(str(settings["database"]) if "database" in settings else folder / DATABASE)
 
 
 def _wind(clock: SeededClock, journal: SqlJournal, log: Log | None = None) -> None:
@@ -167,7 +179,7 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
     for left in (folder / "spill").glob("release-*"):
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
-    database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
+    database, clock = _database_of(folder), SeededClock(DEMO_START)
     release_keys = DemoKeys(
         _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
     )

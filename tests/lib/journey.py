@@ -62,10 +62,10 @@ class OpenJourney:
         connection.close()
 
 
-def open_journey(folder: Path) -> OpenJourney:
-    """Run a journey for one council up to check."""
+def open_journey(folder: Path, database: str = "") -> OpenJourney:
+    """Run a journey for one council up to check, on SQLite or on the PostgreSQL database of an address."""
     england = make_england(folder / "england", folder / "scratch", n_people=900, seed=3)
-    space = demo_workspace(folder / "workspace", seed=3, n_threads=2)
+    space = demo_workspace(folder / "workspace", seed=3, n_threads=2, database=database)
     asked, identity = demo_requests()[0], pyrage.x25519.Identity.generate()
     request = replace(asked, application=replace(asked.application, recipient_key=str(identity.to_public())))
     application, plan = request.application, request.plan
