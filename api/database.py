@@ -35,6 +35,7 @@ __all__ = [
     "JobRow",
     "LeafRow",
     "MemoryRow",
+    "OptOutRuleRow",
     "ReviewDecisionRow",
     "ReviewRow",
     "SessionRow",
@@ -163,6 +164,16 @@ class ReviewDecisionRow(Base):
     reviewer: Mapped[str] = mapped_column(String(64))
 
 
+class OptOutRuleRow(Base):
+    """Whether opt-outs are applied for a recipient's data set: one answer for the life of an agreement."""
+
+    __tablename__ = "opt_out_rules"
+    body_code: Mapped[str] = mapped_column(String(64), primary_key=True)
+    agreement: Mapped[str] = mapped_column(String(64), primary_key=True)
+    data_set: Mapped[str] = mapped_column(String(64), primary_key=True)
+    applied: Mapped[bool] = mapped_column(Boolean)
+
+
 class MemoryRow(Base):
     """One release that someone holds, in the order in which they were given; its facts stand in the checked document."""
 
@@ -203,13 +214,14 @@ def open_database(place: Path | str) -> Engine:
     config.set_main_option("script_location", str(files("api").joinpath("migrations")))
     config.set_main_option("path_separator", "os")
     try:
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        engine.connect().close()
     except OperationalError:
         engine.dispose()
         message = "The database does not answer."  # the fault's own words may hold what must not be told
         raise UnreadableFile(message, "See that it runs and that this account may use it.") from None
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
     return engine
 
 

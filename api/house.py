@@ -12,11 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api.database import ApplicationRow, reading
 from api.disclosure_reports import write_refusal, write_report
 from api.memory import SqlMemory
+from api.opt_out_rules import require_opt_out_rule
 from api.register import participation_of, read_register
 from api.sign_offs import cast, signs_of
 from api.wiring import Workspace
+from audit.journal import Event
 from audit.stop import require_running
-from cld.errors import DisclosureRefused, InvalidTransition
+from cld.errors import DisclosureRefused, InvalidTransition, OptOutsUnknown
 from cld.journey import (
     AcceptedSubmission,
     ApprovedPlan,
@@ -203,12 +205,24 @@ class House:
         )
 
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
-        """Build an approved plan."""
-        space = self.space
-        return build(
-            ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN)), self.linked(), engine=space.engine, journal=space.journal,
-            keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", people=space.people(), today=space.clock.today(), actor=actor,
-        )  # fmt: skip
+        """Build an approved plan; a refusal for what is known or not known of opt-outs is logged.
+
+        Raises: DisclosureRefused if the recipient has the same data under the other opt-out rule; OptOutsUnknown;
+                NoAnswerYet, to be asked again later.
+        """
+        space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+        try:
+            with reading(space.database) as session:
+                require_opt_out_rule(session, approved)
+            return build(
+                approved, self.linked(), engine=space.engine, journal=space.journal, keys=space.keys, opt_outs=space.opt_outs,
+                people=space.people(), today=space.clock.today(), actor=actor,
+            )  # fmt: skip
+        except (DisclosureRefused, OptOutsUnknown) as refusal:
+            measures = list(refusal.measures) if isinstance(refusal, DisclosureRefused) else ["opt-outs not known"]
+            details = {"application": reference, "measures": measures}
+            space.journal.record(Event("refused by opt-out gate", actor, "operator", details))
+            raise
 
     def candidate(self, reference: str) -> CandidateExtract:
         """Return what was built for an application.

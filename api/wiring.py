@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
@@ -26,6 +27,10 @@ from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
 from cld.errors import UnreadableFile
 from cld.shelf import Shelf, atomic_write
+from extracts.opt_outs.cache import AnswerCache
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.mesh import MeshFolder
+from extracts.opt_outs.service import ListedObjectors
 from keys.derivation import Secret
 from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
 from keys.providers.file import create_root
@@ -74,6 +79,7 @@ class Workspace:
     release_keys: DemoKeys
     log: Log
     staff: Mapping[str, Ed25519PrivateKey]
+    opt_outs: OptOutGate
     reviewers: tuple[str, ...] = REVIEWERS
 
     def people(self) -> dict[str, str]:
@@ -121,10 +127,10 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlockin
     The root is with the provider that the keystore's settings name, opened by ``unlocking``.
     Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
+    settings = _settings_of(folder)
     try:
-        settings = json.loads((folder / SETTINGS).read_text("utf-8"))
         entropy, period = SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
-    except (OSError, ValueError, KeyError) as fault:
+    except (ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
     return _wire(folder, unlocking or DemoUnlocking(), entropy, period, n_threads)
@@ -135,7 +141,7 @@ def begin_period(space: Workspace, period: str) -> int:
 
     Cut off half way, asking again finishes it.
     """
-    settings = json.loads((space.folder / SETTINGS).read_text("utf-8"))
+    settings = _settings_of(space.folder)
     space.keys.begin_period(period)
     atomic_write(space.folder / SETTINGS, canonical_bytes(settings | {"period": period}))
     return space.keys.retire_earlier_periods()
@@ -159,7 +165,7 @@ def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
 
 def _database_of(folder: Path) -> Database:
     """Open the database that a workspace's settings name, or the one in its folder where they name none."""
-    settings = json.loads((folder / SETTINGS).read_text("utf-8"))
+    settings = _settings_of(folder)
     return open_database(str(settings["database"]) if "database" in settings else folder / DATABASE)
 
 
@@ -200,7 +206,30 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         release_keys=release_keys,
         log=log,
         staff={name: _key(entropy, f"staff {name}") for name in STAFF},
+        opt_outs=_opt_outs(folder, shelf, keys, journal, clock),
     )
+
+
+def _opt_outs(folder: Path, shelf: Shelf, keys: KeyStore, journal: SqlJournal, clock: SeededClock) -> OptOutGate:
+    """Wire whoever knows who objects: the mailbox that the settings name, or the list of the synthetic England."""
+    named = _settings_of(folder).get("opt_outs")
+    if named is None:
+        return OptOutGate(ListedObjectors(folder / "nhs" / "opt_outs.parquet", clock))
+    service = MeshFolder(Path(named["folder"]), str(named["own_mailbox"]), str(named["service_mailbox"]), clock)
+    return OptOutGate(service, AnswerCache(folder / "opt-outs.json", shelf, keys, journal, clock))
+
+
+def _settings_of(folder: Path) -> dict[str, Any]:
+    """Return a workspace's settings.
+
+    Raises: UnreadableFile if the folder is no workspace.
+    """
+    try:
+        settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        message = f"{folder.name} is not a demo workspace."
+        raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
+    return settings
 
 
 def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:

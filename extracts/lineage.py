@@ -20,12 +20,13 @@ __all__ = ["Lineage", "approved_words", "lineage_of"]
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """The application and plan as approved, the linked data, the version of the key that the extract was built with (None
-    where it holds no pseudonyms), and the digests of all documents, children first."""
+    where it holds no pseudonyms), what may be told of who was held back, and the digests of all documents, children first."""
 
     application: Application
     plan: ExtractPlan
     linked: LinkedDataset
     key_version: int | None
+    held_back: dict[str, str]
     ancestry: tuple[str, ...]
 
 
@@ -52,7 +53,9 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     application, plan = approved_words(ApprovedPlan(_only(documents, DocumentKind.APPROVED_PLAN)), people)
     linked = LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET))
     candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
-    return Lineage(application, plan, linked, candidate.body["key_version"], ancestry)
+    return Lineage(
+        application, plan, linked, candidate.body["key_version"], candidate.body.get("held_back", {}), ancestry
+    )
 
 
 def _only(documents: list[Document], kind: DocumentKind) -> Document:

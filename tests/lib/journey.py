@@ -19,6 +19,8 @@ from collection.accept import accept
 from disclosure.check import check
 from extracts.approve import approve, decision_on, digest_to_sign
 from extracts.build import build
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.service import ListedObjectors
 from extracts.release import deliver, release
 from linkage.link import link
 from linkage.prepare.keyhash import PLAIN
@@ -87,7 +89,7 @@ def open_journey(folder: Path, database: str = "") -> OpenJourney:
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
     candidate = build(
         approved, linked, engine=space.engine, journal=space.journal, keys=space.keys,
-        opt_outs=england.nhs / "opt_outs.parquet", people=people, today=today, actor="operator",
+        opt_outs=OptOutGate(ListedObjectors(england.nhs / "opt_outs.parquet", space.clock)), people=people, today=today, actor="operator",
     )  # fmt: skip
     profile = profile_named(plan.profile, today)
     checked = check(
