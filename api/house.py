@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow
+from api.database import ApplicationRow, reading
 from api.disclosure_reports import write_refusal, write_report
 from api.life.refusals import told
 from api.life.renewals import settle_renewals
 from api.life.voting import Ballot, cast_vote, fresh_votes
 from api.memory import SqlMemory
+from api.opt_out_rules import require_opt_out_rule
 from api.register import participation_of, read_register
 from api.wiring import Workspace
+from audit.journal import Event
 from audit.stop import require_running
-from cld.errors import DisclosureRefused, InvalidTransition
+from cld.errors import DisclosureRefused, InvalidTransition, OptOutsUnknown
 from cld.journey import (
     AcceptedSubmission,
     ApprovedPlan,
@@ -210,7 +211,7 @@ class House:
 
         Raises: InvalidTransition if there is none of that reference.
         """
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             row = session.get(ApplicationRow, reference)
         if row is None:
             message = f"There is no application {reference}."
@@ -231,12 +232,24 @@ class House:
         return approved
 
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
-        """Build an approved plan."""
-        space = self.space
-        return build(
-            ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN)), self.linked(), engine=space.engine, journal=space.journal,
-            keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", people=space.people(), today=space.clock.today(), actor=actor,
-        )  # fmt: skip
+        """Build an approved plan; a refusal for what is known or not known of opt-outs is logged.
+
+        Raises: DisclosureRefused if the recipient has the same data under the other opt-out rule; OptOutsUnknown;
+                NoAnswerYet, to be asked again later.
+        """
+        space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+        try:
+            with reading(space.database) as session:
+                require_opt_out_rule(session, approved)
+            return build(
+                approved, self.linked(), engine=space.engine, journal=space.journal, keys=space.keys, opt_outs=space.opt_outs,
+                people=space.people(), today=space.clock.today(), actor=actor,
+            )  # fmt: skip
+        except (DisclosureRefused, OptOutsUnknown) as refusal:
+            measures = list(refusal.measures) if isinstance(refusal, DisclosureRefused) else ["opt-outs not known"]
+            details = {"application": reference, "measures": measures}
+            space.journal.record(Event("refused by opt-out gate", actor, "operator", details))
+            raise
 
     def candidate(self, reference: str) -> CandidateExtract:
         """Return what was built for an application.
@@ -299,7 +312,7 @@ class House:
         )  # fmt: skip
 
     def _document(self, reference: str, kind: DocumentKind) -> Document:
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             row = session.get(ApplicationRow, reference)
         document = self.space.journal.load(row.documents.get(kind.value, "")) if row is not None else None
         if document is None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 
-from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.database import Base, CommitmentRow, DocumentRow, LeafRow
+from api.database import Base, CommitmentRow, DocumentRow, LeafRow, reading
 from api.projections import project_document, project_event, project_stop
 from audit.commitment import Opening, without_free_text
 from audit.journal import Event, leaf_bytes
@@ -89,7 +89,6 @@ class SqlJournal:
 
     def _append_all(self, session: Session, events: Sequence[Event], document: str) -> None:
         """Add leaves behind the last; the words of people go beside the log, their commitments into it."""
-        _take_turn(session)
         seq, last_at = _end_of(session)
         at_utc = self._clock.now_utc().strftime(MOMENT)
         salts = (self._entropy.secret_bytes(SALT_BYTES, f"free text {seq} {place}") for place in count())
@@ -109,7 +108,7 @@ class SqlJournal:
 
     def opening(self, digest: str) -> Opening | None:
         """Return what opens a commitment, or None once it was erased."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             row = session.get(CommitmentRow, digest)
             return Opening(row.digest, row.salt, row.content.decode()) if row else None
 
@@ -127,18 +126,18 @@ class SqlJournal:
 
     def load(self, digest: str) -> Document | None:
         """Return a kept document."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             row = session.get(DocumentRow, digest)
             return Document.from_json(json.loads(row.content)) if row else None
 
     def leaves(self) -> tuple[bytes, ...]:
         """Return every leaf in order."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             return tuple(session.scalars(select(LeafRow.content).order_by(LeafRow.seq)))
 
     def n_leaves(self) -> int:
         """Return one more than the place of the last leaf."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             return _end_of(session)[0]
 
     def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
@@ -146,7 +145,7 @@ class SqlJournal:
         wanted = (
             select(LeafRow.seq, LeafRow.content).where(LeafRow.seq >= start, LeafRow.seq < stop).order_by(LeafRow.seq)
         )
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             return [(seq, _as_bytes(content)) for seq, content in session.execute(wanted)]
 
     def place_of(self, digest: str) -> int:
@@ -184,12 +183,6 @@ class SqlJournal:
 def _as_bytes(content: bytes | str) -> bytes:
     """Return a leaf's bytes, also where somebody's hand in SQLite made a text of them."""
     return content.encode() if isinstance(content, str) else content
-
-
-def _take_turn(session: Session) -> None:
-    """Let one writer at a time number leaves. SQLite's transactions begin with the write lock already."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("lock table leaves in exclusive mode"))
 
 
 def _insert(session: Session, rows: list[tuple[int, bytes]]) -> None:

@@ -12,6 +12,7 @@ from api.database import ReviewDecisionRow, ReviewRow, StopRow, SubmissionRow
 from api.life.advance import advance
 from api.life.kept import keep_life
 from api.memory import remember_release
+from api.opt_out_rules import keep_opt_out_rule
 from audit.journal import Event
 from audit.stop import LIFTED, STOPPED
 from cld.errors import StaleVersion, Stopped
@@ -55,10 +56,13 @@ def project_document(session: Session, document: Document, event: Event, today: 
 
     Raises: StaleVersion if a release was weighed against less than its recipient holds by now; Stopped if an extract or a
     release would be kept while the emergency stop is on, however long ago its making began; InvalidTransition or WrongRole if
-    the application may not be led on like this by now.
+    the application may not be led on like this by now; DisclosureRefused if its recipient has the same data under the other
+    opt-out rule.
     """
     if document.kind in HALTED:
         _require_running(session)
+    if document.kind is DocumentKind.CANDIDATE_EXTRACT:
+        keep_opt_out_rule(session, document)
     if document.kind is DocumentKind.ACCEPTED_SUBMISSION:
         session.merge(SubmissionRow(digest=document.digest, la_code=str(document.body["la_code"])))
     elif document.kind is DocumentKind.REVIEW_QUEUE:

@@ -97,7 +97,11 @@ def _facts_json(decision: Decision) -> dict[str, Any]:
 
 
 def _refuse(
-    application: Application, clauses: tuple[str, ...], remedy: str, journal: Journal, decided: Mapping[str, Any] = NOTHING
+    application: Application,
+    clauses: tuple[str, ...],
+    remedy: str,
+    journal: Journal,
+    decided: Mapping[str, Any] = NOTHING,
 ) -> NoReturn:
     details = {"application": application.reference, "clauses": list(clauses), **decided}
     journal.record(Event("refused by policy", application.applicant, "applicant", details))

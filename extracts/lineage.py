@@ -20,14 +20,16 @@ __all__ = ["Lineage", "approved_words", "lineage_of"]
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """The application and plan as approved, under which conditions, the linked data, the version of the key that the extract was built with (None
-    where it holds no pseudonyms), and the digests of all documents, children first."""
+    """The application and plan as approved, under which conditions, the linked data, the version of the key that the extract
+    was built with (None where it holds no pseudonyms), what may be told of who was held back, and the digests of all
+    documents, children first."""
 
     application: Application
     plan: ExtractPlan
     conditions: tuple[Condition, ...]
     linked: LinkedDataset
     key_version: int | None
+    held_back: dict[str, str]
     ancestry: tuple[str, ...]
 
 
@@ -55,7 +57,8 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     application, plan = approved_words(approved, people)
     linked = LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET))
     candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
-    return Lineage(application, plan, conditions_of(approved), linked, candidate.body["key_version"], ancestry)
+    version, held_back = candidate.body["key_version"], candidate.body.get("held_back", {})
+    return Lineage(application, plan, conditions_of(approved), linked, version, held_back, ancestry)
 
 
 def _only(documents: list[Document], kind: DocumentKind) -> Document:

@@ -41,6 +41,7 @@ from extracts.evidence import (
 )
 from extracts.keying import key_id_for
 from extracts.lineage import Lineage, lineage_of
+from extracts.opt_outs.gate import require_fresh
 from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
 from keys.store import KeyStore
@@ -68,6 +69,7 @@ def _facts(lineage: Lineage, to_day: date) -> dict[str, Any]:
         "opt_outs_applied": plan.opt_outs_applied,
         "opt_out_reason": plan.opt_out_reason,
         "key_version": lineage.key_version,
+        "held_back": {name: lineage.held_back[name] for name in ("objecting", "untraced") if name in lineage.held_back},
     }
 
 
@@ -79,7 +81,8 @@ def release(
 
     Application, plan and linked data are those of the sealed documents it rests on; nothing else is asked.
     The recipient's age key is the one that stands in the approved application.
-    Raises: NotSealed, PolicyRefused, SamePerson, BadSignature, AlreadyReleased.
+    Raises: NotSealed, PolicyRefused, SamePerson, BadSignature, AlreadyReleased; StaleVersion if opt-outs were asked about
+            too long ago.
     Source: Direction 6(b); design, two signatures twice, log before bytes.
     """
     lineage = lineage_of(checked.document.digest, journal, people)
@@ -88,6 +91,7 @@ def release(
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
     _refuse_opt_out_pair(lineage, journal)
+    require_fresh(lineage.held_back, today)
     require_enrolled(application.body_code, application.recipient_key, journal)
     staging = engine.spill / f"release-{application.reference}"
     try:

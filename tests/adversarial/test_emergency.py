@@ -22,6 +22,8 @@ from audit.stop import digest_to_lift, lift, require_running, stop, stop_in_forc
 from cld.errors import BadSignature, InvalidTransition, NotPermitted, SamePerson, Stopped
 from cld.journey import ApprovedPlan, CandidateExtract
 from cld.signing import sign_off
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.service import ListedObjectors
 from tests.lib.journey import OpenJourney
 
 
@@ -85,7 +87,9 @@ def build_again(journey: OpenJourney) -> CandidateExtract:
     assert held is not None
     return extracts.build.build(
         ApprovedPlan(held), journey.linked, engine=space.engine, journal=space.journal, keys=space.keys,
-        opt_outs=space.folder.parent / "england" / "nhs" / "opt_outs.parquet", people=space.people(),
+        opt_outs=OptOutGate(
+            ListedObjectors(space.folder.parent / "england" / "nhs" / "opt_outs.parquet", space.clock)
+        ), people=space.people(),
         today=space.clock.today(), actor="second operator",
     )  # fmt: skip
 

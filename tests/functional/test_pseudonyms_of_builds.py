@@ -12,6 +12,8 @@ from cld.plan import ExtractPlan
 from cld.signing import sign_off
 from extracts.approve import approve, decision_on, digest_to_sign, standing_now
 from extracts.build import build
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.service import ListedObjectors
 from keys.pseudonym import check_texts
 from tests.lib.journey import OpenJourney
 
@@ -29,7 +31,9 @@ def built(journey: OpenJourney, reference: str, plan: ExtractPlan) -> pa.Table:
     approved = approve(application, plan, signs, people=space.people(), today=today, journal=space.journal)
     made = build(
         approved, journey.linked, engine=space.engine, journal=space.journal, keys=space.keys,
-        opt_outs=space.folder.parent / "england" / "nhs" / "opt_outs.parquet", people=space.people(), today=today,
+        opt_outs=OptOutGate(
+            ListedObjectors(space.folder.parent / "england" / "nhs" / "opt_outs.parquet", space.clock)
+        ), people=space.people(), today=today,
         actor="operator",
     )  # fmt: skip
     dataset = Dataset.from_json(Pseudonymised, made.document.body["tables"]["cld"]["dataset"])
