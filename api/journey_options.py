@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import weakref
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,11 +21,13 @@ Day = Annotated[str, typer.Option(help="A day, such as 2022-12-31.")]
 
 
 def house_of(workspace: Path) -> Any:  # noqa: ANN401 - the type would load the whole house for help
-    """Open the house of a workspace."""
+    """Open the house of a workspace; its database is let go of when nobody holds the house any more."""
     from api.house import House  # noqa: PLC0415
     from api.wiring import open_demo_workspace  # noqa: PLC0415
 
-    return House(open_demo_workspace(workspace))
+    house = House(open_demo_workspace(workspace))
+    weakref.finalize(house.space.journal, house.space.database.dispose)
+    return house
 
 
 def say(**facts: object) -> None:

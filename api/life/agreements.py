@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import AgreementTermRow, ApplicationRow
+from api.database import AgreementTermRow, ApplicationRow, reading
 from api.key_acts import destroy_key
 from api.life.advance import require_role_on
 from api.life.refusals import told
@@ -51,7 +51,7 @@ def extend(space: Workspace, agreement: str, to_day: date, person: str) -> bool:
     """
     today, digest = space.clock.today(), digest_of({"extend": agreement, "to": to_day.isoformat()})
     with told(space, EXTENDED, person, APPROVER, agreement):
-        with Session(space.database) as session:
+        with reading(space.database) as session:
             _require_extendable(session, agreement, to_day, today)
         signs = sign_together(space, "extend", digest, person, APPROVER, 2)
         if not signs:
@@ -88,7 +88,7 @@ def destroy_agreement(space: Workspace, agreement: str, file: Path, person: str)
     require_staff(space, person)
     today = space.clock.today()
     with told(space, DESTROYED, person, CUSTODIAN, agreement):
-        with Session(space.database) as session:
+        with reading(space.database) as session:
             require_role_on(session, person, CUSTODIAN, today)
             rows = _require_destructible(session, agreement)
             application = application_from_json(rows[0].application)

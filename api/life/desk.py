@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, ApplicationVersionRow
+from api.database import ApplicationRow, ApplicationVersionRow, reading
 from api.house import House
 from api.life.refusals import told
 from api.wiring import Workspace
@@ -81,7 +80,7 @@ class LifeDesk:
 
     def changes(self, reference: str) -> tuple[Change, ...]:
         """Return what the last version of an application changed, field by field; none for a first version."""
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             wanted = select(ApplicationVersionRow).where(ApplicationVersionRow.reference == reference)
             rows = session.scalars(wanted.order_by(ApplicationVersionRow.version.desc()).limit(2)).all()
         if len(rows) < 2:  # noqa: PLR2004 - one before another
@@ -94,7 +93,7 @@ class LifeDesk:
 
         Raises: InvalidTransition if there is none of that reference.
         """
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             row = session.get(ApplicationRow, reference)
         if row is None:
             message = f"There is no application {reference}."

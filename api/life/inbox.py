@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow
+from api.database import ApplicationRow, reading
 from api.house import House, Stage
 from api.life.advance import is_user_of
 from api.life.people import roles_of
@@ -37,7 +37,7 @@ class Waiting:
 def inbox_of(house: House, person: str) -> tuple[Waiting, ...]:
     """Return what waits for a person, by reference; what they voted on already waits for somebody else."""
     space, roles = house.space, roles_of(house.space, person)
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         rows = session.scalars(select(ApplicationRow).order_by(ApplicationRow.reference)).all()
         own = {row.reference for row in rows if _is_theirs(session, house, row, person)}
     found = []

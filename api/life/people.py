@@ -6,6 +6,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from api.database import reading
 from api.life.advance import changes_of_roles, require_role_on
 from api.life.kept import USER_NAMED
 from api.life.refusals import told
@@ -22,7 +23,7 @@ OFFICER = StaffRole.OFFICER.value
 
 def roles_of(space: Workspace, person: str) -> tuple[str, ...]:
     """Return the roles that a person holds today."""
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         return roles_on(person, space.clock.today(), changes_of_roles(session))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, SuspensionRow
+from api.database import ApplicationRow, SuspensionRow, reading
 from api.life.advance import require_role_on
 from api.life.refusals import told
 from api.life.together import require_staff, sign_together
@@ -64,7 +64,7 @@ def lift_suspension(space: Workspace, digest: str, person: str) -> bool:
     """
     today = space.clock.today()
     with told(space, LIFTED, person, OFFICER, digest[:16]):
-        with Session(space.database) as session:
+        with reading(space.database) as session:
             row = session.get(SuspensionRow, digest)
         if row is None or row.lifted or row.ends:
             message = "There is no such suspension to lift."

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
-
+from api.database import reading
 from api.life.advance import require_role_on
 from api.sign_offs import cast, signs_of
 from api.wiring import Workspace
@@ -31,7 +30,7 @@ def sign_together(
     Raises: WrongRole by the role of the day; NotPermitted if the person signed already; BadSignature.
     """
     require_staff(space, person)
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         require_role_on(session, person, role, space.clock.today())
     reference = f"{stage}-{digest[:16]}"
     cast(space, reference, stage, person, space.staff[person], digest=digest, role=role)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, VoteRow
+from api.database import ApplicationRow, VoteRow, reading
 from api.life.advance import require_day, require_role_on
 from api.wiring import Workspace
 from audit.journal import Event
@@ -128,7 +128,7 @@ def _votes(session: Session, reference: str, stage: str) -> tuple[Vote, ...]:
 
 def fresh_votes(space: Workspace, reference: str, stage: str, now: str) -> tuple[Vote, ...]:
     """Return the votes that count on what stands now, by person."""
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         return fresh(_votes(session, reference, stage), now, _row(session, reference).round)
 
 
@@ -136,7 +136,7 @@ def shown_to(space: Workspace, reference: str, stage: str, now: str, viewer: str
     """Return the votes of a stage as a person may see them: another's of this round only beside one's own, or once two
     are cast; whether a vote still counts, or went stale.
     """
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         votes, row = _votes(session, reference, stage), _row(session, reference)
     counted = fresh(votes, now, row.round)
     open_to = len(counted) >= N_VOTES or any(vote.sign.person == viewer for vote in counted)
