@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from api.demo import run_demo
 from cld.progress import Silent
 from tests.lib.journey import OpenJourney, open_journey
+from tests.lib.life import Life, let_passphrases_cost_little, linked_workspace
 from tests.lib.postgres import Server, postgres_programs, running_server
 from tests.lib.secret_watch import Heard, files_of, traces, watch_secrets
 from tests.lib.watched import attack_what_is_due, watch_suppression
@@ -57,6 +59,21 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo") / "workspace"
     run_demo(out, n_people=6_000, seed=7, n_threads=2, progress=Silent())
     return out
+
+
+@pytest.fixture(scope="session")
+def linked_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with one council's linked data, nothing applied for."""
+    return linked_workspace(tmp_path_factory.mktemp("linked") / "workspace")
+
+
+@pytest.fixture
+def life(linked_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Life:
+    """Commands on a copy of that workspace; each opens its root anew, so the passphrase costs little here."""
+    let_passphrases_cost_little(monkeypatch)
+    folder = tmp_path / "workspace"
+    shutil.copytree(linked_folder, folder)
+    return Life(folder)
 
 
 @pytest.fixture

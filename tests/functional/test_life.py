@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from api.wiring import open_demo_workspace
 from keys.certificate import require_certificate
-from tests.lib.life import APPLICANT, ASKED, COUNCIL, Life, linked_workspace
+from tests.lib.life import APPLICANT, ASKED, COUNCIL, Life, let_passphrases_cost_little, linked_workspace
 from tests.lib.postgres import Server
 
 LAST_DAY, DAY_AFTER = "2023-01-01", "2023-01-02"
-
-
-@pytest.fixture(scope="module")
-def linked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return linked_workspace(tmp_path_factory.mktemp("life") / "workspace")
-
-
-@pytest.fixture
-def life(linked: Path, tmp_path: Path) -> Life:
-    folder = tmp_path / "workspace"
-    shutil.copytree(linked, folder)
-    return Life(folder)
 
 
 def acts_in_the_log(life: Life) -> list[str]:
@@ -96,7 +83,8 @@ def test_a_whole_life_from_draft_to_destroyed(life: Life) -> None:
     assert acts.index("agreement destroyed") > acts.index("key destroyed"), "the key ends before the log says so"
 
 
-def test_the_same_life_on_postgresql(postgres: Server, tmp_path: Path) -> None:
+def test_the_same_life_on_postgresql(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_passphrases_cost_little(monkeypatch)
     life = Life(linked_workspace(tmp_path / "workspace", postgres.new_database()))
     whole_life(life)
     assert not list(life.folder.glob("*.sqlite*"))

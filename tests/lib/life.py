@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyrage
+import pytest
 from typer.testing import CliRunner
 
 from api.demo import demo_participations
@@ -25,8 +26,20 @@ ASKED = demo_requests()[0]
 APPLICANT = ASKED.application.applicant
 
 
+def let_passphrases_cost_little(patch: pytest.MonkeyPatch) -> None:
+    """Open and seal roots with a weak Argon2id from now on."""
+    patch.setattr("keys.wrapping.ARGON2_MEMORY_KIB", 64)
+    patch.setattr("keys.wrapping.ARGON2_PASSES", 1)
+
+
 def linked_workspace(folder: Path, database: str = "") -> Path:
     """Make a workspace with one council's file accepted and linked; nothing was applied for yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        let_passphrases_cost_little(patch)
+        return _linked_workspace(folder, database)
+
+
+def _linked_workspace(folder: Path, database: str) -> Path:
     england = make_england(folder, folder / "scratch", n_people=600, seed=3)
     house = House(demo_workspace(folder, seed=3, n_threads=2, database=database))
     write_register(folder, demo_participations())
