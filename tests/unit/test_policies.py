@@ -247,12 +247,17 @@ SINGLE: list[tuple[str, Facts, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    "facts", [WHOLE, CCG, DHSC, ADASS, UNIT, LGA, COUNTS, BACK, COLLECT, NUMBER], ids=lambda facts: facts.body
-)
-def test_each_whole_application_may_pass(facts: Facts) -> None:
+GRANTING = {
+    "P6b3-council-own": WHOLE, "P6b3-ccg-own": CCG, "P6b4-benchmarking": COUNTS, "P6b5-adass": ADASS, "P6b6-dhsc": DHSC,
+    "P6b7-research": UNIT, "P6b7-joint": LGA, "P3-give-back": BACK, "P3-collect": COLLECT, "P-reidentify-basis": NUMBER,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("policy", "facts"), GRANTING.items())
+def test_each_whole_application_may_pass_by_its_one_route(policy: str, facts: Facts) -> None:
     decision = decide_facts(facts)
     assert decision.allowed, decision.clauses
+    assert [row.policy for row in decision.trace if row.outcome is ClauseOutcome.GRANTS] == [policy]
     assert facts_from_json(json.loads(json.dumps(decision.as_record()["facts"]))) == facts
 
 
@@ -303,7 +308,7 @@ def test_conditions_that_stand_behind_another_are_named_beside_it(
 def test_every_policy_that_forbids_is_shown_to_refuse_and_every_permit_to_grant() -> None:
     """No policy stands in the file without a request that shows what it does."""
     asked = [replace(base, **change) for _, base, change in (*SINGLE, *BEHIND)]
-    asked += [WHOLE, CCG, DHSC, ADASS, UNIT, LGA, COUNTS, BACK, COLLECT, NUMBER]
+    asked += GRANTING.values()
     acting = (ClauseOutcome.BLOCKS, ClauseOutcome.GRANTS)
     shown = {row.policy for facts in asked for row in decide_facts(facts).trace if row.outcome in acting}
     assert {policy.name for policy in latest_version().policies.policies} == shown
