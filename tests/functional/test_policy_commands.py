@@ -50,7 +50,7 @@ def test_decide_answers_one_object_a_line_in_order_and_ends_well(
     assert answers[0] == {
         "id": "q1",
         "decision": "allow",
-        "clauses": ["Direction 6(b) bullet 3: councils"],
+        "clauses": ["Direction 6(b) bullet 3"],
         "missing": [],
     }
     assert answers[1]["clauses"] == ["Direction 6, closing words: DARS"]
