@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.database import ApplicationRow, reading
 from api.disclosure_reports import write_refusal, write_report
+from api.kept_policies import keep_version
 from api.memory import SqlMemory
 from api.opt_out_rules import require_opt_out_rule
 from api.register import participation_of, read_register
@@ -46,6 +47,7 @@ from linkage.tell.statement_page import statement_page
 from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.decide import Decision, decide
 from policies.profiles import profile_named
+from policies.versions import version_on
 
 __all__ = ["House", "Stage"]
 
@@ -164,6 +166,7 @@ class House:
 
     def receive(self, application: Application, plan: ExtractPlan) -> Decision:
         """Take an application in."""
+        self._keep_policies()
         return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
 
     def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey) -> SignOff:
@@ -197,6 +200,7 @@ class House:
 
     def approve(self, reference: str) -> ApprovedPlan:
         """Approve an application that two people signed."""
+        self._keep_policies()
         application, plan = self.application(reference)
         space = self.space
         signs = self._signs(reference, Stage.APPROVE)
@@ -211,6 +215,7 @@ class House:
                 NoAnswerYet, to be asked again later.
         """
         space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+        self._keep_policies()
         try:
             with reading(space.database) as session:
                 require_opt_out_rule(session, approved)
@@ -251,6 +256,7 @@ class House:
         """Release a checked extract that two people signed, sealed to the key in its application."""
         space = self.space
         require_running(space.journal)
+        self._keep_policies()
         return release(
             CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), self._signs(reference, Stage.RELEASE),
             people=space.people(), today=space.clock.today(), engine=space.engine,
@@ -273,6 +279,10 @@ class House:
             SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), recipient_key, people=space.people(), engine=space.engine,
             journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
+
+    def _keep_policies(self) -> None:
+        """Keep the policies of today with what is decided by them."""
+        keep_version(self.space.folder, version_on(self.space.clock.today()))
 
     def _document(self, reference: str, kind: DocumentKind) -> Document:
         with reading(self.space.database) as session:
