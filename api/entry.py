@@ -24,6 +24,7 @@ from api.policy_commands import add_policy_commands
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
+from api.uses_commands import add_uses_commands
 from api.verify_commands import add_verify_commands
 from cld.errors import CLDError, StorageFull
 
@@ -86,6 +87,7 @@ add_differences_commands(app)
 add_pseudonym_commands(app)
 add_key_commands(app)
 add_policy_commands(app)
+add_uses_commands(app)
 
 
 def main() -> None:

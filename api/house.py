@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.database import ApplicationRow, reading
 from api.disclosure_reports import write_refusal, write_report
+from api.kept_policies import keep_version
 from api.life.refusals import told
 from api.life.renewals import settle_renewals
 from api.life.voting import Ballot, cast_vote, fresh_votes
@@ -57,6 +58,7 @@ from linkage.tell.statement_page import statement_page
 from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.decide import Decision, decide
 from policies.profiles import profile_named
+from policies.versions import version_on
 
 __all__ = ["House", "Stage"]
 
@@ -178,6 +180,7 @@ class House:
     def receive(self, application: Application, plan: ExtractPlan) -> Decision:
         """Take an application in, complete as it is."""
         with told(self.space, "submit", application.applicant, "applicant", application.reference):
+            self._keep_policies()
             return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
 
     def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey, ballot: Ballot = APPROVES) -> Vote:
@@ -221,6 +224,7 @@ class House:
 
     def approve(self, reference: str) -> ApprovedPlan:
         """Approve an application that two people signed."""
+        self._keep_policies()
         application, plan = self.application(reference)
         space = self.space
         votes = self._votes(reference, Stage.APPROVE)
@@ -239,6 +243,7 @@ class House:
                 NoAnswerYet, to be asked again later.
         """
         space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+        self._keep_policies()
         try:
             with reading(space.database) as session:
                 require_opt_out_rule(session, approved)
@@ -279,6 +284,7 @@ class House:
         """Release a checked extract that two people signed, sealed to the key in its application."""
         space = self.space
         require_running(space.journal)
+        self._keep_policies()
         return release(
             CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), tuple(vote.sign for vote in self._votes(reference, Stage.RELEASE)),
             people=space.people(), today=space.clock.today(), engine=space.engine,
@@ -290,6 +296,7 @@ class House:
         space = self.space
         with told(space, "collect", person, "recipient", reference):
             require_running(space.journal)
+            self._keep_policies()
             return collect(
                 SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), person, people=space.people(),
                 today=space.clock.today(), journal=space.journal, folder=space.folder / "released",
@@ -311,6 +318,10 @@ class House:
             SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), recipient_key, people=space.people(), engine=space.engine,
             journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
+
+    def _keep_policies(self) -> None:
+        """Keep the policies of today with what is decided by them."""
+        keep_version(self.space.folder, version_on(self.space.clock.today()))
 
     def _document(self, reference: str, kind: DocumentKind) -> Document:
         with reading(self.space.database) as session:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any, NoReturn
 
@@ -33,6 +32,7 @@ __all__ = [
     "approve",
     "conditions_of",
     "decision_on",
+    "digest_of_words",
     "digest_to_sign",
     "receive",
     "require_allowed",
@@ -62,10 +62,7 @@ def decision_on(
     standing:  what happened to the agreement since (``standing_now``); conditions:  what the approvers set.
     """
     unkept = broken(conditions, Judged(plan, today, standing.n_collections))
-    facts = facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept)
-    decision = decide_facts(facts)
-    told = (*(f"An approval without the condition '{one}'." for one in unkept), *standing.remedies())
-    return replace(decision, missing=(*decision.missing, *told)) if told else decision
+    return decide_facts(facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept))
 
 
 def receive(application: Application, plan: ExtractPlan, *, today: date, journal: Journal) -> Decision:
@@ -79,8 +76,7 @@ def receive(application: Application, plan: ExtractPlan, *, today: date, journal
     details = {
         "application": application.as_json(),
         "plan": plan.as_json(),
-        "decision": decision.as_json(),
-        "facts": _facts_json(decision),
+        "decision": decision.as_record(),
     }
     journal.record(Event("application received", application.applicant, "applicant", details))
     return decision
@@ -89,11 +85,6 @@ def receive(application: Application, plan: ExtractPlan, *, today: date, journal
 def _require_may_go_on(application: Application, journal: Journal) -> None:
     if not may_go_on(application, journal):
         _refuse(application, (NO_OTHER,), "Apply under a new agreement with keys of its own.", journal)
-
-
-def _facts_json(decision: Decision) -> dict[str, Any]:
-    """Return the facts of a decision beside it: they name its day, so that a replay takes it again by the same policies."""
-    return decision.facts.as_json() if decision.facts is not None else {}
 
 
 def _refuse(
@@ -111,7 +102,16 @@ def _refuse(
 
 def digest_to_sign(application: Application, plan: ExtractPlan, decision: Decision) -> str:
     """Return the digest that approvers sign: application, plan and decision together."""
-    return digest_of({"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_json()})
+    return digest_of_words(application.as_json(), plan.as_json(), decision.as_json())
+
+
+def digest_of_words(application: Mapping[str, Any], plan: Mapping[str, Any], decision: Mapping[str, Any]) -> str:
+    """Return the digest that approvers sign, of JSON values.
+
+    The facts of a decision name its day; what is signed does not, so that a night makes no vote stale.
+    """
+    decided = {name: value for name, value in decision.items() if name != "facts"}
+    return digest_of({"application": application, "plan": plan, "decision": decided})
 
 
 def require_allowed(
@@ -125,8 +125,10 @@ def require_allowed(
     standing = standing_now(application, journal, today)
     decision = decision_on(application, plan, today, checked=checked, standing=standing, conditions=conditions)
     if not decision.allowed:
-        decided = {"decision": decision.as_json(), "facts": _facts_json(decision)}
-        _refuse(application, decision.clauses, " ".join(decision.missing), journal, decided)
+        unkept = broken(conditions, Judged(plan, today, standing.n_collections))
+        told = (*(f"An approval without the condition '{one}'." for one in unkept), *standing.remedies())
+        decided = {"decision": decision.as_record()}
+        _refuse(application, decision.clauses, " ".join((*decision.missing, *told)), journal, decided)
     return decision
 
 
@@ -153,8 +155,7 @@ def approve(
     body = {
         "application": application.as_json(),
         "plan": plan.as_json(),
-        "decision": decision.as_json(),
-        "facts": _facts_json(decision),
+        "decision": decision.as_record(),
         "signs": signs_json(signs),
         "votes": approval.as_json(),
     }

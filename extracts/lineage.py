@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from audit.ancestry import require_ancestry
 from audit.journal import Journal
-from cld.canonical import digest_of
 from cld.errors import NotSealed
 from cld.journey import ApprovedPlan, Document, DocumentKind, LinkedDataset
 from cld.plan import ExtractPlan, plan_from_json
-from extracts.approve import Application, application_from_json, conditions_of
+from extracts.approve import Application, application_from_json, conditions_of, digest_of_words
 from extracts.life.conditions import Condition
 from extracts.life.votes import approval_from
 
@@ -39,7 +38,7 @@ def approved_words(approved: ApprovedPlan, people: Mapping[str, str]) -> tuple[A
     Raises: SamePerson, BadSignature.
     """
     body = approved.document.body
-    signed = digest_of({name: body[name] for name in ("application", "plan", "decision")})
+    signed = digest_of_words(body["application"], body["plan"], body["decision"])
     application = application_from_json(body["application"])
     approval_from(body["signs"], body["votes"], signed).require(people, application.applicant)
     return application, plan_from_json(body["plan"])

@@ -46,7 +46,16 @@ from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
 from keys.store import KeyStore
 
-__all__ = ["ReleaseKeys", "collect", "deliver", "package_path", "reissue", "release", "trust_policy"]
+__all__ = [
+    "ReleaseKeys",
+    "collect",
+    "deliver",
+    "package_path",
+    "payload_again",
+    "reissue",
+    "release",
+    "trust_policy",
+]
 
 
 def package_path(folder: Path, reference: str, recipient_key: str, suffix: str = "") -> Path:
@@ -213,6 +222,25 @@ def _require_still_allowed(lineage: Lineage, today: date, journal: Journal) -> N
     require_allowed(
         lineage.application, lineage.plan, today, checked=True, journal=journal, conditions=lineage.conditions
     )
+
+
+def payload_again(signed: SignedRelease, *, people: Mapping[str, str], engine: Engine, journal: Journal) -> str:
+    """Make the payload of a release once more from the shelf, and return its digest; nothing of it is kept or leaves.
+
+    Raises: NotSealed, or UnreadableFile if what it is made from is gone.
+    """
+    (parent,) = signed.document.parents
+    held = journal.load(parent)
+    if held is None:
+        message = "The checked extract of this release is missing."
+        raise NotSealed(message, (parent,))
+    own = lineage_of(parent, journal, people)
+    staging = engine.spill / f"release-{own.application.reference}-again"
+    try:
+        previous = _previous(own.application, journal)
+        return _stage(staging, CheckedExtract(held), own, signed.document.body["facts"], previous, engine)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _previous(application: Application, journal: Journal) -> Previous:

@@ -17,7 +17,7 @@ from cld.canonical import digest_of_file
 from cld.errors import InputError, InvalidTransition
 from cld.free_text import FreeText
 from cld.plan import ExtractPlan
-from extracts.approve import Application, decision_on, standing_now
+from extracts.approve import Application
 from extracts.life.changes import Change, changes_between
 from extracts.life.completeness import what_is_missing
 from extracts.life.states import OWNERS, Act, State, possible
@@ -38,10 +38,8 @@ class LifeDesk:
 
     def save(self, application: Application, plan: ExtractPlan, person: str) -> tuple[str, ...]:
         """Save a draft, whatever it lacks; return what it lacks, as advice."""
-        space, today = self.space, self.space.clock.today()
-        standing = standing_now(application, space.journal, today)
-        decision = decision_on(application, plan, today, checked=True, standing=standing)
-        details = {"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_json()}
+        space, decision = self.space, self.house.decision(application, plan)
+        details = {"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_record()}
         with told(space, "save", person, "applicant", application.reference):
             space.journal.record(Event(Act.SAVE.value, person, "applicant", details))
         return what_is_missing(application, plan)
