@@ -203,9 +203,14 @@ class House:
         if stage == Stage.RELEASE:
             return self._document(reference, DocumentKind.CHECKED_EXTRACT).digest
         application, plan = self.application(reference)
+        return digest_to_sign(application, plan, self.decision(application, plan))
+
+    def decision(self, application: Application, plan: ExtractPlan) -> Decision:
+        """Ask policy as things stand now; nothing is logged."""
+        self._keep_policies()
         today = self.space.clock.today()
         standing = standing_now(application, self.space.journal, today)
-        return digest_to_sign(application, plan, decision_on(application, plan, today, checked=True, standing=standing))
+        return decision_on(application, plan, today, checked=True, standing=standing)
 
     def _votes(self, reference: str, stage: str) -> tuple[Vote, ...]:
         return fresh_votes(self.space, reference, stage, self.to_sign(reference, stage))
