@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import BackgroundTasks, Cookie, Depends, FastAPI, Form, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +22,7 @@ from api.disclosure_reports import parts_of_last
 from api.house import House
 from api.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
 from api.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
+from api.life.days import begin_day
 from api.problems import problem_of, problem_of_http, problem_of_validation
 from api.review_desk import ReviewDesk
 from api.review_pages import add_review_interface, add_review_pages
@@ -76,6 +77,7 @@ def create_app(space: Workspace) -> FastAPI:
     kinds: JobKinds = {
         "fsck": lambda: fsck(space.journal, space.log.folder),
         "review": lambda: {"queue": desk.draw().document.digest},
+        "daily": lambda: {"n_moved": len(begin_day(space))},
     }
     _add_open_routes(app, space)
     _add_session_routes(app, space, pages)
@@ -238,11 +240,14 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
 
     @app.post("/jobs")
     def ask_for_job(
-        tasks: BackgroundTasks, form_token: Annotated[str, Form()], person: SignedIn = person_of
+        tasks: BackgroundTasks,
+        form_token: Annotated[str, Form()],
+        kind: Annotated[Literal["fsck", "daily"], Form()] = "fsck",
+        person: SignedIn = person_of,
     ) -> RedirectResponse:
         require_role(person, StaffRole.AUDITOR, StaffRole.OPERATOR)
         person.check_form(form_token)
-        job_id = enqueue(space.database, space.journal, "fsck", person.name, person.role.value)
+        job_id = enqueue(space.database, space.journal, kind, person.name, person.role.value)
         tasks.add_task(run_queued, space.database, space.journal, kinds)
         return RedirectResponse(f"/jobs/{job_id}", 303)
 

@@ -17,6 +17,7 @@ from api.replay import Repeated, Result
 from api.wiring import Workspace
 from audit.journal import Event
 from cld.canonical import canonical_bytes
+from cld.clock import day_in_london
 from cld.engine import Session
 from cld.errors import CLDError, KeyDestroyed, NotSealed, OptOutsUnknown
 from cld.journey import ApprovedPlan, Document, DocumentKind, LinkedDataset, SignedRelease
@@ -128,7 +129,7 @@ def _same_extract(space: Workspace, place: int, held: dict[str, Any], candidate:
     keys = cast(KeyStore, _KeysOfThen(space.keys, candidate.body["key_version"]))
     made = build(
         approved, linked, engine=space.engine, journal=_JournalOfThen(space, place), keys=keys, opt_outs=gate,
-        people=space.people(), today=datetime.fromisoformat(held["at_utc"]).date(), actor=str(held["actor"]),
+        people=space.people(), today=day_in_london(datetime.fromisoformat(held["at_utc"])), actor=str(held["actor"]),
     ).document.body  # fmt: skip
     before, now = (_without_moments(body) for body in (candidate.body, made))
     if canonical_bytes(before) == canonical_bytes(now):

@@ -12,10 +12,15 @@ from zoneinfo import ZoneInfo
 
 from cld.errors import InvalidTransition
 
-__all__ = ["Clock", "Entropy", "SeededClock", "SeededEntropy", "SystemClock", "SystemEntropy"]
+__all__ = ["Clock", "Entropy", "SeededClock", "SeededEntropy", "SystemClock", "SystemEntropy", "day_in_london"]
 
 LONDON = ZoneInfo("Europe/London")
 """Days of agreements, policies and limits are days there: in summer a day begins an hour before UTC's."""
+
+
+def day_in_london(moment: datetime) -> date:
+    """Return the day in London at a moment."""
+    return moment.astimezone(LONDON).date()
 
 
 class Clock(Protocol):
@@ -48,7 +53,7 @@ class SystemClock:
 
     def today(self) -> date:
         """Return the present day in London."""
-        return self.now_utc().astimezone(LONDON).date()
+        return day_in_london(self.now_utc())
 
 
 @dataclass(slots=True)
@@ -65,7 +70,7 @@ class SeededClock:
 
     def today(self) -> date:
         """Return the day of the clock in London without moving it."""
-        return (self.start + timedelta(seconds=self.n_readings)).astimezone(LONDON).date()
+        return day_in_london(self.start + timedelta(seconds=self.n_readings))
 
     def go_on_to(self, day: date) -> None:
         """Let the clock stand at nine in the morning of a later day.

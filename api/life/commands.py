@@ -21,6 +21,15 @@ def _desk(workspace: Path) -> Any:  # noqa: ANN401 - the type would load the who
     return LifeDesk(house_of(workspace))
 
 
+def _taken(workspace: Path, file: Path, act: str) -> tuple[Any, Any, Any]:
+    """Open the house and read application and plan; a file that cannot be read is a refusal that the log tells."""
+    from api.life.refusals import told  # noqa: PLC0415
+
+    house = house_of(workspace)
+    with told(house.space, act, "unknown", "applicant", "an application file"):
+        return house, *_parts(file)
+
+
 def _parts(file: Path) -> tuple[Any, Any]:
     """Read application and plan.
 
@@ -39,8 +48,10 @@ def _parts(file: Path) -> tuple[Any, Any]:
 
 def draft(file: File, workspace: Workspace, person: Person) -> None:
     """Save a draft, whatever it lacks, and say what it lacks."""
-    application, plan = _parts(file)
-    missing = _desk(workspace).save(application, plan, person)
+    from api.life.desk import LifeDesk  # noqa: PLC0415
+
+    house, application, plan = _taken(workspace, file, "save")
+    missing = LifeDesk(house).save(application, plan, person)
     say(reference=application.reference, state="draft", missing=missing)
 
 
@@ -53,8 +64,8 @@ def submit(reference: Reference, workspace: Workspace) -> None:
 
 def apply(file: File, workspace: Workspace) -> None:
     """Take an application in and say what policy makes of it."""
-    application, plan = _parts(file)
-    decision = house_of(workspace).receive(application, plan)
+    house, application, plan = _taken(workspace, file, "apply")
+    decision = house.receive(application, plan)
     say(reference=application.reference, decision="allow" if decision.allowed else "refuse", clauses=decision.clauses)
 
 

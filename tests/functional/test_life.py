@@ -74,6 +74,11 @@ def whole_life(life: Life) -> None:
     assert life.do("status", name)["possible"] == []
     again = life.do("apply", life.application("CG-0901", agreement={"reference": agreement}), fails=1)
     assert "no other" in again["refused"]
+    told = life.replayed()
+    decided = [result for what, result in told if what == "decision"]
+    assert set(decided) == {"the same"}, told
+    assert len(decided) > 6, "drafts, submissions, refusals, the approval and the row"
+    assert {result for what, result in told if what == "extract"} == {"not possible"}, "its key was destroyed"
 
 
 def test_a_whole_life_from_draft_to_destroyed(life: Life) -> None:

@@ -71,6 +71,12 @@ class Life:
         told: dict[str, Any] = json.loads(found.stdout) if not fails else {"refused": str(found.exception)}
         return told
 
+    def replayed(self) -> list[tuple[str, str]]:
+        """Run ``caregate replay``; return, for each stored decision and extract, what it is and whether it is the same."""
+        found = CliRunner().invoke(app, ["replay", "--workspace", str(self.folder), "--json"])
+        assert found.exception is None, found.output
+        return [(row["what"], row["result"]) for row in json.loads(found.stdout)["rows"]]
+
     def state(self, reference: str) -> str:
         """Return the state of an application."""
         return str(self.do("status", reference)["state"])
