@@ -213,7 +213,9 @@ class House:
         return decision_on(application, plan, today, checked=True, standing=standing)
 
     def _votes(self, reference: str, stage: str) -> tuple[Vote, ...]:
-        return fresh_votes(self.space, reference, stage, self.to_sign(reference, stage))
+        """Return the approvals that count; a return or a refusal is none."""
+        found = fresh_votes(self.space, reference, stage, self.to_sign(reference, stage))
+        return tuple(vote for vote in found if vote.answer is Answer.APPROVE)
 
     def application(self, reference: str) -> tuple[Application, ExtractPlan]:
         """Return an application and its plan.

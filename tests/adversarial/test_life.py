@@ -53,7 +53,7 @@ def test_of_a_return_and_an_approval_at_the_same_instant_the_return_holds(house:
     votes = [("approver one", Answer.APPROVE), ("approver two", Answer.RETURN)]
     with ThreadPoolExecutor(2) as pool:
         assert [*pool.map(lambda one: vote(house, *one), votes)] == ["cast", "cast"]
-    with pytest.raises((SamePerson, InvalidTransition)):
+    with pytest.raises(SamePerson):
         house.approve("CG-0900")
 
 
@@ -64,7 +64,7 @@ def test_the_answer_of_a_vote_is_not_in_the_log_before_both_are_cast(house: Hous
     assert life.do("votes", "CG-0900", "--stage", "approve", "--as", "approver two")["votes"] == []
 
 
-def test_a_suspension_stops_a_build_under_way(house: House, life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_suspension_stops_a_build_under_way(house: House, life: Life) -> None:
     for person in ("approver one", "approver two"):
         vote(house, person)
     house.approve("CG-0900")
@@ -77,10 +77,10 @@ def test_a_suspension_stops_a_build_under_way(house: House, life: Life, monkeypa
         )  # fmt: skip
         return counted(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(extracts.build, "_persons_by_council", suspend_meanwhile)
-    with pytest.raises(InvalidTransition, match="suspended"):
-        house.build("CG-0900")
-    monkeypatch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extracts.build, "_persons_by_council", suspend_meanwhile)
+        with pytest.raises(InvalidTransition, match="suspended"):
+            house.build("CG-0900")
     assert life.state("CG-0900") == "suspended"
     assert not [leaf for leaf in house.space.journal.leaves() if b'"action":"build"' in leaf]
     with pytest.raises(PolicyRefused, match="suspended"):
