@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from api.database import ApplicationRow, reading
 from api.disclosure_reports import write_refusal, write_report
 from api.kept_policies import keep_version
-from api.life.refusals import told
+from api.life.refusals import in_turn, told
 from api.life.renewals import settle_renewals
 from api.life.voting import Ballot, cast_vote, fresh_votes
 from api.memory import SqlMemory
@@ -48,6 +48,7 @@ from extracts.approve import (
     standing_now,
 )
 from extracts.build import build
+from extracts.life.states import Act
 from extracts.life.votes import Answer, Approval, Vote
 from extracts.release import collect, deliver, reissue, release
 from linkage.link import link
@@ -231,17 +232,18 @@ class House:
 
     def approve(self, reference: str) -> ApprovedPlan:
         """Approve an application that two people signed."""
-        self._keep_policies()
-        application, plan = self.application(reference)
-        space = self.space
-        votes = self._votes(reference, Stage.APPROVE)
-        approved = approve(
-            application, plan, tuple(vote.sign for vote in votes), said=Approval(votes).as_json(), people=space.people(),
-            today=space.clock.today(), journal=space.journal,
-        )  # fmt: skip
-        with Session(space.database) as session, session.begin():
-            settle_renewals(space, session)
-        return approved
+        with in_turn(self.space, reference, Act.APPROVE, "approver", "approver"):
+            self._keep_policies()
+            application, plan = self.application(reference)
+            space = self.space
+            votes = self._votes(reference, Stage.APPROVE)
+            approved = approve(
+                application, plan, tuple(vote.sign for vote in votes), said=Approval(votes).as_json(), people=space.people(),
+                today=space.clock.today(), journal=space.journal,
+            )  # fmt: skip
+            with Session(space.database) as session, session.begin():
+                settle_renewals(space, session)
+            return approved
 
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
         """Build an approved plan; a refusal for what is known or not known of opt-outs is logged.
@@ -249,20 +251,21 @@ class House:
         Raises: DisclosureRefused if the recipient has the same data under the other opt-out rule; OptOutsUnknown;
                 NoAnswerYet, to be asked again later.
         """
-        space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
-        self._keep_policies()
-        try:
-            with reading(space.database) as session:
-                require_opt_out_rule(session, approved)
-            return build(
-                approved, self.linked(), engine=space.engine, journal=space.journal, keys=space.keys, opt_outs=space.opt_outs,
-                people=space.people(), today=space.clock.today(), actor=actor,
-            )  # fmt: skip
-        except (DisclosureRefused, OptOutsUnknown) as refusal:
-            measures = list(refusal.measures) if isinstance(refusal, DisclosureRefused) else ["opt-outs not known"]
-            details = {"application": reference, "measures": measures}
-            space.journal.record(Event("refused by opt-out gate", actor, "operator", details))
-            raise
+        with in_turn(self.space, reference, Act.BUILD, actor, "operator"):
+            space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+            self._keep_policies()
+            try:
+                with reading(space.database) as session:
+                    require_opt_out_rule(session, approved)
+                return build(
+                    approved, self.linked(), engine=space.engine, journal=space.journal, keys=space.keys, opt_outs=space.opt_outs,
+                    people=space.people(), today=space.clock.today(), actor=actor,
+                )  # fmt: skip
+            except (DisclosureRefused, OptOutsUnknown) as refusal:
+                measures = list(refusal.measures) if isinstance(refusal, DisclosureRefused) else ["opt-outs not known"]
+                details = {"application": reference, "measures": measures}
+                space.journal.record(Event("refused by opt-out gate", actor, "operator", details))
+                raise
 
     def candidate(self, reference: str) -> CandidateExtract:
         """Return what was built for an application.
@@ -273,30 +276,32 @@ class House:
 
     def check(self, reference: str, actor: str = "operator") -> CheckedExtract:
         """Check a candidate against the profile of its approved plan and against all that its recipient holds."""
-        candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)
-        space, name = self.space, str(candidate.body["plan"]["profile"])
-        regions = {code: found.council.region for code, found in read_register(space.folder).items()}
-        try:
-            checked = check(
-                CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
-                memory=SqlMemory(space.database, space.journal), journal=space.journal, actor=actor, application=reference,
-            )  # fmt: skip
-        except DisclosureRefused as refusal:
-            write_refusal(space.folder, reference, refusal)
-            raise
-        write_report(space.folder, reference, checked.document.body)
-        return checked
+        with in_turn(self.space, reference, Act.CHECK, actor, "operator"):
+            candidate = self._document(reference, DocumentKind.CANDIDATE_EXTRACT)
+            space, name = self.space, str(candidate.body["plan"]["profile"])
+            regions = {code: found.council.region for code, found in read_register(space.folder).items()}
+            try:
+                checked = check(
+                    CandidateExtract(candidate), profile_named(name, space.clock.today()), regions=regions, engine=space.engine,
+                    memory=SqlMemory(space.database, space.journal), journal=space.journal, actor=actor, application=reference,
+                )  # fmt: skip
+            except DisclosureRefused as refusal:
+                write_refusal(space.folder, reference, refusal)
+                raise
+            write_report(space.folder, reference, checked.document.body)
+            return checked
 
     def release(self, reference: str) -> tuple[SignedRelease, Path]:
         """Release a checked extract that two people signed, sealed to the key in its application."""
-        space = self.space
-        require_running(space.journal)
-        self._keep_policies()
-        return release(
-            CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), tuple(vote.sign for vote in self._votes(reference, Stage.RELEASE)),
-            people=space.people(), today=space.clock.today(), engine=space.engine,
-            journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
-        )  # fmt: skip
+        with in_turn(self.space, reference, Act.RELEASE, "releaser", "releaser"):
+            space = self.space
+            require_running(space.journal)
+            self._keep_policies()
+            return release(
+                CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), tuple(vote.sign for vote in self._votes(reference, Stage.RELEASE)),
+                people=space.people(), today=space.clock.today(), engine=space.engine,
+                journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released",
+            )  # fmt: skip
 
     def collect(self, reference: str, person: str) -> Path:
         """Let a named user of the recipient collect a package; policy is asked again."""
