@@ -168,7 +168,8 @@ def test_a_renewal_that_keeps_recipient_and_purpose_keeps_the_pseudonyms_and_no_
     assert "no other" in refused["refused"]
     life.released("CG-0932", agreement=renews)
     assert life.state("CG-0930") == "renewed"
-    life.released("CG-0933")
+    life.approved("CG-0933")
+    life.do("build", "CG-0933")
     domains = {}
     space = open_demo_workspace(life.folder)
     for leaf in space.journal.leaves():

@@ -1,18 +1,28 @@
-"""The drawn part of docs/methods/application.md; run as a module to draw it anew."""
+"""The drawn parts of docs/methods/application.md; run as a module to draw it anew."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from api.demo_requests import demo_requests
 from extracts.life.diagram import diagram, state_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "application.md"
 BEGIN, END = "<!-- drawn -->\n", "<!-- end -->"
 
 
+def example() -> str:
+    """Return the smallest of the demo's applications as its file would be; `draft` and `apply` take it."""
+    asked = next(one for one in demo_requests() if one.application.reference == "CG-0007")
+    held = {"application": asked.application.as_json(), "plan": asked.plan.as_json()}
+    return json.dumps(held, indent=1)
+
+
 def drawn() -> str:
-    """Return what the table draws."""
-    return f"{diagram()}\n\n{state_table()}\n"
+    """Return what the table draws, and an application's file."""
+    file = f"An application's file, as `caregate journey draft` and `apply` take it:\n\n```json\n{example()}\n```"
+    return f"{diagram()}\n\n{state_table()}\n\n{file}\n"
 
 
 def parts() -> tuple[str, str, str]:
