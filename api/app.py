@@ -23,6 +23,7 @@ from api.house import House
 from api.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
 from api.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
 from api.life.days import begin_day
+from api.life.desk import LifeDesk
 from api.problems import problem_of, problem_of_http, problem_of_validation
 from api.review_desk import ReviewDesk
 from api.review_pages import add_review_interface, add_review_pages
@@ -35,6 +36,8 @@ from cld.errors import CLDError
 from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
+from extracts.life.standards import checklist
+from extracts.life.states import OWNERS, State
 from policies.decide import policy_digest
 from policies.versions import all_versions
 
@@ -182,8 +185,19 @@ def _trace_words(row: ApplicationRow) -> list[dict[str, str]]:
     return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
 
 
+def _life_words(desk: LifeDesk, row: ApplicationRow) -> dict[str, Any]:
+    """Return what a page tells of an application's life: who acts next, its form, its checklist, what changed."""
+    form: Any = row.application["dars"]
+    return {
+        "owner": OWNERS[State(row.state)],
+        "form": form,
+        "standards": checklist(form["standards"]),
+        "changes": desk.changes(row.reference),
+    }
+
+
 def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -> None:
-    person_of = Depends(pages.person)
+    person_of, desk = Depends(pages.person), LifeDesk(House(space))
 
     @app.get("/", response_class=HTMLResponse)
     def home(request: Request, person: SignedIn = person_of) -> HTMLResponse:
@@ -194,7 +208,7 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
     @app.get("/applications/{reference}", response_class=HTMLResponse)
     def application(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
         row = _application(space, reference)
-        return pages.draw(request, "application", person, row=row, trace=_trace_words(row))
+        return pages.draw(request, "application", person, row=row, trace=_trace_words(row), **_life_words(desk, row))
 
     @app.get("/releases/{reference}", response_class=HTMLResponse)
     def release_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:

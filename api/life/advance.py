@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, ApplicationVersionRow, DayRow, RecipientUserRow, RoleChangeRow
+from api.database import ApplicationRow
+from api.life.rows import ApplicationVersionRow, DayRow, RecipientUserRow, RoleChangeRow
 from audit.journal import Event
 from cld.errors import InvalidTransition, WrongRole
 from extracts.life.roles import RoleChange, RoleChangeKind, holds

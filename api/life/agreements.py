@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import AgreementTermRow, ApplicationRow, reading
+from api.database import ApplicationRow, reading
 from api.key_acts import destroy_key
 from api.life.advance import require_role_on
 from api.life.refusals import told
+from api.life.rows import AgreementTermRow
 from api.life.together import require_staff, sign_together
 from api.wiring import Workspace
 from audit.journal import Event

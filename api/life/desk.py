@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from api.database import ApplicationRow, ApplicationVersionRow, reading
+from api.database import ApplicationRow, reading
 from api.house import House
 from api.life.refusals import told
+from api.life.rows import ApplicationVersionRow
 from api.wiring import Workspace
 from audit.journal import Event
 from cld.canonical import digest_of_file

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from api.database import AgreementTermRow, DayRow, RecipientUserRow, RoleChangeRow, SuspensionRow
+from api.life.rows import AgreementTermRow, DayRow, RecipientUserRow, RoleChangeRow, SuspensionRow
 from audit.journal import Event
 from extracts.life.roles import RoleChangeKind
 from extracts.life.standing import EXTENDED, LIFTED, SUSPENDED
