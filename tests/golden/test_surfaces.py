@@ -67,6 +67,8 @@ COMMANDS = (
     "keys bridge",
     "keys check-certificate",
     "policy decide",
+    "register",
+    "replay",
     "journey",
     "journey accept",
     "journey release",
