@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Protocol
 
-from audit.ancestry import require_ancestry
+from audit.ancestry import Outline, outline_of, walk_ancestry
 from audit.compare import Named, hold_against, name_file
 from audit.export import ExportedRows
 from audit.fault import ANCESTRY, DOCUMENT, MISSING, Fault, in_order
@@ -28,7 +29,6 @@ from audit.recompute import Recomputed
 from audit.survey import Survey, survey
 from audit.tiles import ENTRIES, TILE_WIDTH, TileStore, tile_name
 from cld.errors import CLDError, NotSealed
-from cld.journey import Document
 
 __all__ = ["JournalRows", "fsck", "fsck_export"]
 
@@ -138,22 +138,20 @@ def _should_be_given(leaves: LeafFindings, ground: Survey) -> bool:
 
 
 def _check_documents(found: LeafFindings, journal: JournalRows) -> None:
+    """Read every document once: that it gives its digest, and that every release rests on what it must."""
+
+    @cache
+    def look(digest: str) -> Outline | None:
+        try:
+            return outline_of(journal, digest)
+        except (ValueError, KeyError, TypeError, CLDError):
+            return None  # bytes that are no document
+
     for digest, place in found.logged.items():
-        document = _kept(journal, digest)
-        if document is None or document.digest != digest:
-            words = f"the document of leaf {place} is missing or altered"
-            found.faults.append(Fault(DOCUMENT, -1, words))
+        if look(digest) is None:
+            found.faults.append(Fault(DOCUMENT, -1, f"the document of leaf {place} is missing or altered"))
     for digest in found.releases:
         try:
-            require_ancestry(digest, journal, found.logged)
+            walk_ancestry(digest, look, found.logged)
         except NotSealed as fault:
             found.faults.append(Fault(ANCESTRY, -1, fault.message))
-        except (ValueError, KeyError, TypeError, CLDError):
-            found.faults.append(Fault(ANCESTRY, -1, f"What a release rests on cannot be read: {digest[:16]}."))
-
-
-def _kept(journal: JournalRows, digest: str) -> Document | None:
-    try:
-        return journal.load(digest)
-    except (ValueError, KeyError, TypeError, CLDError):
-        return None
