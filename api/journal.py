@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
+from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -26,7 +28,6 @@ __all__ = ["LeafReader", "SqlJournal"]
 SALT_BYTES = 32
 LEAVES_AT_ONCE = 1_000
 LEAVES = Base.metadata.tables[LeafRow.__tablename__]
-RANGE = text("select seq, content from leaves where seq >= :start and seq < :stop order by seq")
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -203,13 +204,18 @@ def _reading(url: URL) -> Engine:
 
 
 def _rows(database: Engine, start: int, stop: int) -> list[tuple[int, bytes]]:
-    """Read a range; a leaf that somebody's hand in SQLite made a text or a number of is read as its letters."""
-    with database.connect() as connection:
-        found = connection.execute(RANGE, {"start": start, "stop": stop}).all()
-    return [
-        (seq, content if type(content) is bytes else str("" if content is None else content).encode())
-        for seq, content in found
-    ]
+    """Read a range as the driver gives it, which is twice as fast as rows of SQLAlchemy's.
+
+    A leaf that somebody's hand in SQLite made a text or a number of is read as its letters.
+    """
+    wanted = f"select seq, content from leaves where seq >= {start:d} and seq < {stop:d} order by seq"  # noqa: S608 - numbers
+    with closing(database.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(wanted)
+        found: list[tuple[int, Any]] = cursor.fetchall()
+    if all([type(content) is bytes for _, content in found]):
+        return found
+    return [(seq, c if type(c) is bytes else str("" if c is None else c).encode()) for seq, c in found]
 
 
 def _take_turn(session: Session) -> None:

@@ -32,7 +32,7 @@ from cld.errors import CLDError, NotSealed
 
 __all__ = ["JournalRows", "fsck", "fsck_export"]
 
-LEAVES_AT_ONCE = 40 * TILE_WIDTH
+LEAVES_AT_ONCE = 8 * TILE_WIDTH
 TWO_PROCESSES_FROM = 200_000
 MOST_HOLES = 1_000
 Scanned = tuple[LeafFindings, Recomputed]

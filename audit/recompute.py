@@ -42,14 +42,16 @@ class Recomputed:
                 UNKNOWN_HASH if start + at in self.gone else sha256(b"\x00" + leaf).digest()
                 for at, leaf in enumerate(leaves)
             ]
-        self.add_hashes(hashes)
-        self._compare_bottom(start, leaves, hashes)
+        tiles = self.add_hashes(hashes)
+        self._compare_bottom(start, leaves, hashes, tiles)
 
-    def add_hashes(self, hashes: Sequence[bytes]) -> None:
-        """Take the hashes of the next range of leaves, whole tiles but for the last."""
+    def add_hashes(self, hashes: Sequence[bytes]) -> dict[str, bytes]:
+        """Take the hashes of the next range of leaves, whole tiles but for the last; return the tiles by name."""
+        tiles, roots = level_files(0, self.n_leaves // TILE_WIDTH, hashes)
         self._hashes += b"".join(hashes)
-        self._tile_roots += level_files(0, self.n_leaves // TILE_WIDTH, hashes)[1]
+        self._tile_roots += roots
         self.n_leaves += len(hashes)
+        return tiles
 
     def join(self, later: Recomputed) -> None:
         """Take what was computed of the leaves behind these."""
@@ -59,13 +61,15 @@ class Recomputed:
         self.gone |= later.gone
         self.differing += later.differing
 
-    def _compare_bottom(self, start: int, leaves: Sequence[bytes], hashes: Sequence[bytes]) -> None:
+    def _compare_bottom(
+        self, start: int, leaves: Sequence[bytes], hashes: Sequence[bytes], tiles: dict[str, bytes]
+    ) -> None:
+        """Compare bundles and tiles of a range; the last tile of the folder may end before the range does."""
         first, n = start // TILE_WIDTH, self._n_in_tiles - start
         if self._folder is None or n <= 0:
             return
-        short = [leaf[:MOST_ENTRY_BYTES] for leaf in leaves[:n]]
-        for files in (bundle_files(first, short), level_files(0, first, hashes[:n])[0]):
-            self._compare(files)
+        self._compare(bundle_files(first, [leaf[:MOST_ENTRY_BYTES] for leaf in leaves[:n]]))
+        self._compare(tiles if n >= len(hashes) else level_files(0, first, hashes[:n])[0])
 
     def compare_upper(self) -> None:
         """Compare the tiles of level 1 and above, once every leaf was taken."""
