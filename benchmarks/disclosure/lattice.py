@@ -143,7 +143,9 @@ def _write_large(folder: Path, n_rows: int, seed: int = 1) -> None:
     draw, columns = np.random.default_rng(seed), {}
     for name, (n_values, steps) in LARGE.items():
         lines = _lines(n_values, steps)
-        (folder / f"{name}.csv").write_text("".join(";".join(str(label) for label in line) + "\n" for line in lines.values()))
+        (folder / f"{name}.csv").write_text(
+            "".join(";".join(str(label) for label in line) + "\n" for line in lines.values())
+        )
         weights = 1 / (1 + np.arange(n_values)) ** 0.6
         columns[name] = pa.array(np.array(list(lines))[draw.choice(n_values, n_rows, p=weights / weights.sum())])
     pq.write_table(pa.table(columns), folder / "rows.parquet")
