@@ -23,7 +23,7 @@ from cld.clock import Clock, Entropy, SystemEntropy
 from cld.errors import InvariantBroken, NotSealed, StaleVersion
 from cld.journey import Document
 
-__all__ = ["LeafReader", "SqlJournal"]
+__all__ = ["SqlJournal", "SqlLeaves"]
 
 SALT_BYTES = 32
 LEAVES_AT_ONCE = 1_000
@@ -151,9 +151,9 @@ class SqlJournal:
         """Return place and bytes of a range of leaves, in order; what is gone is left out."""
         return _rows(self._database, start, stop)
 
-    def apart(self) -> LeafReader:
+    def apart(self) -> SqlLeaves:
         """Return what another process can read the same leaves with."""
-        return LeafReader(self._database.url)
+        return SqlLeaves(self._database.url)
 
     def place_of(self, digest: str) -> int:
         """Return the last place at which a document stands in the log, looking from the end.
@@ -188,7 +188,7 @@ class SqlJournal:
 
 
 @dataclass(frozen=True, slots=True)
-class LeafReader:
+class SqlLeaves:
     """Leaves read by range over a connection of its own."""
 
     url: URL = field(repr=False)

@@ -21,7 +21,7 @@ from audit.fault import (
     TILE,
     TWO_HISTORIES,
     Fault,
-)  # fmt: skip
+)
 from audit.log import Extent
 from audit.note import Checkpoint
 from audit.recompute import Recomputed
@@ -95,18 +95,15 @@ def _name_leaves(named: Named, found: Recomputed, known: Recomputed, size: int) 
     """Name the leaves of the database that the signed tiles do not have."""
     end = min(size, found.n_leaves)
     wrong = [place for place in known.differ_from(found, end) if place not in found.gone]
-    if not wrong or _named_as_moved(named, found, known, size, wrong):
-        return
     by_hash = {known.hash_at(place): place for place in wrong}
-    swapped = {place: by_hash[found.hash_at(place)] for place in wrong if found.hash_at(place) in by_hash}
-    rest = []
-    for place in wrong:
-        other = swapped.get(place, -1)
-        if swapped.get(other) == place:
-            words = f"swapped leaves: {place} and {other} stand in each other's place"
-            named.add(Fault(SWAPPED, place, words))
-        else:
-            rest.append(place)
+    moved = {place: by_hash[found.hash_at(place)] for place in wrong if found.hash_at(place) in by_hash}
+    swapped = {place: other for place, other in moved.items() if moved.get(other) == place}
+    rest = [place for place in wrong if place not in swapped]
+    if rest and _named_as_moved(named, found, known, size, wrong):
+        return
+    for place, other in swapped.items():
+        words = f"swapped leaves: {place} and {other} stand in each other's place"
+        named.add(Fault(SWAPPED, place, words))
     _name_edited(named, rest, end)
 
 

@@ -125,6 +125,11 @@ def test_an_edited_row_a_removed_leaf_and_a_swapped_pair_are_named_with_their_pl
     ]
 
 
+def test_a_swap_of_the_last_two_is_no_insertion(kept: SmallLog) -> None:
+    kept.rows.held |= {N - 1: kept.rows.held[N - 2], N - 2: kept.rows.held[N - 1]}
+    assert found(kept) == {"swapped leaves"}
+
+
 def test_an_edit_without_tiles_is_still_seen_where_it_breaks_the_form(kept: SmallLog) -> None:
     """Without tiles and heads an edit that keeps the form cannot be seen: the log alone proves nothing to itself."""
     kept.rows.held[40] = leaf(40, "edited").replace(b'"n":40', b'"n": 40')
