@@ -212,7 +212,7 @@ def _rows(database: Engine, start: int, stop: int) -> list[tuple[int, bytes]]:
     with closing(database.raw_connection()) as connection:
         cursor = connection.cursor()
         cursor.execute(wanted)
-        found: list[tuple[int, Any]] = cursor.fetchall()
+        found: list[tuple[int, Any]] = list(cursor.fetchall())
     if all([type(content) is bytes for _, content in found]):
         return found
     return [(seq, c if type(c) is bytes else str("" if c is None else c).encode()) for seq, c in found]
