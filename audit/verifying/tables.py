@@ -24,6 +24,8 @@ __all__ = ["Scan", "TableScan", "Tables", "no_small_number", "plain_scan", "pseu
 VALUES_AT_ONCE = 100_000
 MOST_CELL_BYTES = 1 << 24
 HIDDEN = "*"
+TEXT = "text"
+BRIDGE, OLD = "bridge_", "old_pseudonym"
 SCANS_AT_ONCE = 2
 Groups = Mapping[tuple[str, ...], int]
 
@@ -119,7 +121,7 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
         else:
             (found.unread if isinstance(outcome, NotPossible) else found.broken)[name] = str(outcome)
     found.resources = tables
-    found.misstated = _misstated(domains, statement)
+    found.misstated = _misstated(tables, domains, statement)
     return found
 
 
@@ -141,17 +143,34 @@ def _domains(resource: Mapping[str, Any], statement: Statement) -> dict[str, Fie
         held = one.get("caregate", {}).get("pseudonym")
         if held is not None:
             found[str(one["name"])] = FieldDomain(
-                recipient, agreement, str(held["family"]), str(held["kind"]), int(held["version"])
+                recipient,
+                agreement,
+                str(held["family"]),
+                str(held["kind"]),
+                int(held["version"]),
+                str(held.get("form", TEXT)),
             )
     return found
 
 
-def _misstated(domains: list[dict[str, FieldDomain]], statement: Statement) -> tuple[str, ...]:
-    """Name the columns of another key version than the statement's; statements once named none."""
+def _misstated(
+    tables: list[dict[str, Any]], domains: list[dict[str, FieldDomain]], statement: Statement
+) -> tuple[str, ...]:
+    """Name the columns of another key version than the statement's; statements once named none.
+
+    The old side of a bridge is of an earlier version, and the statement says which.
+    """
     if "key_version" not in statement.predicate:
         return ()
     stated = statement.predicate["key_version"]
-    return tuple(sorted({name for one in domains for name, domain in one.items() if domain.version != stated}))
+    led = {(f"{BRIDGE}{version}", OLD, version) for version in statement.predicate.get("bridged_from", ())}
+    wrong = {
+        name
+        for resource, one in zip(tables, domains, strict=True)
+        for name, domain in one.items()
+        if domain.version != stated and (resource["caregate"]["table"], name, domain.version) not in led
+    }
+    return tuple(sorted(wrong))
 
 
 def tables_agree(tables: Tables) -> str:

@@ -34,7 +34,7 @@ from cld.shelf import atomic_write
 from cld.vocabulary import Form, Grain
 from extracts.evidence import beside_digests, statement_of, trust_policy, write_beside, write_evidence
 from extracts.package import seal_folder, write_manifests
-from extracts.tables import write_tables
+from extracts.tables import Keyed, write_tables
 from tests.lib.damage import Taken
 
 __all__ = ["verification"]
@@ -111,7 +111,7 @@ def _make(folder: Path, n_bytes: int) -> tuple[Path, Path, Path, Path]:
     body = {"tables": {"cld": {"dataset": dataset.as_json(), "n_persons": 0}}}
     checked = CheckedExtract(Document(DocumentKind.CHECKED_EXTRACT, (), body))
     opened = folder / "opened"
-    resources = write_tables(opened, checked, plan, space.engine, key_version=1)
+    resources = write_tables(opened, checked, plan, space.engine, keyed=Keyed(1))
     facts = {"name": "CG-9999", "recipient": "A council", "agreement": AGREEMENT, "agreement_from": "2022-01-01", "agreement_to": "2023-01-01",
              "form": "pseudonymised", "period": ["2021-01-01", "2021-12-31"], "purposes": ["1b"], "acting_for": ""}  # fmt: skip
     for name, content in (

@@ -15,6 +15,7 @@ __all__ = ["disclosure_statement", "disclosure_statement_page"]
 
 Body = Mapping[str, Any]
 TOLD = ("levels", "quasi_identifiers", "columns_outside_k", "columns_withheld_in_places")
+COUNTED = ("form", "n_distinct", "expected_collisions", "collisions")
 MIND = {
     "pseudonymised": (
         "These rows are of people and stay personal data: a few dates or services known of a person can single them out.",
@@ -32,8 +33,8 @@ MIND = {
 }
 
 
-def disclosure_statement(form: str, body: Body) -> dict[str, Any]:
-    """Return the statement of a checked extract's body."""
+def disclosure_statement(form: str, body: Body, pseudonyms: Body) -> dict[str, Any]:
+    """Return the statement of a checked extract's body; ``pseudonyms`` tells of each kind's form, number and collisions."""
     rules = [
         {name: line[name] for name in ("measure", "bound", "limit", "set_by", "answers")}
         for line in body["limits_held"]
@@ -45,6 +46,7 @@ def disclosure_statement(form: str, body: Body) -> dict[str, Any]:
         "limits": body["limits"],
         "rules": rules,
         "tables": {name: _table(body, name) for name in sorted(body["report"])},
+        "pseudonyms": {kind: dict(told) for kind, told in sorted(pseudonyms.items())},
         "mind": list(MIND[form]),
         "not_checked": body["not_checked"],
     }
@@ -69,6 +71,10 @@ def disclosure_statement_page(statement: Body) -> str:
     ]
     if rules:
         parts.append(table("Rules in force", ("measure", "limit", "set by", "answers"), rules))
+    if statement["pseudonyms"]:
+        keyed = [(kind, *(told[name] for name in COUNTED)) for kind, told in sorted(statement["pseudonyms"].items())]
+        heads = ("kind", "form", "distinct", "pairs expected to share one", "pairs that do")
+        parts.append(table("Pseudonyms", heads, keyed))
     for name, told in sorted(statement["tables"].items()):
         if told.get("levels"):
             lost = told.get("detail_lost", {})
