@@ -9,7 +9,7 @@ import io
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -157,16 +157,26 @@ def _csv_source(path: Path, shown: str, separators: str) -> str:
     Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
     Source: RFC 4180.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
-        start = stream.read(MOST_HEADER_CHARACTERS)
-    separator, header = _header(start, separators)
+    separator, header = _header_of(path, separators)
     if not any(header) or len({name.lower() for name in header}) != len(header) or PLACE_COLUMN in header:
         message = f"The header of {shown} is empty, names two columns alike, or one {PLACE_COLUMN}."
         raise UnreadableFile(message, "Name every column once in the first line, whatever its case.")
+    return _csv_reader([path], separator, header)
+
+
+def _header_of(path: Path, separators: str) -> tuple[str, list[str]]:
+    """Read the separator and the names of a file's header."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
+        return _header(stream.read(MOST_HEADER_CHARACTERS), separators)
+
+
+def _csv_reader(paths: Sequence[Path], separator: str, header: Sequence[str]) -> str:
+    """Return the engine's words for reading CSV files of one header, every column as text."""
     columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
+    listed = ", ".join(text_literal(str(path)) for path in paths)
     return (
-        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim={text_literal(separator)}, "
+        f"read_csv([{listed}], auto_detect=false, header=true, delim={text_literal(separator)}, "
         f"quote='\"', escape='\"', comment='', strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
     )
 
@@ -240,6 +250,20 @@ class Session:
             self._tables.discard(name)
             message = f"The file {path.name} is not whole Parquet, or has a column called {PLACE_COLUMN}."
             raise UnreadableFile(message, "Write it again as Parquet or as CSV in UTF-8.") from None
+
+    def scan_text(self, name: str, paths: Sequence[Path], columns: Sequence[str]) -> None:
+        """Bring CSV files of ours, of one header, in as a view that reads them anew for each query; every column is text.
+
+        Raises: UnreadableFile at once if a header is another; what breaks off shows when a query reads it.
+        """
+        plain = [self._folder / f"{name}.{place}.csv" for place in range(len(paths))]
+        for place, path in zip(plain, paths, strict=True):
+            place.symlink_to(path.resolve())
+            if _header_of(path, ",")[1] != list(columns):
+                message = f"The header of {path.name} is another."
+                raise UnreadableFile(message, "Write the file again.")
+        source = _csv_reader(plain, ",", columns)
+        self._run(f"create view {self._new(name)} as select * from {source}", {})
 
     def keep(self, path: Path, tables: Mapping[str, Query]) -> None:
         """Write the answers of queries into a DuckDB file of their own, by name; it appears when complete."""
