@@ -88,4 +88,3 @@ KEYS :=
 bench-keys: $(VENV)/.run.stamp
 	$(BIN)/python -m benchmarks.keys.run $(KEYS)
 	$(BIN)/python -m benchmarks.keys.log
-	$(BIN)/python -m benchmarks.keys.verify
