@@ -1,6 +1,7 @@
 """The disclosure statement for the recipient: what was done to the data and what an analyst must mind, no help to an intruder.
 
-It holds no interval, no count of hidden cells by reason, no class size and nobody's number but the rules in force.
+It holds no interval, no count of hidden cells by reason, no class size and no number but the rules in force and how many
+pseudonyms there are, which the rows show.
 """
 
 from __future__ import annotations
