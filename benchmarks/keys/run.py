@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.keys import log, pseudonyms
+from benchmarks.keys import log, pseudonyms, verify
 
 __all__ = ["PARTS", "main"]
 
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "re-identification": pseudonyms.re_identification,
     "oblivious": pseudonyms.oblivious,
     "log": log.speed,
+    "verification": verify.verification,
 }
 
 
