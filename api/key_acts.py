@@ -18,7 +18,7 @@ from cld.errors import InvalidTransition
 from cld.journey import Document, DocumentKind, LinkedDataset
 from extracts.keying import PERSON_KIND, key_id_for
 from keys.bridge import bridge
-from keys.ceremony import CeremonyResult
+from keys.ceremonies.making import CeremonyResult
 from keys.certificate import KeySigner, signed_certificate
 from keys.derivation import PseudonymDomain
 from keys.states import KeyState
@@ -41,10 +41,15 @@ def facts_of(made: CeremonyResult) -> dict[str, Any]:
 
 
 @contextmanager
-def in_the_log(keystore: Path, act: str) -> Iterator[dict[str, Any]]:
-    """Log a ceremony, or its refusal, where the keystore belongs to a house; ``details`` are filled in inside."""
+def in_the_log(keystore: Path, act: str, *, begun: bool = False) -> Iterator[dict[str, Any]]:
+    """Log a ceremony, or its refusal, where the keystore belongs to a house; ``details`` are filled in inside.
+
+    ``begun`` logs beforehand too, so that an act whose process is killed once it counts stands in the log.
+    """
     details: dict[str, Any] = {}
     with journal_beside(keystore) as journal:
+        if begun and journal is not None:
+            journal.record(Event(f"{act}: begun", CUSTODIANS, "custodian", {}))
         with watched(journal, act, CUSTODIANS):
             yield details
         if journal is not None:

@@ -13,7 +13,7 @@ from api.run import Json, answer
 if TYPE_CHECKING:
     from api.key_prompts import Prompts
     from api.wiring import Workspace
-    from keys.ceremony import CeremonyResult
+    from keys.ceremonies.making import CeremonyResult
 
 __all__ = ["add_key_commands"]
 
@@ -44,14 +44,12 @@ def ceremony(
     from api.key_acts import facts_of, in_the_log  # noqa: PLC0415
     from api.key_prompts import Prompts  # noqa: PLC0415
     from cld.clock import SystemEntropy  # noqa: PLC0415
-    from keys.ceremony import custody_ceremony, file_ceremony  # noqa: PLC0415
+    from keys.ceremonies.making import custody_ceremony, file_ceremony  # noqa: PLC0415
+    from keys.ceremonies.token import token_ceremony  # noqa: PLC0415
     from keys.providers.token import TokenPlace  # noqa: PLC0415
     from keys.selftest import require_both_libraries  # noqa: PLC0415
-    from keys.token_ceremony import token_ceremony  # noqa: PLC0415
 
-    if provider not in ("file", "shares", "pkcs11"):
-        message = "the provider is file, shares or pkcs11"
-        raise typer.BadParameter(message)
+    _require_kind(provider)
     require_both_libraries()
     prompts, entropy = Prompts(passphrase_file or ()), SystemEntropy()
     with in_the_log(keystore, "root made") as told:
@@ -92,7 +90,7 @@ def replace_custodian(
     from api.key_acts import facts_of, in_the_log  # noqa: PLC0415
     from api.key_prompts import Prompts  # noqa: PLC0415
     from cld.clock import SystemEntropy  # noqa: PLC0415
-    from keys.custodians import replace_custodians  # noqa: PLC0415
+    from keys.ceremonies.custodians import replace_custodians  # noqa: PLC0415
 
     joining = dict(_joiner(text) for text in replace)
     prompts = Prompts(passphrase_file or ())
@@ -102,19 +100,65 @@ def replace_custodian(
     _tell(made, as_json=as_json)
 
 
+def move(
+    keystore: Keystore,
+    provider: Annotated[str, typer.Option(help="Where the root goes: file, shares or pkcs11.")],
+    to: Annotated[list[Path] | None, typer.Option(help="Folder of one custodian's share; once for each.")] = None,
+    threshold: Annotated[int, typer.Option(help="How many custodians open the root.", min=2)] = 3,
+    module: Annotated[str, typer.Option(help="Library of the token's maker.")] = "",
+    token: Annotated[str, typer.Option(help="Label of the token.")] = "",
+    key: Annotated[str, typer.Option(help="Label of the root in the token.")] = "caregate-root",
+    share: Shares = None,
+    dry_run: DryRun = False,
+    passphrase_file: Passphrases = None,
+    as_json: Json = False,
+) -> None:
+    """Move the root to another provider; pseudonyms stay. The old passphrases are asked first, then the new ones."""
+    from api.key_acts import facts_of, in_the_log  # noqa: PLC0415
+    from api.key_prompts import FileUnlocking, Prompts  # noqa: PLC0415
+    from cld.clock import SystemEntropy  # noqa: PLC0415
+    from keys.ceremonies.moving import Destination, move_root  # noqa: PLC0415
+    from keys.providers.root import RootKind  # noqa: PLC0415
+    from keys.providers.token import TokenPlace  # noqa: PLC0415
+    from keys.selftest import require_both_libraries  # noqa: PLC0415
+
+    _require_kind(provider)
+    require_both_libraries()
+    prompts = Prompts(passphrase_file or ())
+    going = Destination(RootKind(provider), tuple(to or ()), threshold, TokenPlace(module, token, key))
+    unlocking = FileUnlocking(keystore, prompts, share or ())
+    with in_the_log(keystore, "root moved", begun=not dry_run) as told:
+        moved = move_root(keystore, going, unlocking, prompts, SystemEntropy(), dry_run=dry_run)
+        told |= facts_of(moved)
+    _tell(moved, as_json=as_json)
+
+
+def _require_kind(provider: str) -> None:
+    if provider not in ("file", "shares", "pkcs11"):
+        message = "the provider is file, shares or pkcs11"
+        raise typer.BadParameter(message)
+
+
 def try_root(
     keystore: Keystore, share: Shares = None, passphrase_file: Passphrases = None, as_json: Json = False
 ) -> None:
     """Open the root and say that it opens; nothing else is done."""
     from api.key_acts import in_the_log  # noqa: PLC0415
     from api.key_prompts import FileUnlocking, Prompts  # noqa: PLC0415
+    from keys.ceremonies.moving import left_over  # noqa: PLC0415
+    from keys.opening import require_own_root  # noqa: PLC0415
     from keys.providers.choose import open_provider  # noqa: PLC0415
 
     prompts = Prompts(passphrase_file or ())
     with in_the_log(keystore, "root tried") as told:
         root = open_provider(keystore, FileUnlocking(keystore, prompts, share or ()))
+        require_own_root(keystore, root)
         found = {"provider": root.kind.value, "root_id": root.root_id()}
         told |= found
+    for path in left_over(keystore):
+        prompts.say(
+            f"{path.name} is left of another provider: caregate keys move --provider {found['provider']} clears it."
+        )
     answer(found, f"the root {found['root_id']} opens", as_json=as_json)
 
 
@@ -263,6 +307,7 @@ def add_key_commands(app: typer.Typer) -> None:
     keys = typer.Typer(no_args_is_help=True, help="Roots, custodians, versions and ends of keys.")
     keys.command("ceremony")(ceremony)
     keys.command("replace-custodian")(replace_custodian)
+    keys.command("move")(move)
     keys.command("try")(try_root)
     keys.command("list")(list_keys)
     keys.command("rotate")(rotate)

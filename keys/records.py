@@ -14,9 +14,10 @@ from typing import Any
 from cld.canonical import canonical_bytes, digest_of_bytes
 from cld.errors import InputError, KeyUnavailable
 from cld.shelf import atomic_write
+from keys.plain_files import read_plain
 from keys.states import KeyState, require_transition
 
-__all__ = ["KeyRecord", "KeyVersion", "read_record", "record_path", "write_record"]
+__all__ = ["KeyRecord", "KeyVersion", "read_record", "record_names", "record_path", "write_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ def new_version(number: int, state: KeyState, period: str, wrapped: bytes) -> Ke
     return KeyVersion(number, state, period, wrapped, digest_of_bytes(wrapped))
 
 
+def record_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of all keys in a store."""
+    return tuple(sorted(path.stem for path in (folder / "wrapped").glob("[!.]*.json")))
+
+
 def record_path(folder: Path, key_id: str) -> Path:
     """Return the file of a key's record.
 
@@ -118,7 +124,7 @@ def read_record(folder: Path, key_id: str) -> KeyRecord:
     Raises: KeyUnavailable if it is missing or damaged, with one message.
     """
     try:
-        held = json.loads(record_path(folder, key_id).read_text("utf-8"))
+        held = json.loads(read_plain(record_path(folder, key_id)))
         return KeyRecord(str(held["key_id"]), tuple(_version_from(version) for version in held["versions"]))
     except (OSError, ValueError, KeyError, TypeError):
         message = "A key is not in the store."

@@ -14,6 +14,7 @@ from cld.canonical import canonical_bytes
 from cld.clock import Entropy
 from cld.errors import KeyUnavailable
 from keys.derivation import Secret, encode_context
+from keys.plain_files import read_plain
 from keys.providers.shares import Commitments, Share, combine
 from keys.wrapping import seal, unseal
 
@@ -87,7 +88,7 @@ def read_custody(keystore: Path) -> Commitments:
     Raises: KeyUnavailable if the file is missing or damaged.
     """
     try:
-        held = json.loads((keystore / CUSTODY).read_text("utf-8"))
+        held = json.loads(read_plain(keystore / CUSTODY))
         labels = tuple(str(label) for label in held["shares"])
         return Commitments(str(held["set"]), int(held["threshold"]), labels, str(held["root"]))
     except (OSError, ValueError, KeyError, TypeError):
