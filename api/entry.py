@@ -20,6 +20,7 @@ from api.journey_commands import journey_app
 from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
 from api.log_commands import log_app
+from api.options import Passphrases, Shares
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
@@ -62,14 +63,17 @@ def demo(
 def serve(
     workspace: Annotated[Path, typer.Option(help="A workspace that demo made.")],
     port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8000,
+    share: Shares = None,
+    passphrase_file: Passphrases = None,
 ) -> None:
-    """Serve a demo workspace on this machine alone."""
+    """Serve a demo workspace on this machine alone; whoever holds its root is asked, unless files answer."""
     import uvicorn  # noqa: PLC0415
 
     from api.app import create_app  # noqa: PLC0415
-    from api.wiring import open_demo_workspace  # noqa: PLC0415
+    from api.wiring import open_workspace_with  # noqa: PLC0415
 
-    uvicorn.run(create_app(open_demo_workspace(workspace)), host="127.0.0.1", port=port, log_level="warning")
+    space = open_workspace_with(workspace, share or (), passphrase_file or ())
+    uvicorn.run(create_app(space), host="127.0.0.1", port=port, log_level="warning")
 
 
 @policy_app.command("decide")

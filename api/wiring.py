@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
+from api.key_prompts import FileUnlocking, Prompts
 from audit.log import Log, moment_of, single_witness_policy
 from audit.note import CosignerKeys, verified_at
 from audit.policy import read_policy
@@ -24,16 +25,24 @@ from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
-from cld.errors import UnreadableFile
+from cld.errors import KeyUnavailable, UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
 from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
-from keys.providers.file import create_root
+from keys.providers.file import create_root, open_root
 from keys.selftest import require_both_libraries
 from keys.store import KeyStore
 from keys.watch import watched
 
-__all__ = ["DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
+__all__ = [
+    "DemoKeys",
+    "Workspace",
+    "begin_period",
+    "demo_workspace",
+    "journal_beside",
+    "open_demo_workspace",
+    "open_workspace_with",
+]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
 DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
@@ -109,10 +118,31 @@ class DemoUnlocking:
         return Secret(b"")
 
 
+class HouseUnlocking(FileUnlocking):
+    """Opens a house's root with what was given, a demo's with its words that are no secret, and else asks."""
+
+    def passphrase(self) -> Secret:
+        """Return the demo's words where nothing was given and they open the root; else ask."""
+        words = Secret(DEMO_PASSPHRASE)
+        if not self._prompts.from_files:
+            with suppress(KeyUnavailable):
+                open_root(self._keystore / ROOT_FILE, words)
+                return words
+        return super().passphrase()
+
+
+def open_workspace_with(folder: Path, shares: Sequence[Path], passphrase_files: Sequence[Path]) -> Workspace:
+    """Open a workspace with share files and files of passphrases; what was not given is asked at a terminal.
+
+    Raises: as ``open_demo_workspace``; InputError where there is nobody to ask.
+    """
+    return open_demo_workspace(folder, unlocking=HouseUnlocking(folder / KEYSTORE, Prompts(passphrase_files), shares))
+
+
 def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlocking | None = None) -> Workspace:
     """Open a finished demo workspace; its clock goes on from the last leaf of its log.
 
-    The root is with the provider that the keystore's settings name, opened by ``unlocking``.
+    The root is with the provider that the keystore's settings name, opened by ``unlocking``, or by whoever is at the terminal.
     Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
     try:
@@ -121,7 +151,8 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlockin
     except (OSError, ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
-    return _wire(folder, unlocking or DemoUnlocking(), entropy, period, n_threads)
+    unlocking = unlocking or HouseUnlocking(folder / KEYSTORE, Prompts(), ())
+    return _wire(folder, unlocking, entropy, period, n_threads)
 
 
 def begin_period(space: Workspace, period: str) -> int:

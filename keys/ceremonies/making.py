@@ -179,7 +179,8 @@ def issue(
         custodian = custodians[share.index]
         dialogue.say(f"Custodian {share.index} of {len(custodians)}.")
         passphrase = custodian.passphrase or fresh_passphrase(dialogue, f"custodian {share.index}")
-        _look_for_others(custodian.folder, dialogue)
+        if custodian.passphrase is None:
+            _look_for_others(custodian.folder, dialogue)
         path = custodian.folder / share_name(commitments, share.index)
         staged = together.stage(path, share_bytes(share, commitments, passphrase, entropy))
         proven.append(open_share(staged, passphrase, commitments))
