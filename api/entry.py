@@ -20,6 +20,7 @@ from api.journey_commands import journey_app
 from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
 from api.log_commands import log_app
+from api.oprf_commands import add_oprf_commands
 from api.options import Passphrases, Shares
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
@@ -102,6 +103,7 @@ add_attack_commands(app)
 add_differences_commands(app)
 add_pseudonym_commands(app)
 add_key_commands(app)
+add_oprf_commands(app)
 
 
 def main() -> None:

@@ -247,8 +247,8 @@ def _take_away(keystore: Path, kind: RootKind, share_files: tuple[Path, ...], di
     overwrite_and_remove(keystore / CUSTODY)
     n_left = len(commitments.shares) - len(share_files)
     dialogue.say(
-        f"The {len(share_files)} share files given are overwritten and gone. {n_left} of the old set are with their custodians, "
-        f"and {commitments.threshold} still combine to the root: each custodian must destroy every copy."
+        f"The {len(share_files)} share files given are overwritten and gone; {n_left} of the old set are with their custodians. "
+        f"Any {commitments.threshold} of that set, copies too, still combine to the root: each custodian must destroy theirs."
     )
 
 

@@ -18,8 +18,8 @@ from api.house import House
 from api.wiring import DEMO_PASSPHRASE, KEYSTORE, open_workspace_with
 from extracts.keying import PERSON_KIND, key_id_for
 from keys.derivation import PseudonymDomain
-from tests.functional.test_command_line import run
 from tests.functional.test_key_commands import passphrase_options, pseudonymised, share_options, typed
+from tests.lib.in_process import run_here
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def test_a_house_moves_to_custodians_by_command_and_its_pseudonyms_stay(folder: 
     to = [part for index in (1, 2, 3) for part in ("--to", str(tmp_path / f"m{index}"))]
     move = ["keys", "move", "--keystore", str(folder / KEYSTORE), "--provider", "shares", *to, "--threshold", "2"]
     words = [*demo_words(tmp_path), *passphrase_options(tmp_path, 1, 2, 3)]
-    wrong = run(*move, *passphrase_options(tmp_path, 1, 1, 2, 3))
+    wrong = run_here(*move, *passphrase_options(tmp_path, 1, 1, 2, 3))
     assert (wrong.returncode, "The root does not open" in wrong.stderr) == (6, True)
-    dry = run(*move, *words, "--dry-run", "--json")
+    dry = run_here(*move, *words, "--dry-run", "--json")
     assert (dry.returncode, json.loads(dry.stdout)["root_id"]) == (0, "")
     assert (folder / KEYSTORE / "root.json").exists()
-    done = run(*move, *words, "--json")
+    done = run_here(*move, *words, "--json")
     assert done.returncode == 0, done.stderr
     assert not (folder / KEYSTORE / "root.json").exists()
     given = share_options(tmp_path, 3, 1) + passphrase_options(tmp_path, 3, 1)
@@ -71,9 +71,9 @@ def test_a_house_moves_to_custodians_by_command_and_its_pseudonyms_stay(folder: 
         ["keys", "list", "--workspace", str(folder)],
         ["serve", "--workspace", str(folder)],
     ):
-        alone = run(*command)
+        alone = run_here(*command)
         assert (alone.returncode, "This root is shared among custodians. Give --share" in alone.stderr) == (6, True)
-    assert run("keys", "list", "--workspace", str(folder), *given).returncode == 0
+    assert run_here("keys", "list", "--workspace", str(folder), *given).returncode == 0
     space = open_workspace_with(folder, shares, files)
     try:
         held = [json.loads(leaf) for leaf in space.journal.leaves()]
@@ -110,7 +110,7 @@ def answers(port: int, serving: subprocess.Popen[str]) -> bool:
 def test_serve_opens_a_house_under_custodians_with_what_files_answer(folder: Path, tmp_path: Path) -> None:
     to = [part for index in (1, 2) for part in ("--to", str(tmp_path / f"m{index}"))]
     move = ["keys", "move", "--keystore", str(folder / KEYSTORE), "--provider", "shares", *to, "--threshold", "2"]
-    assert run(*move, *demo_words(tmp_path), *passphrase_options(tmp_path, 1, 2)).returncode == 0
+    assert run_here(*move, *demo_words(tmp_path), *passphrase_options(tmp_path, 1, 2)).returncode == 0
     port = free_port()
     given = share_options(tmp_path, 2, 1) + passphrase_options(tmp_path, 2, 1)
     serve = ["serve", "--workspace", str(folder), "--port", str(port), *given]
@@ -129,7 +129,7 @@ def test_at_a_terminal_share_files_and_passphrases_are_asked_for_and_the_passphr
 ) -> None:
     to = [part for index in (1, 2) for part in ("--to", str(tmp_path / f"m{index}"))]
     move = ["keys", "move", "--keystore", str(folder / KEYSTORE), "--provider", "shares", *to, "--threshold", "2"]
-    assert run(*move, *demo_words(tmp_path), *passphrase_options(tmp_path, 1, 2)).returncode == 0
+    assert run_here(*move, *demo_words(tmp_path), *passphrase_options(tmp_path, 1, 2)).returncode == 0
     first, second = paths_in(share_options(tmp_path, 1, 2))
     shown = typed(
         ["keys", "list", "--workspace", str(folder)],
@@ -145,14 +145,14 @@ def test_a_house_moved_to_a_file_of_its_own_words_asks_for_them_and_refuses_wher
 ) -> None:
     keystore = ["--keystore", str(folder / KEYSTORE)]
     to = [part for index in (1, 2) for part in ("--to", str(tmp_path / f"m{index}"))]
-    there = run("keys", "move", *keystore, "--provider", "shares", *to, "--threshold", "2", *demo_words(tmp_path),
+    there = run_here("keys", "move", *keystore, "--provider", "shares", *to, "--threshold", "2", *demo_words(tmp_path),
                 *passphrase_options(tmp_path, 1, 2))  # fmt: skip
-    back = run("keys", "move", *keystore, "--provider", "file", *share_options(tmp_path, 1, 2),
+    back = run_here("keys", "move", *keystore, "--provider", "file", *share_options(tmp_path, 1, 2),
                *passphrase_options(tmp_path, 1, 2, 9))  # fmt: skip
     assert (there.returncode, back.returncode) == (0, 0), back.stderr
-    alone = run("serve", "--workspace", str(folder))
+    alone = run_here("serve", "--workspace", str(folder))
     assert (alone.returncode, "nobody at a terminal to ask. Give --passphrase-file" in alone.stderr) == (3, True)
-    assert run("keys", "list", "--workspace", str(folder), *passphrase_options(tmp_path, 9)).returncode == 0
+    assert run_here("keys", "list", "--workspace", str(folder), *passphrase_options(tmp_path, 9)).returncode == 0
     space = open_workspace_with(folder, [], [tmp_path / "passphrase-9"])
     try:
         assert json.loads(space.journal.leaves()[-1])["action"] == "key act refused"
