@@ -217,7 +217,7 @@ def test_anothers_request_an_ended_agreement_a_cap_and_the_stop_are_refused(
     try:
         desk, path, out = ObliviousDesk(space), parties.council / "one.request", parties.council / "one.reply"
         real = safeguards.safeguards_on(space.clock.today())
-                for cap, limits in (
+        for cap, limits in (
             ("too many at once", replace(real, oblivious_at_once=2)),
             ("the agreement's cap", replace(real, oblivious_of_an_agreement=5)),
         ):
