@@ -26,11 +26,12 @@ from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
 from api.verify_commands import add_verify_commands
-from cld.errors import CLDError, StorageFull
+from cld.errors import CLDError, StorageClosed, StorageFull
 
 __all__ = ["app", "main"]
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Privacy-preserving linkage and dissemination of client-level adult social care data.")  # fmt: skip
@@ -120,6 +121,8 @@ def main() -> None:
     except Exception as fault:  # noqa: BLE001 - the last place: a traceback could show a person's data
         if _is_full_disk(fault):
             _say_and_exit(StorageFull())
+        if isinstance(fault, OSError) and fault.errno in CLOSED:
+            _say_and_exit(StorageClosed())
         _say_bug(fault)
 
 

@@ -7,14 +7,16 @@ would let a command wait for ever. Folders may be links: period keys often lie o
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from cld.errors import KeyUnavailable
 from cld.shelf import sync_folder
 
-__all__ = ["is_there", "overwrite_and_remove", "read_plain"]
+__all__ = ["is_there", "json_in", "overwrite_and_remove", "read_plain"]
 
 
 def _refuse(path: Path) -> KeyUnavailable:
@@ -46,6 +48,18 @@ def read_plain(path: Path) -> bytes:
     """
     with os.fdopen(_open_plain(path, os.O_RDONLY), "rb") as stream:
         return stream.read()
+
+
+def json_in(content: bytes) -> Any:  # noqa: ANN401
+    """Read JSON.
+
+    Raises: ValueError for whatever is none, brackets without end too.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        message = "too deep"
+        raise ValueError(message) from None
 
 
 def is_there(path: Path) -> bool:

@@ -136,7 +136,7 @@ def custody_ceremony(
     Raises: Conflict if the keystore has a root; InputError for a senseless plan or a short passphrase.
     """
     require_empty(keystore)
-    require_plan(threshold, len(folders))
+    require_custody(threshold, folders)
     dialogue.say(f"A root is made and shared among {len(folders)} custodians; any {threshold} of them open it.")
     with whole_or_nothing(dialogue, dry_run=dry_run, left="There is no root.") as together:
         root = Secret(entropy.secret_bytes(KEY_BYTES, "root"))
@@ -146,6 +146,17 @@ def custody_ceremony(
         together.stage(keystore / SETTINGS, settings_bytes(RootSettings(RootKind.SHARES)))
         root_id = "" if dry_run else HeldRoot(root).root_id()
     return CeremonyResult(RootKind.SHARES, dry_run, root_id, issued.n_opened, issued.n_refused, issued.files)
+
+
+def require_custody(threshold: int, folders: Sequence[Path]) -> None:
+    """Hold a plan of custody to sense: numbers that make one, and a folder for each custodian.
+
+    Raises: InputError.
+    """
+    require_plan(threshold, len(folders))
+    if len({folder.resolve() for folder in folders}) != len(folders):
+        message = "Two custodians have one folder: whoever holds it holds two shares."
+        raise InputError(message, "Give a folder for each.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from keys.ceremonies.making import (
     Dialogue,
     fresh_passphrase,
     issue,
+    require_custody,
     require_refused_file,
     whole_or_nothing,
 )
@@ -47,7 +48,6 @@ from keys.providers.custody import CUSTODY, custody_bytes, read_custody, root_of
 from keys.providers.file import open_root, sealed_root
 from keys.providers.imported import ImportedRoot, carry, import_root, open_imported_root
 from keys.providers.root import HeldRoot, RootKind, RootProvider
-from keys.providers.shares import require_plan
 from keys.providers.token import TokenPlace, holds_key, remove_token_root
 
 __all__ = ["Destination", "left_over", "move_root"]
@@ -119,7 +119,7 @@ def move_root(
 def _require_destination(to: Destination) -> None:
     """Refuse a destination that lacks its parts, before anybody is asked for anything."""
     if to.kind is RootKind.SHARES:
-        require_plan(to.threshold, len(to.folders))
+        require_custody(to.threshold, to.folders)
     if to.kind is RootKind.TOKEN and not (to.place.module and to.place.token and to.place.key):
         message = "A token is named by its maker's library, its label and the key's label."
         raise InputError(message, "Give --module, --token and --key.")

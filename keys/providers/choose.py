@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Protocol, assert_never
 from cld.canonical import canonical_bytes
 from cld.errors import Conflict, KeyUnavailable
 from keys.derivation import Secret
-from keys.plain_files import is_there, read_plain
+from keys.plain_files import is_there, json_in, read_plain
 from keys.providers.custody import read_custody, root_of_shares
 from keys.providers.file import open_root, unsealed_root
 from keys.providers.imported import open_imported_root
@@ -77,7 +76,7 @@ def read_settings(keystore: Path) -> RootSettings:
     if not is_there(keystore / SETTINGS) and is_there(keystore / ROOT_FILE):
         return RootSettings(RootKind.FILE)
     try:
-        held = json.loads(read_plain(keystore / SETTINGS))
+        held = json_in(read_plain(keystore / SETTINGS))
         place = TokenPlace(*(str(held.get(name, "")) for name in ("module", "token", "key")))
         carried = held.get("carried")
         return RootSettings(RootKind(held["kind"]), place, None if carried is None else _carried(carried))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cld.canonical import canonical_bytes
@@ -10,7 +9,7 @@ from cld.clock import Entropy
 from cld.errors import Conflict, KeyUnavailable
 from cld.shelf import atomic_write
 from keys.derivation import KEY_BYTES, Secret
-from keys.plain_files import read_plain
+from keys.plain_files import json_in, read_plain
 from keys.providers.root import HeldRoot
 from keys.wrapping import seal, unseal
 
@@ -52,7 +51,7 @@ def unsealed_root(path: Path, passphrase: Secret) -> Secret:
     Raises: KeyUnavailable, as ``open_root`` does.
     """
     try:
-        held = json.loads(read_plain(path))
+        held = json_in(read_plain(path))
     except (OSError, ValueError):
         held = {}
     root = unseal(held, passphrase, PURPOSE) if isinstance(held, dict) else None
