@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
+from api.key_prompts import FileUnlocking, Prompts
 from audit.log import Log, moment_of, single_witness_policy
 from audit.note import CosignerKeys, verified_at
 from audit.policy import read_policy
@@ -25,11 +26,11 @@ from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
-from cld.errors import LogInconsistent, UnreadableFile
+from cld.errors import KeyUnavailable, LogInconsistent, UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
 from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
-from keys.providers.file import create_root
+from keys.providers.file import create_root, open_root
 from keys.selftest import require_both_libraries
 from keys.store import KeyStore
 from keys.watch import watched
@@ -42,6 +43,7 @@ __all__ = [
     "journal_beside",
     "open_demo_log",
     "open_demo_workspace",
+    "open_workspace_with",
 ]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
@@ -118,14 +120,35 @@ class DemoUnlocking:
         return Secret(b"")
 
 
+class HouseUnlocking(FileUnlocking):
+    """Opens a house's root with what was given, a demo's with its words that are no secret, and else asks."""
+
+    def passphrase(self) -> Secret:
+        """Return the demo's words where nothing was given and they open the root; else ask."""
+        words = Secret(DEMO_PASSPHRASE)
+        if not self._prompts.from_files:
+            with suppress(KeyUnavailable):
+                open_root(self._keystore / ROOT_FILE, words)
+                return words
+        return super().passphrase()
+
+
+def open_workspace_with(folder: Path, shares: Sequence[Path], passphrase_files: Sequence[Path]) -> Workspace:
+    """Open a workspace with share files and files of passphrases; what was not given is asked at a terminal.
+
+    Raises: as ``open_demo_workspace``; InputError where there is nobody to ask.
+    """
+    return open_demo_workspace(folder, unlocking=HouseUnlocking(folder / KEYSTORE, Prompts(passphrase_files), shares))
+
+
 def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlocking | None = None) -> Workspace:
     """Open a finished demo workspace; its clock goes on from the last leaf of its log.
 
-    The root is with the provider that the keystore's settings name, opened by ``unlocking``.
+    The root is with the provider that the keystore's settings name, opened by ``unlocking``, or by whoever is at the terminal.
     Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
     entropy, period = _settings(folder)
-    return _wire(folder, unlocking or DemoUnlocking(), entropy, period, n_threads)
+    return _wire(folder, unlocking or HouseUnlocking(folder / KEYSTORE, Prompts(), ()), entropy, period, n_threads)
 
 
 def _settings(folder: Path) -> tuple[SeededEntropy, str]:
