@@ -208,13 +208,20 @@ class House:
             application, plan, signs, people=space.people(), today=space.clock.today(), journal=space.journal
         )
 
+    def approved(self, reference: str) -> ApprovedPlan:
+        """Return the approval of an application.
+
+        Raises: InvalidTransition if it has none.
+        """
+        return ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
         """Build an approved plan; a refusal for what is known or not known of opt-outs is logged.
 
         Raises: DisclosureRefused if the recipient has the same data under the other opt-out rule; OptOutsUnknown;
                 NoAnswerYet, to be asked again later.
         """
-        space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+        space, approved = self.space, self.approved(reference)
         self._keep_policies()
         try:
             with reading(space.database) as session:
