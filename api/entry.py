@@ -92,9 +92,9 @@ add_attack_commands(app)
 add_differences_commands(app)
 add_pseudonym_commands(app)
 add_key_commands(app)
+add_oprf_commands(app)
 add_policy_commands(app)
 add_uses_commands(app)
-add_oprf_commands(app)
 
 
 def main() -> None:
