@@ -245,6 +245,13 @@ class House:
                 settle_renewals(space, session)
             return approved
 
+    def approved(self, reference: str) -> ApprovedPlan:
+        """Return the approval of an application.
+
+        Raises: InvalidTransition if it has none.
+        """
+        return ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
         """Build an approved plan; a refusal for what is known or not known of opt-outs is logged.
 
@@ -252,7 +259,7 @@ class House:
                 NoAnswerYet, to be asked again later.
         """
         with in_turn(self.space, reference, Act.BUILD, actor, "operator"):
-            space, approved = self.space, ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+            space, approved = self.space, self.approved(reference)
             self._keep_policies()
             try:
                 with reading(space.database) as session:

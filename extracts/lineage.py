@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from audit.ancestry import require_ancestry
 from audit.journal import Journal
@@ -14,22 +16,25 @@ from extracts.approve import Application, application_from_json, conditions_of, 
 from extracts.life.conditions import Condition
 from extracts.life.votes import approval_from
 
-__all__ = ["Lineage", "approved_words", "lineage_of"]
+__all__ = ["Lineage", "approved_words", "lineage_of", "released"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """The application and plan as approved, under which conditions, the linked data, the version of the key that the extract
-    was built with (None where it holds no pseudonyms), what may be told of who was held back, and the digests of all
-    documents, children first."""
+    was built with (None where it holds no pseudonyms), the digests of all documents, children first, what is told of its
+    pseudonyms by kind, the destroyed versions of its key from which no bridge leads, and what may be told of who was held
+    back."""
 
     application: Application
     plan: ExtractPlan
     conditions: tuple[Condition, ...]
     linked: LinkedDataset
     key_version: int | None
-    held_back: dict[str, str]
     ancestry: tuple[str, ...]
+    pseudonyms: Mapping[str, Any]
+    not_bridged: tuple[int, ...]
+    held_back: Mapping[str, str]
 
 
 def approved_words(approved: ApprovedPlan, people: Mapping[str, str]) -> tuple[Application, ExtractPlan]:
@@ -56,8 +61,19 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     application, plan = approved_words(approved, people)
     linked = LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET))
     candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
-    version, held_back = candidate.body["key_version"], candidate.body.get("held_back", {})
-    return Lineage(application, plan, conditions_of(approved), linked, version, held_back, ancestry)
+    body = candidate.body
+    told, lost = body.get("pseudonyms", {}), tuple(body.get("not_bridged", ()))
+    back = body.get("held_back", {})
+    return Lineage(application, plan, conditions_of(approved), linked, body["key_version"], ancestry, told, lost, back)
+
+
+def released(journal: Journal) -> Iterator[tuple[str, Document]]:
+    """Yield every release in the log: its application's reference and its document."""
+    for leaf in journal.leaves():
+        held = json.loads(leaf)
+        document = journal.load(held["document"]) if held["action"] == "release" else None
+        if document is not None:
+            yield held["details"]["application"], document
 
 
 def _only(documents: list[Document], kind: DocumentKind) -> Document:

@@ -42,6 +42,10 @@ class Agreement:
         """The agreement whose key makes the pseudonyms."""
         return self.keyed_by or self.reference
 
+    def has_keys_of(self, agreement: str) -> bool:
+        """Say whether an agreement, this one or one before it, has the same pseudonyms."""
+        return agreement == self.reference or (bool(self.keyed_by) and agreement in (self.keyed_by, self.renews))
+
     def as_json(self) -> dict[str, Any]:
         """Return the agreement as a JSON value."""
         return {

@@ -10,6 +10,7 @@ Source: National Data Opt-out operational policy guidance, section 8; Direction 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -79,7 +80,7 @@ def _answer(session: Session, gate: OptOutGate, question: str) -> datetime:
     return asked_at
 
 
-def require_fresh(held_back: dict[str, str], today: date) -> None:
+def require_fresh(held_back: Mapping[str, str], today: date) -> None:
     """Hold that an extract leaves while its answer is still one: whoever objected since must not be in it.
 
     Raises: StaleVersion.
