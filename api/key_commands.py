@@ -116,23 +116,6 @@ def begin_period(
     answer({"period": period, "n_moved": n_moved}, f"{n_moved} secrets moved to period {period}", as_json=as_json)
 
 
-def write_bridge(
-    reference: Annotated[str, typer.Argument(help="Application whose recipient holds the old pseudonyms.")],
-    workspace: WorkspaceFolder,
-    out: Annotated[Path, typer.Option(help="File to write, CSV, CSV.gz or Parquet.")],
-    by: By,
-    share: Shares = None,
-    passphrase_file: Passphrases = None,
-    as_json: Json = False,
-) -> None:
-    """Write old and new person keys side by side, for persons whose old key the application's extract holds."""
-    from api.key_acts import bridge_file  # noqa: PLC0415
-
-    space = _opened(workspace, passphrase_file, share)
-    found = bridge_file(space, reference, out, by)
-    answer(found, f"{found['n_rows']} pseudonyms bridged", as_json=as_json)
-
-
 def check_certificate(
     certificate: Annotated[Path, typer.Argument(help="Certificate of destruction.")],
     public_key: Annotated[str, typer.Option(help="64 hexadecimal digits: the house's release key.")],
@@ -158,6 +141,5 @@ def add_key_commands(app: typer.Typer) -> None:
     keys.command("state")(set_state)
     keys.command("destroy")(destroy)
     keys.command("begin-period")(begin_period)
-    keys.command("bridge")(write_bridge)
     keys.command("check-certificate")(check_certificate)
     app.add_typer(keys, name="keys")

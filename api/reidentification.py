@@ -22,12 +22,12 @@ from cld.plan import Pseudonym
 from cld.shelf import atomic_write
 from cld.signing import sign_off
 from extracts.approve import REFERENCE
-from extracts.build import identifiers_sql
+from extracts.identifiers import identifiers_sql
 from extracts.keying import key_id_for
 from extracts.recipients import recipient_keys
 from keys.derivation import PseudonymDomain
 from keys.legal_basis import LegalBasis, basis_in_force, record_basis, withdraw_basis
-from keys.pseudonym import version_of
+from keys.pseudonym import PseudonymForm, form_of, version_of
 from keys.reidentify import Limits, People, Question, reidentify
 from keys.text_form import version_letter
 from keys.watch import watched
@@ -158,8 +158,10 @@ class Desk:
 
         Raises: InputError if they are of more than one; InvalidTransition if the extract was never built.
         """
-        named = version_of(pseudonyms)
         built = House(self.space).candidate(extract).document.body["key_version"]
+        if form_of(pseudonyms) is PseudonymForm.BIGINT:
+            return int(built)
+        named = version_of(pseudonyms)
         return int(built) if version_letter(built) == version_letter(named) else named
 
     def _is_allowed(self, question: Question) -> bool:

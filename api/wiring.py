@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +26,7 @@ from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
-from cld.errors import KeyUnavailable, UnreadableFile
+from cld.errors import KeyUnavailable, LogInconsistent, UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
 from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
@@ -40,6 +41,7 @@ __all__ = [
     "begin_period",
     "demo_workspace",
     "journal_beside",
+    "open_demo_log",
     "open_demo_workspace",
     "open_workspace_with",
 ]
@@ -145,14 +147,43 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlockin
     The root is with the provider that the keystore's settings name, opened by ``unlocking``, or by whoever is at the terminal.
     Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
+    entropy, period = _settings(folder)
+    return _wire(folder, unlocking or HouseUnlocking(folder / KEYSTORE, Prompts(), ()), entropy, period, n_threads)
+
+
+def _settings(folder: Path) -> tuple[SeededEntropy, str]:
     try:
         settings = json.loads((folder / SETTINGS).read_text("utf-8"))
-        entropy, period = SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
+        return SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
     except (OSError, ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
-    unlocking = unlocking or HouseUnlocking(folder / KEYSTORE, Prompts(), ())
-    return _wire(folder, unlocking, entropy, period, n_threads)
+
+
+@contextmanager
+def open_demo_log(folder: Path) -> Iterator[tuple[SqlJournal, Log, dict[str, str]]]:
+    """Open a demo workspace's leaves and log for a check, in whatever state they are, with the head its witness kept.
+
+    Raises: UnreadableFile if the folder is no demo workspace; LogInconsistent if its database is gone.
+    """
+    entropy, _ = _settings(folder)
+    if not (folder / DATABASE).is_file():
+        message = "The workspace's database is missing."
+        raise LogInconsistent(message, "Restore it from the newest backup, and check again.")
+    clock, keys = SeededClock(DEMO_START), _demo_keys(entropy)
+    log = _log(folder, keys, clock)
+    held = _witness(folder, keys, clock).latest(hashlib.sha256(ORIGIN.encode()).hexdigest())
+    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    try:
+        yield journal, log, {} if held is None else {"head that the witness kept": held}
+    finally:
+        journal.close()
+
+
+def _demo_keys(entropy: SeededEntropy) -> DemoKeys:
+    return DemoKeys(
+        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
+    )
 
 
 def begin_period(space: Workspace, period: str) -> int:
@@ -199,9 +230,7 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
     database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
-    release_keys = DemoKeys(
-        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
-    )
+    release_keys = _demo_keys(entropy)
     log = _log(folder, release_keys, clock)
     journal = SqlJournal(database, clock, entropy=entropy, log=log)
     _wind(clock, journal, log)
@@ -225,6 +254,8 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
 def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:
     """Wire the log to a witness of its own, which in a demo runs in the same process and keeps its own folder."""
     text = single_witness_policy(keys.log, {"witness": keys.witness}, 1)
-    watched = {keys.log.name: keys.log.log_keys()}
-    witness = Witness(keys.witness, folder / "witness", watched, clock)
-    return Log(TileStore(folder / "log"), keys.log, (witness,), read_policy(text), clock)
+    return Log(TileStore(folder / "log"), keys.log, (_witness(folder, keys, clock),), read_policy(text), clock)
+
+
+def _witness(folder: Path, keys: DemoKeys, clock: SeededClock) -> Witness:
+    return Witness(keys.witness, folder / "witness", {keys.log.name: keys.log.log_keys()}, clock)

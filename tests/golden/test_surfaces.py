@@ -71,7 +71,6 @@ COMMANDS = (
     "keys state",
     "keys destroy",
     "keys begin-period",
-    "keys bridge",
     "keys check-certificate",
     "policy decide",
     "journey",
