@@ -10,7 +10,7 @@ from typing import Any
 from api.wiring import Workspace, journal_beside
 from api.wiring import begin_period as begin
 from audit.journal import Event
-from keys.ceremony import CeremonyResult
+from keys.ceremonies.making import CeremonyResult
 from keys.certificate import KeySigner, signed_certificate
 from keys.states import KeyState
 from keys.watch import watched
@@ -32,10 +32,15 @@ def facts_of(made: CeremonyResult) -> dict[str, Any]:
 
 
 @contextmanager
-def in_the_log(keystore: Path, act: str) -> Iterator[dict[str, Any]]:
-    """Log a ceremony, or its refusal, where the keystore belongs to a house; ``details`` are filled in inside."""
+def in_the_log(keystore: Path, act: str, *, begun: bool = False) -> Iterator[dict[str, Any]]:
+    """Log a ceremony, or its refusal, where the keystore belongs to a house; ``details`` are filled in inside.
+
+    ``begun`` logs beforehand too, so that an act whose process is killed once it counts stands in the log.
+    """
     details: dict[str, Any] = {}
     with journal_beside(keystore) as journal:
+        if begun and journal is not None:
+            journal.record(Event(f"{act}: begun", CUSTODIANS, "custodian", {}))
         with watched(journal, act, CUSTODIANS):
             yield details
         if journal is not None:

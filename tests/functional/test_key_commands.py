@@ -24,7 +24,7 @@ from cld.clock import SystemEntropy
 from cld.errors import CLDError, InvariantBroken, KeyDestroyed, KeyUnavailable
 from extracts.keying import PERSON_KIND, key_id_for
 from keys import judges
-from keys.ceremony import file_ceremony
+from keys.ceremonies.making import file_ceremony
 from keys.certificate import require_certificate
 from keys.derivation import PseudonymDomain, Secret
 from keys.states import KeyState

@@ -29,6 +29,7 @@ from extracts.keying import key_id_for
 from extracts.release import trust_policy
 from keys.legal_basis import LegalBasis
 from tests.functional.test_command_line import run
+from tests.lib.enrolling import enrol
 
 ASKED = demo_requests()[0]
 OLD, NEW = ASKED.application.reference, "CG-0951"
@@ -101,6 +102,7 @@ def new_package(house: House, opened: Path) -> Package:
 def reidentified(house: House, reference: str, extract: str, pseudonym: str, identity: Path) -> str | None:
     """Ask who somebody is, all the way, and open the answer as the council does."""
     space, desk = house.space, Desk(house.space)
+    enrol(space, COUNCIL, str(opener(identity)))
     basis = LegalBasis(COUNCIL, "Care Act 2014 s42", date(2022, 1, 1), date(2022, 12, 31))
     digest = desk.record_basis(basis, ("approver one", "releaser one"), "officer")
     expires = space.clock.today() + timedelta(days=7)
