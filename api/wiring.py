@@ -11,15 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
-from audit.log import Log, moment_of, single_witness_policy
-from audit.note import CosignerKeys, verified_at
-from audit.policy import read_policy
+from api.signing_keys import DemoKeys, demo_keys, first_trust
+from api.witness_client import witnesses_of
+from audit.log import Log, moment_of
+from audit.note import verified_at
 from audit.tiles import TileStore
+from audit.trust import read_trust
 from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
@@ -33,7 +34,7 @@ from keys.selftest import require_both_libraries
 from keys.store import KeyStore
 from keys.watch import watched
 
-__all__ = ["DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
+__all__ = ["TRUST", "DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
 DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
@@ -41,23 +42,9 @@ KEYSTORE = "keystore"
 FIRST_PERIOD = "2022"
 SETTINGS = "workspace.json"
 DATABASE = "caregate.sqlite"
-ORIGIN = "caregate.demo"
+TRUST = "trust-policy.txt"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 REVIEWERS = ("reviewer one", "reviewer two", "reviewer three")
-
-
-@dataclass(frozen=True, slots=True)
-class DemoKeys:
-    """Signing keys that follow from the seed."""
-
-    release_key: Ed25519PrivateKey
-    log: CosignerKeys
-    witness: CosignerKeys
-
-
-def _cosigner(entropy: SeededEntropy, name: str) -> CosignerKeys:
-    ml_dsa = MLDSA44PrivateKey.from_seed_bytes(entropy.secret_bytes(32, f"ML-DSA {name}"))
-    return CosignerKeys(name, _key(entropy, f"Ed25519 {name}"), ml_dsa)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +77,7 @@ def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     entropy = SeededEntropy(seed)
     create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
     atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
+    atomic_write(folder / TRUST, first_trust(entropy).encode())
     return _wire(folder, DemoUnlocking(), entropy, FIRST_PERIOD, n_threads)
 
 
@@ -151,15 +139,28 @@ def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
         journal.close()
 
 
-def _wind(clock: SeededClock, journal: SqlJournal, log: Log | None = None) -> None:
-    """Let a demo's clock go on from the last leaf of its log, and from the last signature on it."""
+def _wind(
+    clock: SeededClock, journal: SqlJournal, log: Log | None = None, release_keys: DemoKeys | None = None
+) -> None:
+    """Let a demo's clock go on from the last leaf of its log, and from the last signature on it.
+
+    Witnesses outside have clocks of their own, which say nothing of this one.
+    """
     moments = [moment_of(leaf) for leaf in journal.leaves()[-1:]]
     note = log.folder.last_head() if log is not None else None
-    if log is not None and note is not None:
-        keys = (*log.policy.log_keys(log.signer.name), *log.policy.witness_keys())
+    if log is not None and release_keys is not None and note is not None:
+        keys = (*log.policy.log_keys(log.signer.name), *release_keys.witness.witness_keys())
         moments += verified_at(note, keys).values()
     if moments:
         clock.start = datetime.fromtimestamp(max(moments), UTC)
+
+
+def _trust_in_force(folder: Path) -> str:
+    try:
+        return (folder / TRUST).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        message = f"The workspace's {TRUST} cannot be read."
+        raise UnreadableFile(message, "Restore it.") from fault
 
 
 def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: str, n_threads: int) -> Workspace:
@@ -168,12 +169,10 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
     database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
-    release_keys = DemoKeys(
-        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
-    )
+    release_keys = demo_keys(entropy, _trust_in_force(folder))
     log = _log(folder, release_keys, clock)
     journal = SqlJournal(database, clock, entropy=entropy, log=log)
-    _wind(clock, journal, log)
+    _wind(clock, journal, log, release_keys)
     with watched(journal, "open the root", "system"):
         keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, period)
     shelf = Shelf(folder / "shelf", keys)
@@ -192,8 +191,9 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
 
 
 def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:
-    """Wire the log to a witness of its own, which in a demo runs in the same process and keeps its own folder."""
-    text = single_witness_policy(keys.log, {"witness": keys.witness}, 1)
-    watched = {keys.log.name: keys.log.log_keys()}
-    witness = Witness(keys.witness, folder / "witness", watched, clock)
-    return Log(TileStore(folder / "log"), keys.log, (witness,), read_policy(text), clock)
+    """Wire the log to the witnesses of the policy: the demo's own, in this process and its own folder, and those with a URL."""
+    policy = read_trust(keys.trust).witnessing
+    watched = {keys.log.name: policy.log_keys(keys.log.name)}
+    own = Witness(keys.witness, folder / "witness", watched, clock)
+    others = tuple(one for one in witnesses_of(policy) if one.name != own.name)
+    return Log(TileStore(folder / "log"), keys.log, (own, *others), policy, clock)

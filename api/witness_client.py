@@ -54,6 +54,7 @@ class HttpWitness:
 
 
 def witnesses_of(policy: WitnessPolicy) -> tuple[WitnessPort, ...]:
-    """Return the witnesses of a policy that have a URL, each once however many keys it has."""
-    found = {witness.key.name: witness.url for witness in policy.witnesses if witness.url}
+    """Return the witnesses of a policy that have a URL and are not retired, each once however many keys it has."""
+    live = [witness for witness in policy.witnesses if witness.url and witness.key not in policy.retired]
+    found = {witness.key.name: witness.url for witness in live}
     return tuple(HttpWitness(name, url) for name, url in found.items())

@@ -36,7 +36,6 @@ from audit.verify import open_package, verify_package
 from audit.verifying.manifest import CRATE, DATA_MANIFEST, MANIFEST, PROOF, REISSUE, STATEMENT
 from audit.verifying.statement import pre_authentication
 from cld.canonical import canonical_bytes
-from extracts.evidence import trust_policy
 from tests.lib.damage import ON, Taken, base64_of, failed_of, flipped, signed_head
 
 Fault = tuple[str, Callable[[Taken], object], int, str]
@@ -438,7 +437,7 @@ UNTRUSTED: list[Fault] = [
     ("no trust policy", with_asked(policy=None), 3, "no trust policy was given"),
     ("a policy without a quorum", lambda t: setattr(t, "trust", "\n".join(t.trust.split("\n")[:-2])), 3, "no line quorum"),
     ("a policy with a key that does not hold together", lambda t: setattr(t, "trust", t.trust.replace("+A", "+B", 1)), 3, "cannot be read"),
-    ("the policy of another house", lambda t: setattr(t, "trust", trust_policy(demo_keys_of_others())), 3, NONE_SIGNED),
+    ("the policy of another house", lambda t: setattr(t, "trust", demo_keys_of_others().trust), 3, NONE_SIGNED),
 ]  # fmt: skip
 OF_COUNCIL = [*FILES, *SIGNED, *LOGGED, *SEEN, *TABLES]
 
@@ -629,7 +628,7 @@ def test_before_a_seal_is_open_every_failure_looks_alike(
     kind: str, house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened, trust = house.opened["Lincolnshire council"], tmp_path / "trust"
-    trust.write_text(trust_policy(house.keys))
+    trust.write_text(house.keys.trust)
     archive, sealed, key = tmp_path / "package.zip", tmp_path / "sealed", tmp_path / "key"
     pack_folder(opened, archive)
     secret, public = new_identity(kind)

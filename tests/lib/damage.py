@@ -23,7 +23,6 @@ from audit.verifying.checks import Asked, verify_folder
 from audit.verifying.manifest import CRATE, DATA_MANIFEST, EVIDENCE, MANIFEST, PROOF, STATEMENT
 from audit.verifying.statement import PAYLOAD_TYPE, pre_authentication
 from cld.canonical import canonical_bytes
-from extracts.evidence import trust_policy
 
 ON = date(2022, 6, 1)
 N_OTHER_LEAVES = 12
@@ -51,7 +50,7 @@ class Taken:
     def copy_of(cls, opened: Path, folder: Path, keys: DemoKeys) -> Taken:
         """Return a copy that may be spoilt."""
         shutil.copytree(opened, folder)
-        return cls(folder, keys, trust_policy(keys))
+        return cls(folder, keys, keys.trust)
 
     def path(self, name: str) -> Path:
         return self.folder / name
