@@ -80,11 +80,9 @@ def _check_workspace(workspace: Path, heads: list[str]) -> dict[str, Any]:
 
 
 def _check_export(export: Path, trust: str, heads: list[str]) -> dict[str, Any]:
-    from audit.export import ExportedRows  # noqa: PLC0415
-    from audit.fsck import fsck_rows  # noqa: PLC0415
+    from audit.export import check_export  # noqa: PLC0415
 
-    log = _folder_of(export, trust)
-    return fsck_rows(ExportedRows(log.tiles), log, heads)
+    return check_export(_folder_of(export, trust), heads)
 
 
 def _folder_of(export: Path, trust: str) -> LogFolder:

@@ -7,15 +7,18 @@ stay in the house.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from audit.fsck import fsck_rows
 from audit.log import LogFolder
 from audit.note import read_checkpoint
 from audit.tiles import TileStore
 from cld.errors import Conflict, LogInconsistent
 from cld.shelf import atomic_write
 
-__all__ = ["POLICY", "ExportedRows", "export_log"]
+__all__ = ["POLICY", "ExportedRows", "check_export", "export_log"]
 
 POLICY = "policy"
 
@@ -37,6 +40,18 @@ class ExportedRows:
         Raises: LogInconsistent if a bundle is missing or cut short.
         """
         return list(zip(range(start, stop), self._tiles.entries(start, stop), strict=True))
+
+
+def check_export(log: LogFolder, seen: Iterable[str] = ()) -> dict[str, Any]:
+    """Check a copy as ``fsck_rows`` does, and that its last head is over all that it holds: a copy ends where that head ends."""
+    rows, head = ExportedRows(log.tiles), log.last_head()
+    report = fsck_rows(rows, log, seen)
+    size = read_checkpoint(head.text).size if head is not None else 0
+    if size >= rows.n_leaves():
+        return report
+    words = f"unsigned end: the last head is over {size} entries, the copy holds {rows.n_leaves()}"
+    kinds = sorted({*report["kinds"], "unsigned end"})
+    return {**report, "faults": [*report["faults"], words], "kinds": kinds}
 
 
 def export_log(log: LogFolder, policy: str, out: Path) -> int:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from multiprocessing import get_context
-from typing import Protocol
+from typing import Any, Protocol
 
 from audit.ancestry import require_ancestry
 from audit.compare import REMOVED, Fault, compare_tiles, hold_heads
@@ -47,7 +47,7 @@ def fsck(journal: JournalRows, log: LogFolder | None = None, seen: Iterable[str]
     return _report(found, tree, log, seen)
 
 
-def fsck_rows(rows: LeafRows, log: LogFolder, seen: Iterable[str] = ()) -> dict[str, object]:
+def fsck_rows(rows: LeafRows, log: LogFolder, seen: Iterable[str] = ()) -> dict[str, Any]:
     """Do the same for an exported log, which has no documents beside it."""
     found, tree = _scan(rows, log)
     return _report(found, tree, log, seen)
@@ -88,7 +88,7 @@ def _scan_beside(ranges: Iterable[tuple[int, int, Rows]], tree: Recomputed, foun
             found.join(future.result())
 
 
-def _report(leaves: LeafFindings, tree: Recomputed, log: LogFolder | None, seen: Iterable[str]) -> dict[str, object]:
+def _report(leaves: LeafFindings, tree: Recomputed, log: LogFolder | None, seen: Iterable[str]) -> dict[str, Any]:
     """Compare what was scanned with tiles and heads; what the tiles explain is told once, as they explain it."""
     faults = leaves.faults
     if log is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -27,6 +28,7 @@ __all__ = [
     "enough_witnesses",
     "leaf_speaks",
     "log_signed",
+    "log_signed_after",
     "proof_leads_to_root",
     "read_head",
     "read_proof",
@@ -209,6 +211,28 @@ def log_signed(head: SignedHead, policy: TrustPolicy) -> str:
         message = "the checkpoint is not signed by every trusted key of the log"
         raise Failed(message)
     return f"{head.origin}, {head.size} leaves"
+
+
+def log_signed_after(proof: LogProof, policy: TrustPolicy) -> str:
+    """Hold the log's signatures, and that the leaf's own time is not after the one that the log stated as it signed.
+
+    Raises: Failed.
+    """
+    said = log_signed(proof.head, policy)
+    keys = {(key.name, key.key_id) for key in policy.log_keys(proof.head.origin, proof.head.size) if key.kind == ML_DSA_44_COSIGNS}
+    stamps = [
+        raw[KEY_ID_BYTES : KEY_ID_BYTES + TIME_BYTES]
+        for name, raw in proof.head.signatures
+        if (name, raw[:KEY_ID_BYTES]) in keys
+    ]
+    try:
+        stated = datetime.strptime(str(read_json(proof.leaf)["at_utc"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except (ValueError, KeyError):
+        return said
+    if stamps and stated.timestamp() > int.from_bytes(stamps[0], "big"):
+        message = "the log's leaf states a later time than the signature on the checkpoint that holds it"
+        raise Failed(message)
+    return said
 
 
 def enough_witnesses(head: SignedHead, policy: TrustPolicy) -> str:

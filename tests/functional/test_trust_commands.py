@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ import pytest
 from audit.note import read_checkpoint, read_note
 from audit.verify import verify_package
 from audit.verifying.trust import read_policy
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 
 ON = date(2022, 6, 1)
 SERVE = "import sys; from api.entry import main; main()"
@@ -102,8 +103,6 @@ def serve_witness(life: Life, port: int) -> None:
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as made:
         made.bind(("127.0.0.1", 0))
         port: int = made.getsockname()[1]

@@ -26,11 +26,13 @@ from cld.canonical import canonical_bytes
 
 ON = date(2022, 6, 1)
 N_OTHER_LEAVES = 12
+SIGNED_AT = 1646128800
+"""Ten o'clock on 1 March 2022, the time that the leaf states."""
 
 
 def signed_head(checkpoint: Checkpoint, log: DemoKeys, witness: DemoKeys) -> str:
     """Return a checkpoint signed by one house's log and another's witness."""
-    return sign_head(checkpoint, log.log, 9) + cosign(checkpoint, checkpoint.body(), witness.witness, 9)
+    return sign_head(checkpoint, log.log, SIGNED_AT) + cosign(checkpoint, checkpoint.body(), witness.witness, SIGNED_AT)
 
 
 def base64_of(raw: bytes) -> str:
