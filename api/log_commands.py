@@ -121,7 +121,7 @@ def consistency(
     older = read_checkpoint(read_note(text_of(seen)).text)
     newest = read_checkpoint(space.log.head(space.journal).text)
     proof = space.log.consistency(older.size, newest.size)
-    atomic_write(out, consistencytext_of({older.size: proof}).encode())
+    atomic_write(out, consistency_text({older.size: proof}).encode())
     sys.stdout.write(json.dumps({"old": older.size, "new": newest.size}) + "\n")
 
 

@@ -18,7 +18,19 @@ import typer
 if TYPE_CHECKING:
     from cld.engine import Session
 
-__all__ = ["Json", "Memory", "Out", "Report", "Stopwatch", "Threads", "answer", "finish", "peak_bytes", "session_of", "text_of"]
+__all__ = [
+    "Json",
+    "Memory",
+    "Out",
+    "Report",
+    "Stopwatch",
+    "Threads",
+    "answer",
+    "finish",
+    "peak_bytes",
+    "session_of",
+    "text_of",
+]
 
 SIZE = re.compile(r"\d+(\.\d+)?\s*[KMGT]B", re.IGNORECASE)
 

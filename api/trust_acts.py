@@ -66,7 +66,9 @@ def draft(space: Workspace, asked: Asked) -> str:
     if asked.quorum:
         _set(space.folder, asked.quorum)
     needed = required_signers(old, read_trust(text))
-    of_the_house = house_signers(space.entropy, needed) or house_signers(space.entropy, {space.release_keys.log.note_key()})
+    of_the_house = house_signers(space.entropy, needed) or house_signers(
+        space.entropy, {space.release_keys.log.note_key()}
+    )
     return sign_note(text, of_the_house)
 
 

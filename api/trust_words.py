@@ -76,5 +76,7 @@ def words_of(facts: dict[str, Any]) -> str:
 
 
 def _said(key: dict[str, Any]) -> str:
-    until: str = f", for trees of at most {key['counts_until']} leaves" if key["counts_until"] is not None else ", in force"
+    until: str = (
+        f", for trees of at most {key['counts_until']} leaves" if key["counts_until"] is not None else ", in force"
+    )
     return f"{key['key']}{until}" + (f", stolen since {key['stolen_since']}" if "stolen_since" in key else "")

@@ -37,7 +37,9 @@ from audit.verifying.trust import TrustPolicy, read_policy
 __all__ = ["NO_POLICY", "Asked", "lies_within", "verify_folder"]
 
 NO_POLICY = "no trust policy was given: get it by another road than this package and give it with --trust"
-INSIDE_POLICY = "the trust policy given lies inside this package, where whoever forged one would put it: get it by another road"
+INSIDE_POLICY = (
+    "the trust policy given lies inside this package, where whoever forged one would put it: get it by another road"
+)
 REISSUE_TYPE = "urn:caregate:reissue:1"
 NO_SEAL = "what was given is not sealed"
 Value = TypeVar("Value")

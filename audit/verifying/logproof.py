@@ -219,7 +219,11 @@ def log_signed_after(proof: LogProof, policy: TrustPolicy) -> str:
     Raises: Failed.
     """
     said = log_signed(proof.head, policy)
-    keys = {(key.name, key.key_id) for key in policy.log_keys(proof.head.origin, proof.head.size) if key.kind == ML_DSA_44_COSIGNS}
+    keys = {
+        (key.name, key.key_id)
+        for key in policy.log_keys(proof.head.origin, proof.head.size)
+        if key.kind == ML_DSA_44_COSIGNS
+    }
     stamps = [
         raw[KEY_ID_BYTES : KEY_ID_BYTES + TIME_BYTES]
         for name, raw in proof.head.signatures

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -472,7 +473,7 @@ SMALL: list[Fault] = [
 UNTRUSTED: list[Fault] = [
     ("no trust policy", with_asked(policy=None), 3, "no trust policy was given"),
     ("a policy without a quorum", lambda t: setattr(t, "trust", "\n".join(t.trust.split("\n")[:-2])), 3, "no line quorum"),
-    ("a policy with a key that does not hold together", lambda t: setattr(t, "trust", t.trust.replace("+A", "+B", 1)), 3, "cannot be read"),
+    ("a policy with a key that does not hold together", lambda t: setattr(t, "trust", re.sub("(?m)^(release .*[+])A", r"\\1B", t.trust)), 3, "cannot be read"),
     ("the policy of another house", lambda t: setattr(t, "trust", demo_keys_of_others().trust), 3, NONE_SIGNED),
 ]  # fmt: skip
 OF_COUNCIL = [*FILES, *SIGNED, *LOGGED, *SEEN, *TABLES]
@@ -531,7 +532,7 @@ PARTS: list[tuple[tuple[str, ...], str]] = [
     ((MANIFEST,), "was altered"),
     (("datapackage.json",), "datapackage.json was altered"),
     ((STATEMENT, PROOF), "another manifest"),
-    ((STATEMENT, PROOF, MANIFEST, DATA_MANIFEST, CRATE), "missing: "),
+    ((STATEMENT, PROOF, MANIFEST, DATA_MANIFEST, CRATE), "not in the manifest: data/cld.csv"),
 ]
 
 
@@ -570,7 +571,9 @@ def test_an_old_package_passes_again_after_a_newer_one(house: House, tmp_path: P
     row, newer = house.rows["Lincolnshire council"], house.rows["DHSC"]
     remember, trust = tmp_path / "seen.json", house.folder / row["trust"]
     for one in (row, newer, row):
-        report = verify_package(house.folder / one["package"], trust, house.folder / one["identity"], ON, remember=remember)
+        report = verify_package(
+            house.folder / one["package"], trust, house.folder / one["identity"], ON, remember=remember
+        )
         assert report["ok"], failed_of(report)
     assert json.loads(remember.read_text())["checkpoints"][house.keys.log.name].split("\n")[1] == str(
         max(int(one.split("\n")[1]) for one in json.loads(remember.read_text())["passed"].values())

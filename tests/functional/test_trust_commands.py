@@ -24,6 +24,7 @@ from audit.note import read_checkpoint, read_note
 from audit.verify import verify_package
 from audit.verifying.trust import read_policy
 from tests.lib.commands import run_here as run
+from tests.lib.damage import failed_of
 
 ON = date(2022, 6, 1)
 SERVE = "import sys; from api.entry import main; main()"
@@ -42,6 +43,11 @@ class Life:
     @property
     def space(self) -> tuple[str, str]:
         return "--workspace", str(self.folder / "space")
+
+    @property
+    def of_witness(self) -> Path:
+        """The policy that the witness holds, which it follows as recipients do."""
+        return self.scratch / "witness-policy.txt"
 
     @property
     def held(self) -> Path:
@@ -77,7 +83,8 @@ def life(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     rows = json.loads((demo_folder / "summary.json").read_text())["rows"]
     packages = {Path(row["package"]).name.partition(".")[0]: row for row in rows if row["decision"] == "released"}
     made = Life(folder, scratch, packages)
-    shutil.copy(demo_folder / "trust-policy.txt", made.held)
+    for path in (made.held, made.of_witness):
+        shutil.copy(demo_folder / "trust-policy.txt", path)
     yield made
     for process in made.processes:
         process.kill()
@@ -86,8 +93,19 @@ def life(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def serve_witness(life: Life, port: int) -> None:
     """Run the shipped witness program in a process of its own."""
-    trust = str(life.folder / "space" / "trust-policy.txt")
-    command = [sys.executable, "-c", SERVE, "log", "witness", "serve", "--folder", str(life.scratch / "w"), "--trust", trust]
+    trust = str(life.of_witness)
+    command = [
+        sys.executable,
+        "-c",
+        SERVE,
+        "log",
+        "witness",
+        "serve",
+        "--folder",
+        str(life.scratch / "w"),
+        "--trust",
+        trust,
+    ]
     life.processes.append(subprocess.Popen([*command, "--port", str(port)]))
     for _ in range(600):
         try:
@@ -100,6 +118,11 @@ def serve_witness(life: Life, port: int) -> None:
         else:
             return
     pytest.fail("the witness did not come up")
+
+
+def stop_witness(life: Life) -> None:
+    life.processes[-1].kill()
+    life.processes[-1].wait()
 
 
 def free_port() -> int:
@@ -129,7 +152,12 @@ def test_a_witness_is_enrolled_only_on_its_own_signatures_and_the_fingerprint_he
     half = life.scratch / "half.answer"
     half.write_text(made.stdout.splitlines(keepends=True)[0])
     said = offered["fingerprint"]
-    for heard, given in ((said[:-1] + ("0" if said[-1] != "0" else "1"), answer), (said, theirs), (said, half), (said, early)):
+    for heard, given in (
+        (said[:-1] + ("0" if said[-1] != "0" else "1"), answer),
+        (said, theirs),
+        (said, half),
+        (said, early),
+    ):
         assert "not enrolled" in life.told(*enrol, "--heard", heard, "--answer", str(given), status=6)["said"]
     port = free_port()
     (life.scratch / "port").write_text(str(port))
@@ -178,9 +206,16 @@ def test_a_release_is_proved_under_both_witnesses_and_fails_closed_without_one(l
     assert "dhsc.example/w1/ml-dsa" in witnesses
     assert "caregate.demo/witness/ed25519" in witnesses
     head = life.told("log", "checkpoint", *life.space, "--json")["head"]
-    assert {name for name, _ in read_note(head).signatures} == {"caregate.demo", "caregate.demo/witness", "dhsc.example/w1"}
-    life.processes[0].kill()
-    life.processes[0].wait()
+    seen, joined = life.scratch / "seen", life.scratch / "joined"
+    seen.write_text(head)
+    made = life.told("log", "consistency", "--seen", str(seen), *life.space, "--out", str(joined))
+    assert joined.read_text().startswith(f"old {made['old']}\n")
+    assert {name for name, _ in read_note(head).signatures} == {
+        "caregate.demo",
+        "caregate.demo/witness",
+        "dhsc.example/w1",
+    }
+    stop_witness(life)
     again.unlink()
     assert "Too few witnesses" in delivered(life, "CG-0001", status=6)["said"]
     assert not again.exists()
@@ -193,7 +228,13 @@ def test_keys_are_replaced_and_what_was_signed_before_stays_good(life: Life) -> 
     stale = life.signed_draft("stale.update", "--new-key", "log")
     update = life.signed_draft("second.update", "--new-key", "release", "--new-key", "log")
     before = life.told("log", "checkpoint", *life.space, "--json")["size"]
-    assert life.told("log", "trust", "adopt", update, *life.space)["policy"] == 3
+    refused = life.told("log", "trust", "adopt", update, *life.space, status=6)["said"]
+    assert "Too few witnesses" in refused, "a witness that was not told of the new key does not cosign it"
+    stop_witness(life)
+    followed = [str(life.scratch / name) for name in ("alone.update", "second.update")]
+    life.told("log", "trust", "follow", str(life.of_witness), *followed, "--out", str(life.of_witness))
+    serve_witness(life, int((life.scratch / "port").read_text()))
+    assert life.told("log", "trust", "adopt", update, *life.space)["policy"] == 3, "asking again finishes it"
     assert "does not succeed" in life.told("log", "trust", "adopt", stale, *life.space, status=6)["said"]
     life.followed(update)
     policy = read_policy(life.held.read_text())
@@ -234,8 +275,7 @@ def test_a_witness_is_retired_and_the_others_go_on(life: Life) -> None:
     update = life.signed_draft("fourth.update", "--quorum", "1")
     life.told("log", "trust", "adopt", update, *life.space)
     life.followed(update)
-    life.processes[-1].kill()
-    life.processes[-1].wait()
+    stop_witness(life)
     head = read_checkpoint(read_note(life.told("log", "checkpoint", *life.space, "--json")["head"]).text)
     assert head.size > 0
     assert all(life.verified(reference)["ok"] for reference in life.packages)
@@ -255,7 +295,9 @@ def test_a_policy_that_the_log_did_not_adopt_releases_nothing(life: Life) -> Non
 
 def test_an_update_key_of_a_custodians_own_signs_what_comes_after(life: Life) -> None:
     key = life.scratch / "custodian.key"
-    line = run("log", "trust", "new-update-key", "--out", str(key), "--name", "house.example/update/three").stdout.strip()
+    line = run(
+        "log", "trust", "new-update-key", "--out", str(key), "--name", "house.example/update/three"
+    ).stdout.strip()
     assert key.stat().st_mode & 0o077 == 0
     life.told("log", "trust", "new-update-key", "--out", str(key), "--name", "again", status=5)
     update = life.signed_draft("fifth.update", "--update-key", line)
@@ -264,6 +306,26 @@ def test_an_update_key_of_a_custodians_own_signs_what_comes_after(life: Life) ->
     life.told("log", "trust", "adopt", update, *life.space)
     by_old = life.signed_draft("sixth.update")
     assert "not signed by every key" in life.told("log", "trust", "adopt", by_old, *life.space, status=6)["said"]
-    first = shutil.copy(life.held, life.scratch / "one-by-one.txt")
-    life.told("log", "trust", "follow", str(first), update, "--out", str(first))
-    assert "show" not in first
+    assert life.followed(update)["policy"] == 6
+
+
+def test_what_a_stolen_key_signed_after_the_day_fails_until_it_is_delivered_anew(life: Life) -> None:
+    """Since the last policy the key in force has signed CG-0004 and CG-0005; it was stolen before it was ever used."""
+    shown = life.told("log", "trust", "show", str(life.held), "--json")
+    (now,) = [one["key"] for one in shown["release_keys"] if one["counts_until"] is None]
+    line = next(one.split()[1] for one in life.held.read_text().splitlines() if one.startswith(f"release {now}"))
+    assert life.told("log", "compromised", line, "--since", "2022-03-01", *life.space)["counts_until"] == 0
+    update = life.signed_draft("seventh.update", "--new-key", "release", by=())
+    life.told("log", "trust", "sign", update, "--key", str(life.scratch / "custodian.key"))
+    life.told("log", "trust", "adopt", update, *life.space)
+    assert all(life.verified(reference)["ok"] for reference in life.packages), "the recipient has not heard of it yet"
+    life.followed(update)
+    failed = {
+        reference: failed_of(report) for reference in life.packages if not (report := life.verified(reference))["ok"]
+    }
+    assert sorted(failed) == ["CG-0004", "CG-0005"]
+    assert all("no trusted release key signed" in reasons[3] for reasons in failed.values())
+    for reference in failed:
+        (life.folder / "space" / life.packages[reference]["package"]).unlink()
+        delivered(life, reference)
+        assert life.verified(reference)["ok"], "the same statement and leaf, signed by the key in force"
