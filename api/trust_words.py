@@ -65,7 +65,7 @@ def words_of(facts: dict[str, Any]) -> str:
     for what in ("release", "log"):
         lines += [f"{what} key {_said(one)}" for one in facts[f"{what}_keys"]]
     lines.append(f"{facts['quorum']} of these witnesses must sign: {', '.join(facts['witnesses'])}")
-    lines += [f"update key {key.rpartition('+')[0]}" for key in facts["update_keys"]]
+    lines += [f"update key {'+'.join(key.split('+', 2)[:2])}" for key in facts["update_keys"]]
     lines += [f"withdrawn {digest}: {why}" for digest, why in facts["withdrawn"].items()]
     if "may_succeed" in facts:
         lines.append(
