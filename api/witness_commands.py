@@ -107,7 +107,8 @@ def enrol(
     url: Annotated[str, typer.Option(help="Where it answers over HTTP from now on.")] = "",
 ) -> None:
     """Enrol an offered witness on its proofs; it counts from the next trust policy. Exit 6 if a proof fails."""
-    from audit.enrolment import enrol_witness, read_witness, require_url  # noqa: PLC0415
+    from api.witness_client import require_url  # noqa: PLC0415
+    from audit.enrolment import enrol_witness, read_witness  # noqa: PLC0415
     from audit.succession import WitnessKeys  # noqa: PLC0415
 
     space = _space(workspace)

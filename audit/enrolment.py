@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from audit.journal import Event, Journal
 from audit.log import LogFolder
@@ -20,15 +19,7 @@ from audit.note import ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE, NoteKey, read
 from audit.succession import WitnessKeys
 from cld.errors import BadSignature, InputError, InvalidTransition
 
-__all__ = [
-    "enrol_witness",
-    "enrolled_witnesses",
-    "fingerprint_of",
-    "offer_witness",
-    "read_witness",
-    "require_url",
-    "retire_witness",
-]
+__all__ = ["enrol_witness", "enrolled_witnesses", "fingerprint_of", "offer_witness", "read_witness", "retire_witness"]
 
 OFFERED, ENROLLED, RETIRED, REFUSED = (
     "witness offered",
@@ -149,15 +140,3 @@ def enrolled_witnesses(present: Iterable[WitnessKeys], journal: Journal) -> tupl
             found.setdefault(str(told["name"]), WitnessKeys(keys, str(told["url"])))
     ended = _names(journal, RETIRED)
     return tuple(one for name, one in found.items() if name not in ended)
-
-
-def require_url(url: str) -> str:
-    """Return a URL without a slash at its end.
-
-    Raises: InputError if it is none of HTTP, or would not stand in one word of a policy.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or len(url.split()) != 1:
-        message = "The witness's URL is none."
-        raise InputError(message, "Write http:// or https:// and the host.")
-    return url.rstrip("/")
