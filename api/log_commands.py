@@ -55,11 +55,7 @@ def fsck(
     as_json: Json = False,
 ) -> None:
     """Recompute every leaf, tile, head and document digest; exit 0 when all agree, 6 when not."""
-<<<<<<< HEAD
-    heads = [text_of(path) for path in seen or ()]
-=======
-    heads = {f"head in {path.name}": _text(path) for path in seen or ()}
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
+    heads = {f"head in {path.name}": text_of(path) for path in seen or ()}
     if export is not None and trust is not None:
         report = _check_export(export, text_of(trust), heads)
     elif workspace is not None:
@@ -94,17 +90,10 @@ def _check_workspace(workspace: Path, heads: dict[str, str]) -> dict[str, Any]:
         raise LogInconsistent(message, "Restore it from the newest backup, and check again.") from fault
 
 
-<<<<<<< HEAD
-def _check_export(export: Path, trust: str, heads: list[str]) -> dict[str, Any]:
-    from audit.export import check_export  # noqa: PLC0415
+def _check_export(export: Path, trust: str, heads: dict[str, str]) -> dict[str, Any]:
+    from audit.copied import check_export  # noqa: PLC0415
 
     return check_export(_folder_of(export, trust), heads)
-=======
-def _check_export(export: Path, trust: str, heads: dict[str, str]) -> dict[str, Any]:
-    from audit.fsck import fsck_export  # noqa: PLC0415
-
-    return fsck_export(_folder_of(export, trust), heads)
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
 
 
 def _folder_of(export: Path, trust: str) -> LogFolder:

@@ -16,17 +16,11 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
-<<<<<<< HEAD
+from api.key_prompts import FileUnlocking, Prompts
 from api.signing_keys import DemoKeys, demo_keys, first_trust
 from api.witness_client import witnesses_of
 from audit.log import Log, moment_of
 from audit.note import verified_at
-=======
-from api.key_prompts import FileUnlocking, Prompts
-from audit.log import Log, moment_of, single_witness_policy
-from audit.note import CosignerKeys, verified_at
-from audit.policy import read_policy
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
 from audit.tiles import TileStore
 from audit.trust import read_trust
 from audit.witness import Witness
@@ -42,10 +36,8 @@ from keys.selftest import require_both_libraries
 from keys.store import KeyStore
 from keys.watch import watched
 
-<<<<<<< HEAD
-__all__ = ["TRUST", "DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
-=======
 __all__ = [
+    "TRUST",
     "DemoKeys",
     "Workspace",
     "begin_period",
@@ -55,7 +47,6 @@ __all__ = [
     "open_demo_workspace",
     "open_workspace_with",
 ]
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
 DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
@@ -168,20 +159,14 @@ def open_demo_log(folder: Path) -> Iterator[tuple[SqlJournal, Log, dict[str, str
     if not (folder / DATABASE).is_file():
         message = "The workspace's database is missing."
         raise LogInconsistent(message, "Restore it from the newest backup, and check again.")
-    clock, keys = SeededClock(DEMO_START), _demo_keys(entropy)
+    clock, keys = SeededClock(DEMO_START), demo_keys(entropy, _trust_in_force(folder))
     log = _log(folder, keys, clock)
-    held = _witness(folder, keys, clock).latest(hashlib.sha256(ORIGIN.encode()).hexdigest())
+    held = _witness(folder, keys, clock).latest(hashlib.sha256(keys.log.name.encode()).hexdigest())
     journal = SqlJournal(open_database(folder / DATABASE), clock)
     try:
         yield journal, log, {} if held is None else {"head that the witness kept": held}
     finally:
         journal.close()
-
-
-def _demo_keys(entropy: SeededEntropy) -> DemoKeys:
-    return DemoKeys(
-        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
-    )
 
 
 def begin_period(space: Workspace, period: str) -> int:
@@ -241,11 +226,7 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
     database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
-<<<<<<< HEAD
     release_keys = demo_keys(entropy, _trust_in_force(folder))
-=======
-    release_keys = _demo_keys(entropy)
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
     log = _log(folder, release_keys, clock)
     journal = SqlJournal(database, clock, entropy=entropy, log=log)
     _wind(clock, journal, log, release_keys)
@@ -267,19 +248,13 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
 
 
 def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:
-<<<<<<< HEAD
     """Wire the log to the witnesses of the policy: the demo's own, in this process and its own folder, and those with a URL."""
     policy = read_trust(keys.trust).witnessing
-    watched = {keys.log.name: policy.log_keys(keys.log.name)}
-    own = Witness(keys.witness, folder / "witness", watched, clock)
+    own = _witness(folder, keys, clock)
     others = tuple(one for one in witnesses_of(policy) if one.name != own.name)
     return Log(TileStore(folder / "log"), keys.log, (own, *others), policy, clock)
-=======
-    """Wire the log to a witness of its own, which in a demo runs in the same process and keeps its own folder."""
-    text = single_witness_policy(keys.log, {"witness": keys.witness}, 1)
-    return Log(TileStore(folder / "log"), keys.log, (_witness(folder, keys, clock),), read_policy(text), clock)
 
 
 def _witness(folder: Path, keys: DemoKeys, clock: SeededClock) -> Witness:
-    return Witness(keys.witness, folder / "witness", {keys.log.name: keys.log.log_keys()}, clock)
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
+    watched = {keys.log.name: read_trust(keys.trust).witnessing.log_keys(keys.log.name)}
+    return Witness(keys.witness, folder / "witness", watched, clock)

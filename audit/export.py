@@ -7,26 +7,16 @@ stay in the house.
 from __future__ import annotations
 
 import shutil
-<<<<<<< HEAD
-from collections.abc import Iterable
-=======
 from contextlib import suppress
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
 from pathlib import Path
-from typing import Any
 
-<<<<<<< HEAD
-from audit.fsck import fsck_rows
-from audit.log import LogFolder
-=======
 from audit.log import Extent, LogFolder
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
 from audit.note import read_checkpoint
 from audit.tiles import TILE_WIDTH, TileStore
 from cld.errors import Conflict, LogInconsistent
 from cld.shelf import atomic_write
 
-__all__ = ["POLICY", "ExportedRows", "check_export", "export_log"]
+__all__ = ["POLICY", "ExportedRows", "export_log"]
 
 POLICY = "policy"
 
@@ -59,18 +49,6 @@ class ExportedRows:
             with suppress(LogInconsistent):
                 found += zip(places, self._tiles.entries(places.start, places.stop), strict=True)
         return found
-
-
-def check_export(log: LogFolder, seen: Iterable[str] = ()) -> dict[str, Any]:
-    """Check a copy as ``fsck_rows`` does, and that its last head is over all that it holds: a copy ends where that head ends."""
-    rows, head = ExportedRows(log.tiles), log.last_head()
-    report = fsck_rows(rows, log, seen)
-    size = read_checkpoint(head.text).size if head is not None else 0
-    if size >= rows.n_leaves():
-        return report
-    words = f"unsigned end: the last head is over {size} entries, the copy holds {rows.n_leaves()}"
-    kinds = sorted({*report["kinds"], "unsigned end"})
-    return {**report, "faults": [*report["faults"], words], "kinds": kinds}
 
 
 def export_log(log: LogFolder, policy: str, out: Path) -> int:

@@ -15,12 +15,8 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from multiprocessing import get_context
-<<<<<<< HEAD
-from typing import Any, Protocol
-=======
 from pathlib import Path
 from typing import Protocol
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
 
 from audit.ancestry import Outline, outline_of, walk_ancestry
 from audit.compare import Named, hold_against, name_file
@@ -63,24 +59,6 @@ def fsck(
     return _report(leaves, tree, named, ground)
 
 
-<<<<<<< HEAD
-def fsck_rows(rows: LeafRows, log: LogFolder, seen: Iterable[str] = ()) -> dict[str, Any]:
-    """Do the same for an exported log, which has no documents beside it."""
-    found, tree = _scan(rows, log)
-    return _report(found, tree, log, seen)
-
-
-def _scan(rows: LeafRows, log: LogFolder | None) -> tuple[LeafFindings, Recomputed]:
-    """Read every leaf once: what it says is checked, and its hash goes into the tree; in two processes if there are many."""
-    n_leaves = rows.n_leaves()
-    folder, n_in_tiles = (log.tiles.folder, log.tiles.size) if log is not None else (None, 0)
-    tree, found = Recomputed(folder, n_in_tiles), LeafFindings()
-    ranges = _ranges(rows, n_leaves)
-    if n_leaves < TWO_PROCESSES_FROM:
-        for start, stop, held in ranges:
-            found.join(check_leaves(held))
-            tree.add(start, stop, held)
-=======
 def fsck_export(log: LogFolder, seen: Mapping[str, str] | None = None) -> dict[str, object]:
     """Do the same for an exported log, whose leaves are those of its bundles and which has no documents beside it."""
     ground = survey(log, seen or {})
@@ -88,7 +66,6 @@ def fsck_export(log: LogFolder, seen: Mapping[str, str] | None = None) -> dict[s
     lost = [tile_name(ENTRIES, tile, min(TILE_WIDTH, extent.end - tile * TILE_WIDTH)) for tile in _tiles_of(tree.gone)]
     if lost:
         named = Named(name_file(name, ground.tiles.folder) for name in lost)
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
     else:
         named = hold_against(tree, ground, extent, leaves.said)
     return _report(leaves, tree, named, ground)
@@ -138,37 +115,10 @@ def scan_range(rows: LeafReader, folder: Path | None, size: int, start: int, end
     return found, tree
 
 
-<<<<<<< HEAD
-def _scan_beside(ranges: Iterable[tuple[int, int, Rows]], tree: Recomputed, found: LeafFindings) -> None:
-    """Check leaves in a second process while this one reads and hashes; so many wait at most."""
-    waiting: deque[Future[LeafFindings]] = deque()
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        for start, stop, held in ranges:
-            waiting.append(pool.submit(check_leaves, held))
-            tree.add(start, stop, held)
-            if len(waiting) > MOST_WAITING:
-                found.join(waiting.popleft().result())
-        for future in waiting:
-            found.join(future.result())
-
-
-def _report(leaves: LeafFindings, tree: Recomputed, log: LogFolder | None, seen: Iterable[str]) -> dict[str, Any]:
-    """Compare what was scanned with tiles and heads; what the tiles explain is told once, as they explain it."""
-    faults = leaves.faults
-    if log is None:
-        faults = faults + [Fault(REMOVED, at, f"removed leaf: leaf {at} is not in the database") for at in tree.gone]
-    else:
-        differing = compare_tiles(tree, log)
-        # a tampered leaf also makes the next one look earlier
-        explained = {fault.place + step for fault in differing if fault.place >= 0 for step in (0, 1)}
-        faults = [fault for fault in faults if fault.place not in explained] + differing
-        faults += hold_heads(tree, log, seen)
-=======
 def _report(leaves: LeafFindings, tree: Recomputed, named: Named, ground: Survey | None) -> dict[str, object]:
     """Tell causes first; what a leaf says of itself is told only where nothing else explains it."""
     faults = [fault for fault in leaves.faults if not named.explains(fault)] + named.faults
     faults = in_order(faults + list(ground.faults if ground is not None else ()))
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
     return {
         "n_leaves": tree.n_leaves,
         "n_in_tiles": ground.tiles.size if ground is not None else 0,

@@ -24,11 +24,7 @@ from cld.clock import Clock
 from cld.errors import BadSignature, LogInconsistent, NotWitnessed
 from cld.shelf import atomic_write
 
-<<<<<<< HEAD
-__all__ = ["LeafRows", "Log", "LogFolder", "moment_of"]
-=======
-__all__ = ["Extent", "LeafReader", "LeafRows", "Log", "LogFolder", "moment_of", "single_witness_policy"]
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
+__all__ = ["Extent", "LeafReader", "LeafRows", "Log", "LogFolder", "moment_of"]
 
 ENTRIES_AT_ONCE = 64 * TILE_WIDTH
 MOST_EARLIER = 256

@@ -13,12 +13,8 @@ from typing import Any
 from audit.archive import BadArchive, unpack
 from audit.scan import fast_scan
 from audit.sealing import is_sealed, open_seal, public_key_of
-<<<<<<< HEAD
-from audit.verifying.checks import NO_SEAL, Asked, lies_within, verify_folder
-=======
 from audit.twins import cells_differ
-from audit.verifying.checks import NO_SEAL, Asked, verify_folder
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
+from audit.verifying.checks import NO_SEAL, Asked, lies_within, verify_folder
 from audit.verifying.manifest import PROOF
 from audit.verifying.outcome import CHECKS
 from cld.canonical import canonical_bytes
@@ -114,13 +110,8 @@ def verify_package(
         if folder is None:
             return _closed(opened[1])
         if asked.last_seen is None and kept.checkpoints:
-<<<<<<< HEAD
             asked = replace(asked, last_seen=kept.last_seen(_checkpoint(folder)))
-        report = verify_folder(folder, replace(asked, opened=opened, digests=digests), fast_scan)
-=======
-            asked = replace(asked, last_seen=kept.checkpoints.get(_origin(folder)))
         report = verify_folder(folder, replace(asked, opened=opened, digests=digests), fast_scan, cells_differ)
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
         if remember is not None and report["ok"]:
             _remember(remember, kept, report, folder)
     return report

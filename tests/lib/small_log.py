@@ -12,11 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from audit.journal import Event, leaf_bytes
-<<<<<<< HEAD
-from audit.log import Log
-=======
-from audit.log import Extent, Log, single_witness_policy
->>>>>>> 0f8064c9aa55303d5bb0ffd5ec51a82f3e307602
+from audit.log import Extent, Log
 from audit.note import CosignerKeys
 from audit.policy import read_policy
 from audit.succession import WitnessKeys, witness_lines
