@@ -90,18 +90,18 @@ def unsigned_entries(export: Path, made: SmallLog, scratch: Path) -> None:
 
 TAMPERS: list[tuple[str, Tamper, str]] = [
     ("an entry edited", lambda e, m, s: (e / "tile/entries/001").write_bytes((e / "tile/entries/001").read_bytes().replace(b'"n":300', b'"n":301')), "edited row"),
-    ("an entry dropped", entry_dropped, "missing or cut short"),
-    ("a bundle dropped", lambda e, m, s: (e / "tile/entries/001").unlink(), "missing or cut short"),
+    ("an entry dropped", entry_dropped, "altered tile"),
+    ("a bundle dropped", lambda e, m, s: (e / "tile/entries/001").unlink(), "missing"),
     ("two bundles swapped", lambda e, m, s: swap(e / "tile/entries/000", e / "tile/entries/001"), "swapped leaves"),
     ("two tiles swapped", lambda e, m, s: swap(e / "tile/0/000", e / "tile/0/001"), "altered tile"),
-    ("bundles and tiles swapped", lambda e, m, s: (swap(e / "tile/0/000", e / "tile/0/001"), swap(e / "tile/entries/000", e / "tile/entries/001")), "two histories signed with one key"),
-    ("a tile dropped", lambda e, m, s: (e / "tile/0/000").unlink(), "altered tile"),
+    ("bundles and tiles swapped", lambda e, m, s: (swap(e / "tile/0/000", e / "tile/0/001"), swap(e / "tile/entries/000", e / "tile/entries/001")), "rewritten end"),
+    ("a tile dropped", lambda e, m, s: (e / "tile/0/000").unlink(), "missing"),
     ("the checkpoint of another log", other_log, "two histories signed with one key"),
     ("a checkpoint under another origin", other_origin, "altered head"),
-    ("the checkpoint dropped", lambda e, m, s: (e / "checkpoint").unlink(), "altered head"),
+    ("the checkpoint dropped", lambda e, m, s: (e / "checkpoint").unlink(), "missing"),
     ("the earlier checkpoint as the last", lambda e, m, s: shutil.copy(e / "checkpoints/300", e / "checkpoint"), "unsigned end"),
     ("entries after the last signed head", unsigned_entries, "unsigned end"),
-    ("the last tile dropped", lambda e, m, s: shutil.rmtree(e / "tile/0/002.p"), "altered tile"),
+    ("the last tile dropped", lambda e, m, s: shutil.rmtree(e / "tile/0/002.p"), "missing"),
 ]  # fmt: skip
 
 
