@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -25,6 +22,7 @@ from cld.signing import sign_off
 from extracts.opt_outs.gate import OptOutGate
 from extracts.opt_outs.service import ListedObjectors
 from tests.lib.journey import OpenJourney
+from tests.lib.migrating import back_to
 
 
 @pytest.fixture
@@ -126,21 +124,12 @@ def test_a_workspace_that_was_stopped_before_stops_had_a_table_stays_stopped(spa
     space.journal.record(Event("noted", "applicant", "applicant", {"x": "emergency stop lifted"}))
     kept = rows_of(space)
     assert [is_on for _, is_on in kept] == [True, False, True]
-    back_to(space, "0005")
+    back_to(space.database, "0005")
     again = open_demo_workspace(space.folder)
     assert rows_of(again) == kept
     with Session(again.database) as session, pytest.raises(Stopped):
         api.projections._require_running(session)
     again.journal.close()
-
-
-def back_to(space: Workspace, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(files("api").joinpath("migrations")))
-    config.set_main_option("path_separator", "os")
-    with space.database.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, revision)
 
 
 def rows_of(space: Workspace) -> list[tuple[int, bool]]:
