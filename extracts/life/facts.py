@@ -19,8 +19,6 @@ from policies.words import DhscEnd, Instrument, LocalItems, NhsBasis, Population
 
 __all__ = ["coverage_for", "facts_on"]
 
-NOT_LISTED_BY_NAME = (BodyClass.PROCESSOR, BodyClass.PROJECT, BodyClass.OTHER)
-"""Bodies that Annex 3 does not list: clauses of their own say what they may have."""
 COUNCILS = (BodyClass.CASSR, BodyClass.CASSR_NOT_PARTICIPATING)
 
 
@@ -48,14 +46,22 @@ def _rule(plan: ExtractPlan) -> PopulationRule:
 
 
 def _listed(application: Application, standing: Standing, today: date) -> tuple[bool, Succession]:
-    """Say whether a body is on the list of the day: a council by the files in the log, others by Annex 3."""
-    body = BodyClass(application.body)
+    """Say whether a body is on the list of the day, and whether it stands in another's place.
+
+    A council is by the files in the log; a processor where the body that it acts for is; the host of a project by the joint
+    approval, though Annex 3 names none (shared reading, bullet 7); all others by Annex 3.
+    """
+    body, annex3 = BodyClass(application.body), version_on(today).annex3
     if body in COUNCILS:
         return standing.submitted, Succession.NO
-    if body in NOT_LISTED_BY_NAME:
-        return False, Succession.NO
-    succession, kind = version_on(today).annex3.succession_of(application.body_code, today, people={})
-    return kind is body, succession
+    if body is BodyClass.PROCESSOR:
+        return any(
+            one.kind == application.acting_for and one.is_listed_on(today) for one in annex3.bodies
+        ), Succession.NO
+    if body is BodyClass.PROJECT:
+        return application.joint_approval, Succession.NO
+    succession, kind = annex3.succession_of(application.body_code, today, people={})
+    return kind is body, Succession.NO if succession is Succession.UNKNOWN else succession
 
 
 def facts_on(

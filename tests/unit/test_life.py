@@ -13,6 +13,7 @@ from api.demo_requests import demo_requests
 from cld.clock import SeededClock
 from cld.errors import BadSignature, InputError, InvalidTransition, SamePerson, WrongRole
 from cld.signing import sign_off
+from extracts.approve import decision_on
 from extracts.life.calendar import due
 from extracts.life.changes import Change, changes_between
 from extracts.life.completeness import what_is_missing
@@ -20,6 +21,7 @@ from extracts.life.conditions import Condition, ConditionKind, Judged, broken, c
 from extracts.life.dars import day_of
 from extracts.life.roles import RoleChange, RoleChangeKind, holds
 from extracts.life.standards import checklist, standards
+from extracts.life.standing import Scope, Standing, Suspension
 from extracts.life.states import BACK, OWNERS, TRANSITIONS, Act, State, possible, step
 from extracts.life.votes import Answer, Approval, Vote, digest_of_vote, fresh, outcome
 from policies.life import life_rules_on
@@ -28,6 +30,7 @@ from tests.golden.life_diagram import drawn, parts
 ASKED = demo_requests()[0]
 DAY = date(2022, 3, 1)
 SEEN = "a" * 64
+GOOD = Standing(submitted=True)
 
 
 def test_the_documentation_shows_the_table_as_it_is() -> None:
@@ -197,3 +200,41 @@ def test_the_checklist_is_of_the_published_standards_and_says_what_is_assumed() 
     assert {(one.evidence, one.assumed) for one in standards()} == {("A", True)}
     minimal = next(line for line in checklist({"Data Minimisation": "few"}) if line.answer)
     assert (minimal.standard.version, minimal.answer) == ("1.0", "few")
+
+
+ALLOWED_BY_POLICY = {"CG-0001", "CG-0002", "CG-0003", "CG-0004", "CG-0005", "CG-0006", "CG-0007", "CG-0018", "CG-0020"}
+"""The demo's first seven, and two that the disclosure check refuses."""
+
+
+def test_policy_decides_every_application_of_the_demo_as_asked() -> None:
+    decided = {
+        one.application.reference: decision_on(one.application, one.plan, DAY, checked=True, standing=GOOD).allowed
+        for one in demo_requests()
+    }
+    assert {name for name, allowed in decided.items() if allowed} == ALLOWED_BY_POLICY
+
+
+def suspension(scope: Scope) -> Standing:
+    return replace(GOOD, suspended=(Suspension("d", scope, "x", DAY),))
+
+
+@pytest.mark.parametrize(
+    ("standing", "words"),
+    [
+        (replace(GOOD, submitted=False), "Annex 3"), (suspension(Scope.DIRECTION), "Direction 8"), (suspension(Scope.AGREEMENT), "suspended"),
+        (suspension(Scope.RECIPIENT), "suspended"), (replace(GOOD, revoked=True), "suspended"), (replace(GOOD, destroyed=True), "suspended"),
+        (replace(GOOD, to_day=DAY - timedelta(days=1)), "data sharing agreement"),
+    ],
+)  # fmt: skip
+def test_what_happened_since_is_held_against_an_application(standing: Standing, words: str) -> None:
+    decision = decision_on(ASKED.application, ASKED.plan, DAY, checked=True, standing=standing)
+    assert not decision.allowed
+    assert any(words in clause for clause in decision.clauses), decision.clauses
+
+
+def test_an_extended_term_and_an_agreement_signed_later_are_held_for_an_application() -> None:
+    ended = replace(ASKED.application.agreement, to_day=DAY - timedelta(days=1), signed=False)
+    application = replace(ASKED.application, agreement=ended)
+    assert not decision_on(application, ASKED.plan, DAY, checked=True, standing=GOOD).allowed
+    later = replace(GOOD, to_day=DAY, signed=True)
+    assert decision_on(application, ASKED.plan, DAY, checked=True, standing=later).allowed
