@@ -124,7 +124,7 @@ def test_a_workspace_that_was_stopped_before_stops_had_a_table_stays_stopped(spa
     kept = rows_of(space)
     assert [is_on for _, is_on in kept] == [True, False, True]
     with space.database.begin() as connection:
-        for later in ("stops", "opt_out_rules"):
+        for later in ("stops", "leaf_count", "opt_out_rules"):
             connection.execute(text(f"drop table {later}"))
         connection.execute(text("update alembic_version set version_num = '0005'"))
     again = open_demo_workspace(space.folder)
