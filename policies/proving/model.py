@@ -6,6 +6,7 @@ Policy sets that share a ``Space`` share its facts, so that two versions can be 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 import z3
@@ -13,14 +14,28 @@ import z3
 from cld.errors import InvariantBroken, UnknownSpecification
 from policies.proving.engine import Outcome
 from policies.proving.policy_set import Policy, PolicySet
-from policies.proving.request import Concrete
+from policies.proving.request import Concrete, Value
 from policies.proving.schema import FactType, Schema
-from policies.proving.translate import Choice, Many, Symbol, applies
+from policies.proving.translate import Choice, Facts, Many, Symbol, applies, milliseconds
 
-__all__ = ["SolverModel", "Space"]
+__all__ = ["SolverModel", "Space", "is_true"]
 
 ACTION = "Action"
 FIRST = ("form", "coverage")
+"""The choices that say what is asked for: settled first, in the schema's order."""
+NOTHING = ("none", "no")
+"""Values of the other choices that say nothing: preferred, so that an example tells only what matters."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NO_LATER = milliseconds(datetime(2100, 1, 1, tzinfo=UTC))
+DAYS = {
+    name: [milliseconds(datetime.fromisoformat(f"{day}T00:00:00+00:00")) for day in days.split()]
+    for name, days in {
+        "": "2021-06-01 2021-06-02 2021-05-31 2020-12-07 2020-12-06",
+        "_from": "2021-01-01 2021-06-01 2021-06-02 2022-01-01",
+        "_to": "2022-01-01 2021-06-01 2021-05-31 2021-01-01",
+    }.items()
+}
+"""Days that an example is given if they fit, by the ending of the fact's name."""
 
 
 class Space:
@@ -34,13 +49,14 @@ class Space:
         self._schemas = schemas
         self.facts: dict[str, Symbol] = {}
         self.kinds: dict[str, FactType] = {}
+        self.present: dict[str, z3.BoolRef] = {}
         bodies = _merged(schema.principals[action] for schema in schemas for action in schema.actions)
         resources = _merged(schema.resources[action] for schema in schemas for action in schema.actions)
         actions = _merged(schema.actions for schema in schemas)
         self.symbols = {
             "principal": Choice(self._truths("principal", [(t, v) for t in bodies for v in self._values(t)])),
             "action": Choice(self._truths("action", [(ACTION, name) for name in actions])),
-            "resource": Choice(self._truths("resource", [(kind, "request") for kind in resources])),
+            "resource": Choice(self._truths("resource", [(t, v) for t in resources for v in self._values(t)])),
         }
         kinds = [(name, kind) for schema in schemas for name, kind in schema.facts.items()]
         for name, kind in sorted(kinds, key=lambda one: (one[0] not in FIRST, one[0])):
@@ -48,6 +64,8 @@ class Space:
                 message = "Two versions give one fact two types."
                 raise UnknownSpecification(message, "Compare them one fact at a time by hand.")
             self.facts.setdefault(name, self._symbol(name, kind))
+            if kind.is_optional:
+                self.present.setdefault(name, z3.Bool(f"has {name}"))
 
     def _values(self, kind: str) -> tuple[str, ...]:
         return _merged(schema.values.get(kind, ()) for schema in self._schemas)
@@ -56,7 +74,9 @@ class Space:
         return {value: z3.Bool(f"{name} {value[0]} {value[1]}") for value in values}
 
     def _symbol(self, name: str, kind: FactType) -> Symbol:
-        if not kind.entity:
+        if kind.is_moment:
+            return z3.Int(name)
+        if kind.is_truth:
             return z3.Bool(name)
         truths = self._truths(name, [(kind.entity, value) for value in self._values(kind.entity)])
         return Many(truths) if kind.is_set else Choice(truths)
@@ -72,14 +92,16 @@ class Space:
     def _preferred(self) -> list[tuple[z3.BoolRef, bool]]:
         """The order in which a least request is settled: first values of choices, then as few facts as possible."""
         found: list[tuple[z3.BoolRef, bool]] = []
-        for held in (*self.symbols.values(), *self.facts.values()):
+        for name, held in (*self.symbols.items(), *self.facts.items()):
             if isinstance(held, Choice):
-                found += [(truth, True) for truth in held.truths.values()]
+                values = sorted(held.truths, key=lambda value: name not in FIRST and value[1] not in NOTHING)
+                found += [(held.truths[value], True) for value in values]
+        found += [(truth, False) for truth in self.present.values()]
         for held in self.facts.values():
             if isinstance(held, z3.BoolRef):
                 found.append((held, False))
             elif isinstance(held, Many):
-                found += [(truth, False) for truth in held.truths.values()]
+                found += [(truth, False) for truth in reversed(held.truths.values())]
         return found
 
     def can(self, *wanted: z3.BoolRef) -> bool:
@@ -103,7 +125,23 @@ class Space:
                 else:
                     literal = z3.Not(literal)
             solver.add(literal)
-        return self._concrete(model)
+        for name, held in self.facts.items():
+            if isinstance(held, z3.ArithRef):
+                self._settle_moment(solver, name, held)
+        self._checked(solver)
+        return self._concrete(solver.model())
+
+    def _settle_moment(self, solver: z3.Solver, name: str, held: z3.ArithRef) -> None:
+        """Fix a moment: a day that examples like if one fits, else the earliest that does."""
+        liked = next((days for ending, days in DAYS.items() if ending and name.endswith(ending)), DAYS[""])
+        fit = next((moment for moment in liked if self._checked(solver, held == moment)), None)
+        if fit is None:
+            low, high = 0, NO_LATER
+            while low < high:
+                middle = (low + high) // 2
+                low, high = (low, middle) if self._checked(solver, held >= 0, held <= middle) else (middle + 1, high)
+            fit = low
+        solver.add(held == fit)
 
     def holds(self, request: Concrete) -> z3.ModelRef:
         """Return the solver's model of one concrete request, in which any formula can be evaluated."""
@@ -116,10 +154,13 @@ class Space:
     def fixed(self, request: Concrete) -> list[z3.BoolRef]:
         """Return a request as truths: every fact it carries, set; facts of other actions stay free."""
         found = [self.body_is(request.body), self.action_is(request.action)]
+        found += [truth if name in request.facts else z3.Not(truth) for name, truth in self.present.items()]
         for name, value in request.facts.items():
             held = self.facts[name]
             if isinstance(held, z3.BoolRef):
                 found.append(held if value else z3.Not(held))
+            elif isinstance(value, datetime):
+                found.append(held == milliseconds(value))
             elif isinstance(held, Choice):
                 found.append(held.is_value((self.kinds[name].entity, str(value))))
             elif isinstance(value, frozenset):
@@ -149,7 +190,8 @@ class Space:
     def _concrete(self, model: z3.ModelRef) -> Concrete:
         action = _chosen(self.symbols["action"], model)
         schema = next(schema for schema in reversed(self._schemas) if action in schema.contexts)
-        facts = {name: _read(self.facts[name], model) for name in schema.contexts[action]}
+        there = [name for name in schema.contexts[action] if name not in self.present or is_true(self.present[name], model)]
+        facts = {name: _read(self.facts[name], model) for name in there}
         return Concrete(_chosen(self.symbols["principal"], model), action, facts)
 
 
@@ -157,20 +199,23 @@ def _merged(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for group in groups for one in group))
 
 
-def _is_true(truth: z3.BoolRef, model: z3.ModelRef) -> bool:
+def is_true(truth: z3.BoolRef, model: z3.ModelRef) -> bool:
+    """Evaluate a formula in a model; what the model leaves open is taken as false."""
     return z3.is_true(model.eval(truth, model_completion=True))
 
 
 def _chosen(held: Choice, model: z3.ModelRef) -> str:
-    return next(name for (_, name), truth in held.truths.items() if _is_true(truth, model))
+    return next(name for (_, name), truth in held.truths.items() if is_true(truth, model))
 
 
-def _read(held: Symbol, model: z3.ModelRef) -> bool | str | frozenset[str]:
+def _read(held: Symbol, model: z3.ModelRef) -> Value:
     if isinstance(held, Choice):
         return _chosen(held, model)
     if isinstance(held, Many):
-        return frozenset(name for (_, name), truth in held.truths.items() if _is_true(truth, model))
-    return _is_true(held, model)
+        return frozenset(name for (_, name), truth in held.truths.items() if is_true(truth, model))
+    if isinstance(held, z3.ArithRef):
+        return EPOCH + timedelta(milliseconds=model.eval(held, model_completion=True).as_long())
+    return is_true(held, model)
 
 
 class SolverModel:
@@ -186,7 +231,7 @@ class SolverModel:
         self.applies: dict[str, z3.BoolRef] = {policy.name: self._applies(policy) for policy in policies.policies}
 
     def _applies(self, policy: Policy) -> z3.BoolRef:
-        return applies(policy, self.space.symbols, self.space.facts)
+        return applies(policy, self.space.symbols, Facts(self.space.facts, self.space.present))
 
     def replaced(self, name: str, changed: Policy | None) -> SolverModel:
         """Return the model of the set with one policy changed or taken out; the others are not translated again."""
@@ -200,12 +245,12 @@ class SolverModel:
     def _of(self, *, permits: bool) -> list[z3.BoolRef]:
         return [self.applies[one.name] for one in self.policies.policies if one.permits == permits]
 
-    @property
+    @cached_property
     def blocked(self) -> z3.BoolRef:
         """Return the truth that some forbid applies."""
         return z3.Or(self._of(permits=False))
 
-    @property
+    @cached_property
     def granted(self) -> z3.BoolRef:
         """Return the truth that some permit applies."""
         return z3.Or(self._of(permits=True))
@@ -225,8 +270,8 @@ class SolverModel:
     def outcome(self, request: Concrete) -> Outcome:
         """Evaluate the translation on one request, as the engine would answer."""
         model = self.space.holds(request)
-        names = frozenset(name for name in self.applies if _is_true(self.decides(name), model))
-        return Outcome(_is_true(self.allowed, model), names)
+        names = frozenset(name for name in self.applies if is_true(self.decides(name), model))
+        return Outcome(is_true(self.allowed, model), names)
 
     def outcomes(self, requests: Iterable[Concrete]) -> list[Outcome]:
         """Evaluate the translation on requests, in order."""

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from cld.errors import UnreadableFile
 from policies.proving.schema import Schema
 
-__all__ = ["Concrete", "Value", "read_concrete"]
+__all__ = ["Concrete", "Value", "read_concrete", "written_moment"]
 
-Value = bool | str | frozenset[str]
-RESOURCE = "request"
+Value = bool | str | frozenset[str] | datetime
+"""A moment is held in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Concrete:
     """Who asks (an id of an enumerated type), for what act, with which facts.
 
-    A fact is a boolean, an id of its enumerated type, or a set of them.
+    A fact is a truth, an id of its enumerated type, a set of them or a moment; an optional one may be missing.
     """
 
     body: str
@@ -31,9 +32,20 @@ class Concrete:
         return {
             "principal": _uid(schema.principals[self.action][0], self.body),
             "action": _uid("Action", self.action),
-            "resource": _uid(schema.resources[self.action][0], RESOURCE),
+            "resource": _uid(schema.resources[self.action][0], _only(schema, self.action)),
             "context": {name: _json(schema, self.action, name, value) for name, value in sorted(self.facts.items())},
         }
+
+
+def written_moment(moment: datetime) -> str:
+    """Write a moment as the engine reads it: a day where it is the first of its day."""
+    if moment.astimezone(UTC).time() == datetime.min.time():
+        return f"{moment:%Y-%m-%d}"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def _only(schema: Schema, action: str) -> str:
+    return schema.values[schema.resources[action][0]][0]
 
 
 def _uid(kind: str, name: str) -> str:
@@ -46,6 +58,8 @@ def _json(schema: Schema, action: str, name: str, value: Value) -> object:
         return value
     if isinstance(value, str):
         return {"__entity": {"type": kind.entity, "id": value}}
+    if isinstance(value, datetime):
+        return {"__extn": {"fn": "datetime", "arg": written_moment(value)}}
     return [{"__entity": {"type": kind.entity, "id": one}} for one in sorted(value)]
 
 
@@ -58,9 +72,10 @@ def read_concrete(held: Mapping[str, Any], schema: Schema) -> Concrete:
         action = _name_of(held["action"])
         context = schema.contexts[action]
         facts = {name: _value(value) for name, value in held["context"].items()}
-        if facts.keys() == context.keys():
+        needed = {name for name, kind in context.items() if not kind.is_optional}
+        if needed <= facts.keys() <= context.keys():
             return Concrete(_name_of(held["principal"]), action, facts)
-    except (KeyError, TypeError, AttributeError, IndexError) as fault:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as fault:
         raise UnreadableFile(*_unreadable()) from fault
     raise UnreadableFile(*_unreadable())
 
@@ -76,6 +91,8 @@ def _name_of(uid: str) -> str:
 def _value(value: Any) -> Value:  # noqa: ANN401 - any JSON value
     if isinstance(value, bool):
         return value
+    if isinstance(value, dict) and "__extn" in value:
+        return datetime.fromisoformat(value["__extn"]["arg"]).replace(tzinfo=UTC)
     if isinstance(value, dict):
         return str(value["__entity"]["id"])
     return frozenset(str(one["__entity"]["id"]) for one in value)

@@ -1,7 +1,7 @@
 """The schema of a policy set, read for the solver: enumerated entities, actions and the facts each action carries.
 
-Only what a solver can enumerate is understood: booleans, enumerated entities and sets of them. Anything else is an
-error, so that no fact is ever left out of a proof.
+Only what a proof can cover is understood: truths, enumerated entities, sets of them and moments, each of which may be
+optional. Anything else is an error, so that no fact is ever left out of a proof.
 """
 
 from __future__ import annotations
@@ -15,23 +15,28 @@ from cld.errors import UnknownSpecification
 
 __all__ = ["FactType", "Schema", "read_schema"]
 
-BOOL = "Bool"
+BOOL, MOMENT = "Bool", "datetime"
 ENUM = re.compile(r"entity (\w+) enum \[([^\]]*)\];")
-PLAIN = re.compile(r"entity (\w+);")
-ACTION = re.compile(
-    r'action ("?[\w", ]+"?) appliesTo \{ principal: \[([^\]]*)\], resource: \[([^\]]*)\], context: \{([^{}]*)\} \};'
-)
-FACT = re.compile(r'^"?(\w+)"?: (?:(Set)<(\w+)>|(\w+))$')
+ALIAS = re.compile(r"type (\w+) = (\{[^{}]*\});")
+ACTION = re.compile(r'action "?(\w+)"? appliesTo \{ principal: \[([^\]]*)\], resource: \[([^\]]*)\], context: (\{[^{}]*\}|\w+) \};')  # fmt: skip
+FACT = re.compile(r'^"?(\w+)"?(\?)?: (?:(Set)<(\w+)>|(\w+))$')
 NOTE = re.compile(r'@\w+\("(?:[^"\\]|\\.)*"\)\s*')
-REMEDY = "Write the schema with booleans, enumerated entities and sets of them alone."
+REMEDY = "Write the schema with truths, enumerated entities, sets of them and moments alone."
 
 
 @dataclass(frozen=True, slots=True)
 class FactType:
-    """The type of a fact: a boolean, one of an enumerated entity, or a set of them; ``entity`` is empty for a boolean."""
+    """The type of a fact: a truth, one of an enumerated entity, a set of them, or a moment; ``entity`` names the type."""
 
     entity: str = ""
     is_set: bool = False
+    is_moment: bool = False
+    is_optional: bool = False
+
+    @property
+    def is_truth(self) -> bool:
+        """Say whether it is a plain truth."""
+        return not self.entity and not self.is_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,14 @@ class Schema:
         for context in self.contexts.values():
             for name, kind in context.items():
                 if found.setdefault(name, kind) != kind:
-                    message = "The schema gives one fact two types."
-                    raise UnknownSpecification(message, REMEDY)
+                    raise _uncovered()
         return found
 
 
 def read_schema(text: str) -> Schema:
     """Read a schema in Cedar's own form.
 
-    Raises: UnknownSpecification if it cannot be parsed or holds anything but booleans, enumerated entities and sets.
+    Raises: UnknownSpecification if it cannot be parsed or holds what no proof can cover.
     """
     try:
         canonical = str(cedarpy.Schema.from_str(text))
@@ -75,41 +79,43 @@ def read_schema(text: str) -> Schema:
         raise UnknownSpecification(message, REMEDY) from fault
     plain = " ".join(NOTE.sub("", canonical).replace("{", " { ").split()).replace("} ;", "};")
     values = {name: tuple(re.findall(r'"([^"]*)"', listed)) for name, listed in ENUM.findall(plain)}
-    plain = ENUM.sub("", plain)
-    bare = set(PLAIN.findall(plain))
-    plain = PLAIN.sub("", plain)
+    records = dict(ALIAS.findall(plain))
     schema = Schema(values, {}, {}, {})
-    for names, principals, resources, context in ACTION.findall(plain):
-        facts = dict(_fact(part.strip(), values) for part in context.split(",") if part.strip())
-        for name in re.findall(r"\w+", names):
-            schema.principals[name] = _types(principals, values.keys())
-            schema.resources[name] = _types(resources, values.keys() | bare)
-            schema.contexts[name] = facts
-    left = ACTION.sub("", plain).strip()
+    for name, principals, resources, context in ACTION.findall(plain):
+        schema.principals[name] = _types(principals, values)
+        schema.resources[name] = _types(resources, values)
+        schema.contexts[name] = _facts(records.get(context, context), values)
+    left = ACTION.sub("", ALIAS.sub("", ENUM.sub("", plain))).strip()
     if left or not schema.contexts:
-        message = "The schema of the policies holds something that no proof can cover."
-        raise UnknownSpecification(message, REMEDY)
+        raise _uncovered()
     return schema
 
 
-def _types(listed: str, known: set[str]) -> tuple[str, ...]:
+def _uncovered() -> UnknownSpecification:
+    message = "The schema of the policies holds something that no proof can cover."
+    return UnknownSpecification(message, REMEDY)
+
+
+def _types(listed: str, known: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in listed.split(",") if name.strip())
-    if not names or not set(names) <= known:
-        message = "The schema names a type of entity that is not enumerated."
-        raise UnknownSpecification(message, REMEDY)
+    if not names or not set(names) <= known.keys():
+        raise _uncovered()
     return names
+
+
+def _facts(record: str, values: dict[str, tuple[str, ...]]) -> dict[str, FactType]:
+    parts = [part.strip() for part in record.strip("{} ").split(",") if part.strip()]
+    return dict(_fact(part, values) for part in parts)
 
 
 def _fact(part: str, values: dict[str, tuple[str, ...]]) -> tuple[str, FactType]:
     found = FACT.match(part)
     if found is None:
-        message = "The schema holds a fact of a form that no proof can cover."
-        raise UnknownSpecification(message, REMEDY)
-    name, is_set, element, plain = found.groups()
+        raise _uncovered()
+    name, optional, is_set, element, plain = found.groups()
     kind = element or plain
-    if kind == BOOL and not is_set:
-        return name, FactType()
+    if kind in (BOOL, MOMENT) and not is_set:
+        return name, FactType(is_moment=kind == MOMENT, is_optional=bool(optional))
     if kind not in values:
-        message = "The schema holds a fact of a type that no proof can cover."
-        raise UnknownSpecification(message, REMEDY)
-    return name, FactType(kind, bool(is_set))
+        raise _uncovered()
+    return name, FactType(kind, is_set=bool(is_set), is_optional=bool(optional))

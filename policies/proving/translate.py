@@ -1,14 +1,17 @@
 """The translation of a policy to the solver: what the engine would evaluate, as a formula over the facts.
 
-Every fact of an enumerated type is one truth per value, of which exactly one holds; a set is one truth per value, free.
+Every fact of an enumerated type is one truth per value, of which exactly one holds; a set is one truth per value, free;
+a moment is a whole number of milliseconds, as in the engine; an optional fact has a truth that it is there.
 The engine skips a policy that errs; that none can is a property of its own, proven by strict validation, and without
 it this translation would say nothing. An expression that is not named here is an error: nothing is ever skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import z3
@@ -16,7 +19,7 @@ import z3
 from cld.errors import UnknownSpecification
 from policies.proving.policy_set import Policy
 
-__all__ = ["Choice", "Many", "Symbol", "applies"]
+__all__ = ["Choice", "Facts", "Many", "Symbol", "applies", "milliseconds"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,30 @@ class Many:
     truths: Mapping[tuple[str, str], z3.BoolRef]
 
 
-Symbol = z3.BoolRef | Choice | Many
+Symbol = z3.BoolRef | Choice | Many | z3.ArithRef
+
+ORDERS: Mapping[str, Callable[[z3.ArithRef, z3.ArithRef], z3.BoolRef]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
-def applies(policy: Policy, symbols: Mapping[str, Choice], facts: Mapping[str, Symbol]) -> z3.BoolRef:
+@dataclass(frozen=True)
+class Facts:
+    """The context: each fact's symbol, and for an optional one the truth that it is there."""
+
+    symbols: Mapping[str, Symbol]
+    present: Mapping[str, z3.BoolRef]
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return a moment as the engine counts it, from the start of 1970 in UTC."""
+    return round(moment.timestamp() * 1000)
+
+
+def applies(policy: Policy, symbols: Mapping[str, Choice], facts: Facts) -> z3.BoolRef:
     """Return the truth that a policy's scope and conditions hold.
 
     ``symbols`` holds principal, action and resource, ``facts`` the context.
@@ -75,14 +98,14 @@ def _entity(held: Mapping[str, Any]) -> tuple[str, str]:
     return str(held["type"]), str(held["id"])
 
 
-def _truth(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Mapping[str, Symbol]) -> z3.BoolRef:
+def _truth(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Facts) -> z3.BoolRef:
     found = _value(body, symbols, facts)
     if not isinstance(found, z3.BoolRef):
         raise _unknown()
     return found
 
 
-def _value(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Mapping[str, Symbol]) -> Symbol:
+def _value(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Facts) -> Symbol:
     def truth(part: Mapping[str, Any]) -> z3.BoolRef:
         return _truth(part, symbols, facts)
 
@@ -96,8 +119,12 @@ def _value(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Mappin
             return Choice({_entity(entity): z3.BoolVal(val=True)})
         case {"Var": "principal" | "action" | "resource" as name}:
             return symbols[name]
-        case {".": {"left": {"Var": "context"}, "attr": name}} if name in facts:
-            return facts[name]
+        case {".": {"left": {"Var": "context"}, "attr": name}} if name in facts.symbols:
+            return facts.symbols[name]
+        case {"has": {"left": {"Var": "context"}, "attr": name}} if name in facts.symbols:
+            return facts.present.get(name, z3.BoolVal(val=True))
+        case {"datetime": [{"Value": str(written)}]}:
+            return z3.IntVal(milliseconds(_moment(written)))
         case {"!": {"arg": part}}:
             return z3.Not(truth(part))
         case {"&&": {"left": left, "right": right}}:
@@ -122,7 +149,24 @@ def _value(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Mappin
             return _is_empty(value(part))
         case {"in": {"left": left, "right": right}}:
             return _in(value(left), value(right))
+    named, sides = next(iter(body.items()))
+    if named in ORDERS and isinstance(sides, Mapping) and sides.keys() == {"left", "right"}:
+        return _ordered(named, value(sides["left"]), value(sides["right"]))
     raise _unknown()
+
+
+def _moment(written: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError as fault:
+        raise _unknown() from fault
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _ordered(named: str, left: Symbol, right: Symbol) -> z3.BoolRef:
+    if not (isinstance(left, z3.ArithRef) and isinstance(right, z3.ArithRef)):
+        raise _unknown()
+    return ORDERS[named](left, right)
 
 
 def _set(elements: list[Symbol]) -> Many:
@@ -138,7 +182,7 @@ def _set(elements: list[Symbol]) -> Many:
 def _equal(left: Symbol, right: Symbol) -> z3.BoolRef:
     false = z3.BoolVal(val=False)
     match left, right:
-        case z3.BoolRef(), z3.BoolRef():
+        case (z3.BoolRef(), z3.BoolRef()) | (z3.ArithRef(), z3.ArithRef()):
             return left == right
         case Choice(), Choice():
             return z3.Or([z3.And(held, right.is_value(value)) for value, held in left.truths.items()])
