@@ -20,6 +20,7 @@ from api.journey_commands import journey_app
 from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
 from api.log_commands import log_app
+from api.policy_commands import add_policy_commands
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
@@ -32,8 +33,6 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Privacy-preserving linkage and dissemination of client-level adult social care data.")  # fmt: skip
-policy_app = typer.Typer(no_args_is_help=True, help="The Direction as policy.")
-app.add_typer(policy_app, name="policy")
 app.add_typer(journey_app, name="journey")
 app.add_typer(log_app, name="log")
 
@@ -72,22 +71,6 @@ def serve(
     uvicorn.run(create_app(open_demo_workspace(workspace)), host="127.0.0.1", port=port, log_level="warning")
 
 
-@policy_app.command("decide")
-def policy_decide(
-    requests: Annotated[Path, typer.Argument(help="Requests, one JSON object a line.")], as_json: Json = False
-) -> None:
-    """Answer requests: one decision a line, in order."""
-    from policies.decide import decision_lines  # noqa: PLC0415
-
-    del as_json
-    if not requests.is_file():
-        from cld.errors import UnreadableFile  # noqa: PLC0415
-
-        raise UnreadableFile("There is no such file of requests.", "Check the name.")  # noqa: EM101, TRY003
-    for line in decision_lines(requests.read_text("utf-8")):
-        sys.stdout.write(line + "\n")
-
-
 add_anonymise_commands(app)
 add_verify_commands(app)
 add_file_commands(app)
@@ -98,6 +81,7 @@ add_attack_commands(app)
 add_differences_commands(app)
 add_pseudonym_commands(app)
 add_key_commands(app)
+add_policy_commands(app)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@
     +- Refused             1   PolicyRefused, DisclosureRefused, SubmissionRejected, NotSealed
     +- NotPermitted        4   WrongRole, SamePerson
     +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull, Stopped
-    +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent, NotWitnessed
+    +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent, NotWitnessed,
+    |                        UntrustedPolicy
     +- InvariantBroken    70   a bug: no user can cause it
 """
 
@@ -42,6 +43,7 @@ __all__ = [
     "UnknownColumn",
     "UnknownSpecification",
     "UnreadableFile",
+    "UntrustedPolicy",
     "WrongRole",
 ]
 
@@ -255,6 +257,12 @@ class NotWitnessed(TrustError):
     """Too few witnesses answered; nothing is handed out on the log's own word alone."""
 
     code = "not-witnessed"
+
+
+class UntrustedPolicy(TrustError):
+    """A version of the policies whose manifest, signatures, dates or text do not check: nothing is decided by it."""
+
+    code = "untrusted-policy"
 
 
 class InvariantBroken(CLDError):

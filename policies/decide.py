@@ -1,33 +1,41 @@
-"""The door ``decide``: a request in plain facts in, a decision with every clause out; anything unclear is a refusal.
+"""The door ``decide``: a request in, a decision with every clause out; anything unclear is a refusal that says why.
 
-1. Facts are typed; a fact not shown is taken as not holding.  2. The engine is asked with the schema; any diagnostic
-is a refusal.  3. Each policy is then asked alone, which gives the clause trace an approver reads.
+1. The request is read into facts; what cannot be read is named and counts as not shown.  2. The version of the day
+decides.  3. A decision carries the whole clause trace, what would change it and who can, and the version's digest.
+The caller logs what it asked and what it was told; nothing here raises because of what a request holds.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import cedarpy
+from cld.errors import UnknownSpecification
+from policies.facts import Facts
+from policies.judge import Judge, judge_of
+from policies.parsed import Policy
+from policies.plain import read_plain
+from policies.versions import Version, latest_version, version_on
 
-from cld.canonical import digest_of_bytes
-from cld.errors import InputError
-from cld.vocabulary import BodyClass, Coverage, Form, Purpose
+__all__ = [
+    "NO_ROUTE",
+    "ClauseOutcome",
+    "ClauseRow",
+    "Decision",
+    "decide",
+    "decide_facts",
+    "decision_lines",
+    "policy_digest",
+]
 
-__all__ = ["ClauseOutcome", "ClauseRow", "Decision", "decide", "policy_digest"]
-
-DIRECTION_FROM = date(2020, 12, 7)
-ACTIONS = ("disseminate", "publish", "give_back", "reidentify")
 NO_ROUTE = "Direction 6(b): no listed route permits this"
 UNREADABLE = "the request cannot be read"
+NO_VERSION = "no policies hold on the day of the request"
+READABLE = "A request that can be read"
 
 
 class ClauseOutcome(StrEnum):
@@ -41,23 +49,26 @@ class ClauseOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClauseRow:
-    """One row of the clause trace."""
+    """One row of the clause trace; ``who`` can change its outcome."""
 
     policy: str
     clause: str
     words: str
     outcome: ClauseOutcome
     interpretation: str
+    who: str
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Allowed or not, the clauses that decide, and the whole trace."""
+    """Allowed or not, the clauses that decide, what is missing, the whole trace, and the version that decided."""
 
     allowed: bool
     clauses: tuple[str, ...]
     missing: tuple[str, ...]
     trace: tuple[ClauseRow, ...]
+    version: str
+    facts: Facts | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the decision as a JSON value for a sealed document."""
@@ -65,171 +76,107 @@ class Decision:
             "decision": "allow" if self.allowed else "refuse",
             "clauses": list(self.clauses),
             "missing": list(self.missing),
-            "trace": [[row.policy, row.clause, row.words, row.outcome.value, row.interpretation] for row in self.trace],
-            "policy_digest": policy_digest(),
+            "trace": [
+                [row.policy, row.clause, row.words, row.outcome.value, row.interpretation, row.who]
+                for row in self.trace
+            ],
+            "policy_digest": self.version,
         }
 
-
-UNREADABLE_DECISION = Decision(allowed=False, clauses=(UNREADABLE,), missing=("a readable request",), trace=())
-
-
-@dataclass(frozen=True, slots=True)
-class _Policy:
-    name: str
-    text: str
-    permits: bool
-    action: str
-    clause: str
-    words: str
-    interpretation: str
+    def as_record(self) -> dict[str, object]:
+        """Return the decision with the facts of its day, from which ``decide_facts`` takes it again."""
+        return {**self.as_json(), "facts": self.facts.as_json() if self.facts is not None else None}
 
 
-def _folder_text(name: str) -> str:
-    return files("policies").joinpath(f"direction-2020-12-07/{name}").read_text("utf-8")
-
-
-def policy_digest() -> str:
-    """Return the digest of the policy set and its schema."""
-    return digest_of_bytes((_folder_text("policies.cedar") + _folder_text("schema.cedarschema")).encode())
-
-
-@cache
-def _policies() -> tuple[_Policy, ...]:
-    text = re.sub(r"^//.*$", "", _folder_text("policies.cedar"), flags=re.M)
-    return tuple(_read_policy(part.strip() + ";") for part in text.split(";\n") if part.strip())
-
-
-def _read_policy(text: str) -> _Policy:
-    notes = dict(re.findall(r'@(\w+)\("((?:[^"\\]|\\.)*)"\)', text))
-    action = re.search(r'action == Action::"(\w+)"', text)
-    permits = re.search(r"^permit", text, flags=re.M) is not None
-    return _Policy(
-        notes["id"],
-        text,
-        permits,
-        action[1] if action else "",
-        notes["clause"],
-        notes["words"],
-        notes.get("interpretation", ""),
-    )
-
-
-def _truth(request: Mapping[str, Any], name: str) -> bool:
-    return request.get(name) is True
-
-
-def _day(value: object) -> date | None:
-    return date.fromisoformat(value) if isinstance(value, str) else None
-
-
-def _facts(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn a plain request into the context of the schema.
-
-    Raises: InputError for a value outside the closed lists.
-    """
-    try:
-        on = _day(request.get("on"))
-        start, end = _day(request.get("agreement_from")), _day(request.get("agreement_to"))
-        contract = _day(request.get("processor_contract_to"))
-        form = Form(request["form"]).value if request.get("form") else "none"
-        coverage = Coverage(request["coverage"]).value if request.get("coverage") else "none"
-        purposes = request.get("purposes") or []
-        known = all(purpose in set(Purpose) for purpose in purposes)
-    except (ValueError, TypeError, KeyError) as fault:
-        raise InputError(UNREADABLE) from fault
-    plain = ("annex3_aim", "small_numbers_suppressed", "anonymisation_checked", "key_for_recipient", "dars_approved",
-             "agreement_signed", "lawful_basis_nhs", "lawful_basis_recipient", "nihr_funded", "joint_approval", "reidentification_basis")  # fmt: skip
-    acting_for = request.get("acting_for")
-    return {
-        **{name: _truth(request, name) for name in plain},
-        "form": {"__entity": {"type": "Form", "id": form}},
-        "coverage": {"__entity": {"type": "Coverage", "id": coverage}},
-        "acting_for_adass": acting_for == BodyClass.ADASS.value,
-        "acting_for_other": acting_for not in (None, BodyClass.ADASS.value),
-        "processor_contract_in_force": on is not None and contract is not None and on <= contract,
-        "purposes_stated": bool(purposes),
-        "purposes_known": known,
-        "agreement_in_force": on is not None and start is not None and end is not None and start <= on <= end,
-        "direction_in_force": on is not None and on >= DIRECTION_FROM,
-    }
+def policy_digest(day: date | None = None) -> str:
+    """Return the digest of the policies that hold on a day, or of the latest."""
+    return (version_on(day) if day is not None else latest_version()).digest
 
 
 def decide(request: Mapping[str, Any]) -> Decision:
-    """Decide a request of the plain form (shared commands page, policy).
+    """Decide a request of the plain form (shared commands page, policy) by the policies of its day.
 
     Source: Direction 1, 3, 5, 6, 8 and Annex 3, as the policies read them.
     """
+    facts, faults = read_plain(request)
+    return _decide(facts, faults, None, traced=True)
+
+
+def decide_facts(facts: Facts, version: Version | None = None) -> Decision:
+    """Decide on all facts of an application, by the policies of its day or, in a replay, by those named."""
+    return _decide(facts, (), version, traced=True)
+
+
+def _decide(facts: Facts | None, faults: tuple[str, ...], version: Version | None, *, traced: bool) -> Decision:
+    if facts is None:
+        told = tuple(f"{UNREADABLE}: {fault}" for fault in faults)
+        return Decision(False, (*told, NO_ROUTE), (f"{READABLE}.",), (), latest_version().digest)
     try:
-        action = request.get("action") or "disseminate"
-        principal = BodyClass(request.get("body") or BodyClass.OTHER).value
-        if action not in ACTIONS:
-            raise InputError(UNREADABLE)
-        context = _facts(request)
-    except (InputError, ValueError):
-        return UNREADABLE_DECISION
-    asked = {
-        "principal": {"type": "BodyClass", "id": principal},
-        "action": {"type": "Action", "id": action},
-        "resource": {"type": "Request", "id": "request"},
-        "context": context,
-    }
-    allowed, clean = _ask("\n".join(policy.text for policy in _policies()), asked)
-    trace = tuple(_row(policy, asked, str(action)) for policy in _policies())
-    blocking = tuple(row for row in trace if row.outcome is ClauseOutcome.BLOCKS)
-    grants = tuple(row for row in trace if row.outcome is ClauseOutcome.GRANTS)
-    if allowed and clean and grants and not blocking:
-        return Decision(
-            allowed=True, clauses=tuple(dict.fromkeys(row.clause for row in grants)), missing=(), trace=trace
-        )
-    clauses = tuple(dict.fromkeys(row.clause for row in blocking)) + (() if grants else (NO_ROUTE,))
-    return Decision(allowed=False, clauses=clauses, missing=tuple(row.words for row in blocking), trace=trace)
+        chosen = version or (version_on(facts.on) if facts.on is not None else latest_version())
+    except UnknownSpecification:
+        return Decision(False, (NO_VERSION,), ("Policies of that day.",), (), "", facts)
+    judge = judge_of(chosen)
+    request = facts.as_request()
+    verdict = judge.decide(request)
+    if not verdict.clean:
+        return Decision(False, (UNREADABLE,), (f"{READABLE}.",), (), chosen.digest, facts)
+    trace = _trace(judge, request) if traced else ()
+    if verdict.allowed and not faults:
+        named = _named(judge, verdict.decided)
+        return Decision(True, tuple(one.clause for one in named), (), trace, chosen.digest, facts)
+    return _refusal(judge, request, verdict.decided, faults, trace, facts)
 
 
-def _ask(policies: str, asked: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Ask the engine; the second answer is false when it reported anything at all."""
-    result = cedarpy.is_authorized(dict(asked), policies, [], schema=_folder_text("schema.cedarschema"))
-    return result.decision == cedarpy.Decision.Allow, not result.diagnostics.errors
+def _refusal(
+    judge: Judge, request: dict[str, Any], decided: frozenset[str], faults: tuple[str, ...], trace: tuple[ClauseRow, ...], facts: Facts
+) -> Decision:  # fmt: skip
+    """Name every clause that refuses, and the nearest route where none is open."""
+    grants, nearest = judge.routes_of(request)
+    blocking = [policy for policy in _named(judge, decided) if not policy.permits]
+    clauses = [f"{UNREADABLE}: {fault}" for fault in faults] + [policy.clause for policy in blocking]
+    missing = [f"{READABLE}: {fault}." for fault in faults] + [policy.words for policy in blocking]
+    if not grants:
+        clauses.append(NO_ROUTE)
+        missing.extend(nearest)
+    unique = tuple(dict.fromkeys(clauses)), tuple(dict.fromkeys(missing))
+    return Decision(False, *unique, trace, judge.version.digest, facts)
 
 
-def _row(policy: _Policy, asked: Mapping[str, Any], action: str) -> ClauseRow:
-    """Ask one policy alone: a forbid is asked as a permit, so that its condition shows."""
-    outcome = ClauseOutcome.NOT_RELEVANT
-    if policy.action in ("", action):
-        alone = policy.text if policy.permits else re.sub(r"^forbid", "permit", policy.text, flags=re.M)
-        applies, clean = _ask(alone, asked)
-        if not clean:
+def _named(judge: Judge, names: frozenset[str]) -> list[Policy]:
+    return [policy for policy in judge.version.policies.policies if policy.name in names]
+
+
+def _trace(judge: Judge, request: dict[str, Any]) -> tuple[ClauseRow, ...]:
+    """Say of every policy what it does to a request."""
+    applying = judge.applies(request)
+    action = request["action"]["id"]
+    rows = []
+    for policy in judge.version.policies.policies:
+        outcome = ClauseOutcome.NOT_RELEVANT
+        if not applying.clean:
             outcome = ClauseOutcome.BLOCKS
-        elif policy.permits:
-            outcome = ClauseOutcome.GRANTS if applies else ClauseOutcome.NOT_RELEVANT
-        else:
-            outcome = ClauseOutcome.BLOCKS if applies else _met_or_beside_the_point(alone, asked)
-    return ClauseRow(policy.name, policy.clause, policy.words, outcome, policy.interpretation)
+        elif policy.name in applying.decided:
+            outcome = ClauseOutcome.GRANTS if policy.permits else ClauseOutcome.BLOCKS
+        elif policy.action in ("", action) and f"reach:{policy.name}" in applying.decided:
+            outcome = ClauseOutcome.MET
+        told = str(policy.interpretation) if policy.interpretation is not None else ""
+        rows.append(ClauseRow(policy.name, policy.clause, policy.words, outcome, told, policy.who))
+    return tuple(rows)
 
 
-def _met_or_beside_the_point(alone: str, asked: Mapping[str, Any]) -> ClauseOutcome:
-    """Tell a clause whose condition holds from one that speaks of other forms or bodies: ask it without its ``unless``."""
-    scope, has_exception, _ = alone.partition("unless")
-    reaches, clean = _ask(scope.rstrip() + ";" if has_exception else alone, asked)
-    return ClauseOutcome.MET if reaches or not clean else ClauseOutcome.NOT_RELEVANT
-
-
-def decision_lines(requests: str) -> list[str]:
-    """Answer requests, one JSON object a line, in order."""
-    answers = []
-    for line in requests.splitlines():
+def decision_lines(lines: Iterator[str]) -> Iterator[str]:
+    """Answer requests, one JSON object a line, in order; a line that is no request is refused under a null id."""
+    for line in lines:
         if not line.strip():
             continue
         try:
             request = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             request = None
-        found = decide(request) if isinstance(request, dict) else UNREADABLE_DECISION
-        identity = request.get("id") if isinstance(request, dict) else None
-        answer = {
-            "id": identity,
-            "decision": "allow" if found.allowed else "refuse",
-            "clauses": found.clauses,
-            "missing": found.missing,
-        }
-        answers.append(json.dumps(answer))
-    return answers
+        if isinstance(request, dict):
+            identity, (facts, faults) = request.get("id"), read_plain(request)
+        else:
+            identity, facts, faults = None, None, ("it is no JSON object",)
+        found = _decide(facts, faults, None, traced=False)
+        answer = {"id": identity, "decision": "allow" if found.allowed else "refuse", "clauses": found.clauses, "missing": found.missing}  # fmt: skip
+        yield json.dumps(answer, ensure_ascii=False)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cedarpy
 
 from policies.proving.policy_set import PolicySet
 from policies.proving.request import Concrete
+from policies.proving.schema import Schema
 
-__all__ = ["Engine", "Outcome"]
+__all__ = ["Engine", "Outcome", "Prepared", "prepare"]
+
+NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +27,41 @@ class Outcome:
     n_errors: int = 0
 
 
+Prepared = Mapping[str, str]
+"""A request written for the engine once, to be asked many times."""
+
+
+def prepare(request: Concrete, schema: Schema) -> Prepared:
+    """Write a request for the engine."""
+    held = request.for_engine(schema)
+    return {**held, "context": json.dumps(held["context"])}
+
+
+@cache
+def _typed(schema: str) -> cedarpy.Schema:
+    return cedarpy.Schema.from_str(schema)
+
+
 class Engine:
     """Cedar over one set and its schema."""
 
     def __init__(self, policies: PolicySet) -> None:
-        """Parse the set and the schema once."""
+        """Parse the set once."""
         self._schema = policies.schema
         self._set = cedarpy.PolicySet.from_json_str(policies.as_json())
-        self._typed = cedarpy.Schema.from_str(policies.schema_text)
-        self._entities = cedarpy.Entities.from_json_str("[]")
+        self._typed = _typed(policies.schema_text)
 
     def ask(self, request: Concrete) -> Outcome:
         """Ask one request."""
-        return next(iter(self.ask_all([request])))
+        return self.ask_prepared([prepare(request, self._schema)])[0]
 
     def ask_all(self, requests: Iterable[Concrete]) -> list[Outcome]:
         """Ask requests, in order."""
-        asked = [request.for_engine(self._schema) for request in requests]
-        answers = cedarpy.is_authorized_batch(asked, self._set, self._entities, self._typed)
+        return self.ask_prepared([prepare(request, self._schema) for request in requests])
+
+    def ask_prepared(self, requests: Sequence[Prepared]) -> list[Outcome]:
+        """Ask requests that are written for the engine already, in order."""
+        answers = cedarpy.is_authorized_batch([dict(one) for one in requests], self._set, NO_ENTITIES, self._typed)
         return [
             Outcome(
                 answer.decision == cedarpy.Decision.Allow,

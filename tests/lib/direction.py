@@ -68,6 +68,6 @@ def has_route(request: Mapping[str, Any], on: date) -> bool:
         return rows_or_table and wide
     if body == "RESEARCH-UNIT":
         return rows_or_table and wide and (request.get("nihr_funded") is True or request.get("joint_approval") is True)
-    if body in ("PROJECT", "NHSE", "LGA", "CQC"):
+    if body in ("PROJECT", "NHSE", "CSU", "LGA", "CQC"):
         return rows_or_table and wide and request.get("joint_approval") is True
     return False

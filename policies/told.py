@@ -1,0 +1,60 @@
+"""Conditions of permits in plain words, for whoever asks what is still missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["part_in_words"]
+
+FACTS = {
+    "form": "the form is",
+    "coverage": "the data are about",
+    "acting_for": "the processor acts for",
+    "nihr_funded": "the body is funded by the NIHR",
+    "joint_approval": "the project was approved jointly by DHSC and ADASS",
+    "body_listed": "the body is in the list of the day",
+    "reidentification_basis": "a legal basis outside the Direction is on record",
+}
+VALUES = {
+    "own": "the recipient's own people",
+    "combined": "the combined set",
+    "subset": "a named part of the combined set",
+    "other": "other people",
+}
+
+
+def part_in_words(part: Mapping[str, Any]) -> str:
+    """Tell one condition of a permit: the body in its head, a fact that holds, or a fact with its possible values.
+
+    A shape that has no words here is told by the names of its facts, so that nothing is left out.
+    """
+    if part["principal"]["op"] == "==":
+        return f"The body is {part['principal']['entity']['id']}."
+    body = part["conditions"][0]["body"]
+    if "." in body:
+        return _sentence(FACTS.get(body["."]["attr"], body["."]["attr"]))
+    if "==" in body:
+        return _sentence(f"{_subject(body['==']['left'])} {_value(body['==']['right'])}")
+    if "contains" in body:
+        values = [_value(one) for one in body["contains"]["left"]["Set"]]
+        return _sentence(f"{_subject(body['contains']['right'])} {' or '.join(values)}")
+    if "&&" in body:
+        return part_in_words({**part, "conditions": [{"body": body["&&"]["right"]}]})
+    return _sentence("a condition of the route holds")
+
+
+def _subject(side: Mapping[str, Any]) -> str:
+    if "Var" in side:
+        return "the body is"
+    name = str(side["."]["attr"])
+    return FACTS.get(name, name)
+
+
+def _value(side: Mapping[str, Any]) -> str:
+    found = str(side["Value"]["__entity"]["id"])
+    return VALUES.get(found, found)
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:] + "."
