@@ -47,10 +47,10 @@ class Case:
 
 def case_files(cases: Iterable[Case], schema: Schema) -> dict[str, str]:
     """Return the text of each file of cases by its name."""
-    held: dict[str, list[dict[str, Any]]] = {}
+    held: dict[str, list[str]] = {}
     for case in cases:
-        held.setdefault(f"{case.policy}.json", []).append(case.as_json(schema))
-    return {name: json.dumps(found, indent=1, sort_keys=True) + "\n" for name, found in sorted(held.items())}
+        held.setdefault(f"{case.policy}.json", []).append(json.dumps(case.as_json(schema), sort_keys=True))
+    return {name: "[\n" + ",\n".join(lines) + "\n]\n" for name, lines in sorted(held.items())}
 
 
 def read_cases(files: Mapping[str, str], schema: Schema) -> list[Case]:

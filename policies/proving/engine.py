@@ -13,7 +13,7 @@ from policies.proving.policy_set import PolicySet
 from policies.proving.request import Concrete
 from policies.proving.schema import Schema
 
-__all__ = ["Engine", "Outcome", "Prepared", "prepare"]
+__all__ = ["Engine", "Outcome", "Prepared", "invalid_policies", "prepare"]
 
 NO_ENTITIES = cedarpy.Entities.from_json_str("[]")
 
@@ -42,14 +42,28 @@ def _typed(schema: str) -> cedarpy.Schema:
     return cedarpy.Schema.from_str(schema)
 
 
+def invalid_policies(policies: PolicySet) -> dict[str, str]:
+    """Return the policies that strict validation refuses, each with what it says.
+
+    A policy that it accepts raises no error on any request of the schema.
+    """
+    found = cedarpy.validate_policies(policies.as_text(), policies.schema_text)
+    told: dict[str, str] = {}
+    for fault in found.errors:
+        place = str(fault.policy_id).removeprefix("policy")
+        name = policies.names[int(place)] if place.isdecimal() else str(fault.policy_id)
+        told[name] = "; ".join(filter(None, (told.get(name), fault.error)))
+    return told
+
+
 class Engine:
     """Cedar over one set and its schema."""
 
-    def __init__(self, policies: PolicySet) -> None:
-        """Parse the set once."""
+    def __init__(self, policies: PolicySet, *, checks_requests: bool = True) -> None:
+        """Parse the set once; requests are checked against the schema unless they were before."""
         self._schema = policies.schema
         self._set = cedarpy.PolicySet.from_json_str(policies.as_json())
-        self._typed = _typed(policies.schema_text)
+        self._typed = _typed(policies.schema_text) if checks_requests else None
 
     def ask(self, request: Concrete) -> Outcome:
         """Ask one request."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import chain
 
 import z3
 
@@ -167,6 +168,21 @@ class Space:
                 found += [truth if one in value else z3.Not(truth) for (_, one), truth in held.truths.items()]
         return found
 
+    def known_to(self, schema: Schema) -> z3.BoolRef:
+        """Return the truth that a request holds only values that a schema knows, so that its engine reads it at all."""
+        held = {name: self.facts[name] for name in schema.facts}
+        symbols = {**self.symbols, **held}
+        known = {kind: set(values) for kind, values in schema.values.items()} | {ACTION: set(schema.actions)}
+        return z3.And(
+            [
+                z3.Not(truth)
+                for symbol in symbols.values()
+                if isinstance(symbol, Choice | Many)
+                for (kind, value), truth in symbol.truths.items()
+                if value not in known.get(kind, ())
+            ]
+        )
+
     def body_is(self, body: str) -> z3.BoolRef:
         """Return the truth that a body of this class asks."""
         return z3.Or([truth for (_, name), truth in self.symbols["principal"].truths.items() if name == body])
@@ -189,8 +205,8 @@ class Space:
 
     def _concrete(self, model: z3.ModelRef) -> Concrete:
         action = _chosen(self.symbols["action"], model)
-        schema = next(schema for schema in reversed(self._schemas) if action in schema.contexts)
-        there = [name for name in schema.contexts[action] if name not in self.present or is_true(self.present[name], model)]
+        contexts = [schema.contexts[action] for schema in self._schemas if action in schema.contexts]
+        there = [name for name in dict.fromkeys(chain(*contexts)) if name not in self.present or is_true(self.present[name], model)]
         facts = {name: _read(self.facts[name], model) for name in there}
         return Concrete(_chosen(self.symbols["principal"], model), action, facts)
 

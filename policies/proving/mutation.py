@@ -1,37 +1,38 @@
 """Whether the cases of a version would notice every small wrong in its policies.
 
-A mutant is killed when some case, run by the engine under the changed set, gets another decision, names other policies
-or meets an error. One that no case kills is settled by the solver: either some request shows the difference, and the
-mutant lives, or none does, and it is the same policy in other words.
+A mutant is killed when strict validation refuses it, so that its set would never be used, or when some case, asked of
+the engine under the changed policy, gets another decision or names other policies. One that no case kills is settled
+by the solver: either some request shows the difference, and the mutant lives, or none does, and it is the same policy
+in other words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-import cedarpy
 import z3
 
 from policies.proving.cases import Case, differs
-from policies.proving.engine import Engine, Prepared, prepare
+from policies.proving.engine import Engine, Prepared, invalid_policies, prepare
 from policies.proving.model import SolverModel
 from policies.proving.mutants import Mutant, mutants_of
-from policies.proving.policy_set import PolicySet
+from policies.proving.policy_set import PERMIT, Policy, PolicySet
 from policies.proving.request import Concrete
 
 __all__ = ["PolicyMutation", "failing_cases", "mutate"]
 
-AT_ONCE = 8
-"""Cases asked together: most mutants fall to one of the first."""
+ROUNDS = (0, 4, 16, 64)
+"""Cases are asked in rounds of those mutants that the rounds before left, and most fall in the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyMutation:
     """How one policy's mutants fared; ``alive`` holds each that no case noticed, with a request that would show it.
 
-    ``n_invalid`` of the killed are refused by strict validation before any case is asked. ``redundant``: without this
-    policy every decision is the same, and only the clauses that a refusal names are fewer.
+    ``n_invalid`` of the killed are refused by strict validation before any case is asked. ``is_redundant``: without
+    this policy every decision is the same, and only the clauses that a refusal names are fewer.
     """
 
     policy: str
@@ -40,7 +41,16 @@ class PolicyMutation:
     n_invalid: int
     equivalent: tuple[str, ...]
     alive: tuple[tuple[str, Concrete], ...]
-    redundant: bool
+    is_redundant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A case as one policy sees it: whether it is named, and whether others than it block."""
+
+    request: Prepared
+    is_named: bool
+    others_block: bool
 
 
 def failing_cases(policies: PolicySet, cases: Sequence[Case]) -> list[Case]:
@@ -50,73 +60,75 @@ def failing_cases(policies: PolicySet, cases: Sequence[Case]) -> list[Case]:
 
 
 def mutate(policies: PolicySet, cases: Sequence[Case]) -> list[PolicyMutation]:
-    """Put every mutant of every policy to the cases.
+    """Put every mutant of every policy to the cases, which the policies as they are must pass.
 
     Raises: UnknownSpecification for a policy that no proof covers.
     """
     model = SolverModel(policies)
-    return [_policy_mutation(model, name, cases) for name in policies.names]
+    prepared = [prepare(case.request, policies.schema) for case in cases]
+    return [_policy_mutation(model, name, cases, prepared) for name in policies.names]
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A case as its one policy sees it: whether it is named, and whether others than it block."""
-
-    request: Prepared
-    is_named: bool
-    others_block: bool
-
-
-def _policy_mutation(model: SolverModel, name: str, cases: Sequence[Case]) -> PolicyMutation:
-    ordered = sorted(cases, key=lambda case: (case.policy != name, name not in case.outcome.policies))
-    asked = [
-        _Asked(
-            prepare(case.request, model.policies.schema),
-            name in case.outcome.policies,
-            not case.outcome.allowed and bool(case.outcome.policies - {name}),
-        )
-        for case in ordered
-    ]
-    mutants = list(mutants_of(model.policies[name], model.policies.schema))
-    n_killed, n_invalid = 0, 0
+def _policy_mutation(
+    model: SolverModel, name: str, cases: Sequence[Case], prepared: Sequence[Prepared]
+) -> PolicyMutation:
+    mutants = {str(place): mutant for place, mutant in enumerate(mutants_of(model.policies[name], model.policies.schema))}
+    invalid = invalid_policies(_as_permits(model.policies, mutants))
+    valid = {key: mutant for key, mutant in mutants.items() if key not in invalid}
     equivalent: list[str] = []
     alive: list[tuple[str, Concrete]] = []
-    for mutant in mutants:
-        if _is_killed(model.policies, mutant, asked):
-            n_killed += 1
-        elif _is_invalid(model.policies, mutant):
-            n_invalid += 1
+    for mutant in _not_killed(model.policies, valid, _as_seen_by(name, cases, prepared)).values():
+        shown = model.space.least(differs(model, model.replaced(name, mutant.changed), name))
+        if shown is None:
+            equivalent.append(mutant.words)
         else:
-            shown = model.space.least(differs(model, model.replaced(name, mutant.changed), name))
-            if shown is None:
-                equivalent.append(mutant.words)
-            else:
-                alive.append((mutant.words, shown))
-    without = model.replaced(name, None)
-    redundant = not model.space.can(z3.Xor(model.allowed, without.allowed))
-    return PolicyMutation(name, len(mutants), n_killed + n_invalid, n_invalid, tuple(equivalent), tuple(alive), redundant)
+            alive.append((mutant.words, shown))
+    n_killed = len(mutants) - len(equivalent) - len(alive)
+    is_redundant = not model.space.can(z3.Xor(model.allowed, model.replaced(name, None).allowed))
+    return PolicyMutation(name, len(mutants), n_killed, len(invalid), tuple(equivalent), tuple(alive), is_redundant)
 
 
-def _is_killed(policies: PolicySet, mutant: Mutant, asked: Sequence[_Asked]) -> bool:
-    """Ask the changed policy alone, case by case: the others answer as they did, and a policy alone names itself."""
+def _as_seen_by(name: str, cases: Sequence[Case], prepared: Sequence[Prepared]) -> list[_Asked]:
+    """Return the cases, those made for a policy or naming it first."""
+    order = sorted(range(len(cases)), key=lambda n: (cases[n].policy != name, name not in cases[n].outcome.policies))
+    return [
+        _Asked(prepared[n], name in said.policies, not said.allowed and bool(said.policies - {name}))
+        for n in order
+        for said in [cases[n].outcome]
+    ]
+
+
+def _not_killed(policies: PolicySet, mutants: Mapping[str, Mutant], asked: Sequence[_Asked]) -> dict[str, Mutant]:
+    """Ask the changed policies alone, all as permits in one set, whose answer names each that applies.
+
+    The other policies answer a case as they did, so that this settles what the whole set would answer; and a valid
+    policy raises no error.
+    """
+    left = dict(mutants)
+    for start, end in pairwise((*ROUNDS, len(asked))):
+        engine = Engine(_as_permits(policies, left), checks_requests=False)
+        part = asked[start:end]
+        for case, answer in zip(part, engine.ask_prepared([one.request for one in part]), strict=True):
+            left = {
+                key: mutant
+                for key, mutant in left.items()
+                if not _notices(case, mutant, policies, applies=key in answer.policies)
+            }
+    return left
+
+
+def _notices(case: _Asked, mutant: Mutant, policies: PolicySet, *, applies: bool) -> bool:
     permitted = policies[mutant.policy].permits
-    if mutant.changed is None:
-        return any(case.is_named for case in asked)
-    alone = Engine(PolicySet((mutant.changed,), policies.schema, policies.schema_text))
-    for start in range(0, len(asked), AT_ONCE):
-        part = asked[start : start + AT_ONCE]
-        for case, answer in zip(part, alone.ask_prepared([one.request for one in part]), strict=True):
-            applies = bool(answer.policies)
-            is_named = applies and not (mutant.changed.permits and case.others_block)
-            turned = mutant.changed.permits != permitted and (is_named or case.is_named)
-            if answer.n_errors or is_named != case.is_named or turned:
-                return True
-    return False
+    permits = mutant.changed.permits if mutant.changed is not None else permitted
+    is_named = applies and not (permits and case.others_block)
+    return is_named != case.is_named or (permits != permitted and (is_named or case.is_named))
 
 
-def _is_invalid(policies: PolicySet, mutant: Mutant) -> bool:
-    """Say whether strict validation refuses the changed policy, so that its set would never be used."""
-    if mutant.changed is None:
-        return False
-    alone = PolicySet((mutant.changed,), policies.schema, policies.schema_text)
-    return not cedarpy.validate_policies(alone.as_text(), policies.schema_text).validation_passed
+def _as_permits(policies: PolicySet, mutants: Mapping[str, Mutant]) -> PolicySet:
+    """Return the changed policies as one set of permits, each under its key."""
+    found = tuple(
+        Policy(key, {**mutant.changed.parts, "effect": PERMIT, "annotations": {}})
+        for key, mutant in mutants.items()
+        if mutant.changed is not None
+    )
+    return PolicySet(found, policies.schema, policies.schema_text)

@@ -7,7 +7,6 @@ Kinds of property, each with its ``name``, ``words`` and ``clause``:
 * ``refused_naming``: whatever meets ``when`` is refused, and the refusal names ``policy``.
 * ``possible``: something that meets ``when`` is allowed, so that no proof is empty.
 * ``no_errors``: no policy can raise an evaluation error.
-* ``unconditional``: ``policy`` forbids the act ``action``, whoever asks, without a condition.
 """
 
 from __future__ import annotations
@@ -17,18 +16,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cedarpy
 import z3
 
 from cld.errors import InvariantBroken, UnknownSpecification
-from policies.proving.engine import Engine
+from policies.proving.engine import Engine, invalid_policies
 from policies.proving.formula import named_in, read_formula
 from policies.proving.model import SolverModel
 from policies.proving.policy_set import PolicySet
 from policies.proving.request import Concrete
 from policies.proving.words import Words
 
-__all__ = ["Proof", "Property", "forbids_unconditionally", "prove", "read_properties"]
+__all__ = ["Proof", "Property", "prove", "read_properties"]
 
 FIELDS = {
     "never": {"when"},
@@ -36,7 +34,6 @@ FIELDS = {
     "refused_naming": {"when", "policy"},
     "possible": {"when"},
     "no_errors": set(),
-    "unconditional": {"policy", "action"},
 }
 COMMON = {"name", "words", "clause", "kind"}
 
@@ -99,19 +96,6 @@ def prove(
     return found
 
 
-def forbids_unconditionally(policies: PolicySet, name: str, action: str) -> bool:
-    """Say whether a policy forbids an act to everybody without a condition.
-
-    A forbid overrides every permit, so that this alone proves that the act is never allowed.
-    """
-    if name not in policies.names:
-        return False
-    parts = policies[name].parts
-    everyone = all(parts[scope] == {"op": "All"} for scope in ("principal", "resource"))
-    acts = {"op": "==", "entity": {"type": "Action", "id": action}}
-    return parts["effect"] == "forbid" and everyone and parts["action"] == acts and not parts["conditions"]
-
-
 class _Prover:
     """A set as solver and engine see it."""
 
@@ -123,10 +107,6 @@ class _Prover:
         """Return whether a property holds, and the request and words that show why not."""
         if one.kind == "no_errors":
             return self._no_errors()
-        if one.kind == "unconditional":
-            holds = forbids_unconditionally(self._policies, one.parts["policy"], one.parts["action"])
-            told = f"{one.parts['policy']} is not a forbid of this act for everybody without a condition."
-            return holds, None, "" if holds else told
         space, allowed = self._model.space, self._model.allowed
         when = read_formula(one.parts["when"], space)
         if not space.can(when, *([allowed] if one.kind in ("only_if", "possible") else [])):
@@ -156,14 +136,8 @@ class _Prover:
 
     def _no_errors(self) -> tuple[bool, Concrete | None, str]:
         """Ask the engine's strict validation, which guarantees that a valid policy raises no error on a valid request."""
-        found = cedarpy.validate_policies(self._policies.as_text(), self._policies.schema_text)
-        told = "; ".join(f"{self._named(str(fault.policy_id))}: {fault.error}" for fault in found.errors)
-        return found.validation_passed, None, told
-
-    def _named(self, number: str) -> str:
-        place = number.removeprefix("policy")
-        names = self._policies.names
-        return names[int(place)] if place.isdecimal() and int(place) < len(names) else number
+        told = "; ".join(f"{name}: {fault}" for name, fault in invalid_policies(self._policies).items())
+        return not told, None, told
 
     def _confirm(self, request: Concrete) -> None:
         if self._engine.ask(request) != self._model.outcome(request):

@@ -36,6 +36,11 @@ class Concrete:
             "context": {name: _json(schema, self.action, name, value) for name, value in sorted(self.facts.items())},
         }
 
+    def known_to(self, schema: Schema) -> Concrete:
+        """Return the request with the facts of a schema alone."""
+        known = schema.contexts.get(self.action, {})
+        return Concrete(self.body, self.action, {name: value for name, value in self.facts.items() if name in known})
+
 
 def written_moment(moment: datetime) -> str:
     """Write a moment as the engine reads it: a day where it is the first of its day."""
