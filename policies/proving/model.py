@@ -5,7 +5,7 @@ Policy sets that share a ``Space`` share its facts, so that two versions can be 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import chain
@@ -102,7 +102,7 @@ class Space:
             if isinstance(held, z3.BoolRef):
                 found.append((held, False))
             elif isinstance(held, Many):
-                found += [(truth, False) for truth in reversed(held.truths.values())]
+                found += [(truth, False) for truth in reversed(list(held.truths.values()))]
         return found
 
     def can(self, *wanted: z3.BoolRef) -> bool:
@@ -206,7 +206,11 @@ class Space:
     def _concrete(self, model: z3.ModelRef) -> Concrete:
         action = _chosen(self.symbols["action"], model)
         contexts = [schema.contexts[action] for schema in self._schemas if action in schema.contexts]
-        there = [name for name in dict.fromkeys(chain(*contexts)) if name not in self.present or is_true(self.present[name], model)]
+        there = [
+            name
+            for name in dict.fromkeys(chain(*contexts))
+            if name not in self.present or is_true(self.present[name], model)
+        ]
         facts = {name: _read(self.facts[name], model) for name in there}
         return Concrete(_chosen(self.symbols["principal"], model), action, facts)
 
@@ -217,7 +221,7 @@ def _merged(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
 
 def is_true(truth: z3.BoolRef, model: z3.ModelRef) -> bool:
     """Evaluate a formula in a model; what the model leaves open is taken as false."""
-    return z3.is_true(model.eval(truth, model_completion=True))
+    return bool(z3.is_true(model.eval(truth, model_completion=True)))
 
 
 def _chosen(held: Choice, model: z3.ModelRef) -> str:
@@ -286,9 +290,6 @@ class SolverModel:
     def outcome(self, request: Concrete) -> Outcome:
         """Evaluate the translation on one request, as the engine would answer."""
         model = self.space.holds(request)
-        names = frozenset(name for name in self.applies if is_true(self.decides(name), model))
-        return Outcome(is_true(self.allowed, model), names)
-
-    def outcomes(self, requests: Iterable[Concrete]) -> list[Outcome]:
-        """Evaluate the translation on requests, in order."""
-        return [self.outcome(request) for request in requests]
+        here = {name for name, applying in self.applies.items() if is_true(applying, model)}
+        forbids = frozenset(name for name in here if not self.policies[name].permits)
+        return Outcome(is_true(self.allowed, model), forbids or frozenset(here))

@@ -14,7 +14,23 @@ __all__ = ["Mutant", "mutants_of"]
 
 TRUE: Mapping[str, Any] = {"Value": True}
 FALSE: Mapping[str, Any] = {"Value": False}
-LOGIC = ("&&", "||", "!", "==", "!=", "<", "<=", ">", ">=", "contains", "containsAll", "containsAny", "isEmpty", "in", "has")
+LOGIC = (
+    "&&",
+    "||",
+    "!",
+    "==",
+    "!=",
+    "<",
+    "<=",
+    ">",
+    ">=",
+    "contains",
+    "containsAll",
+    "containsAny",
+    "isEmpty",
+    "in",
+    "has",
+)
 LONGEST = 60
 BOUNDARY = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 

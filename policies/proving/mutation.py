@@ -72,7 +72,9 @@ def mutate(policies: PolicySet, cases: Sequence[Case]) -> list[PolicyMutation]:
 def _policy_mutation(
     model: SolverModel, name: str, cases: Sequence[Case], prepared: Sequence[Prepared]
 ) -> PolicyMutation:
-    mutants = {str(place): mutant for place, mutant in enumerate(mutants_of(model.policies[name], model.policies.schema))}
+    mutants = {
+        str(place): mutant for place, mutant in enumerate(mutants_of(model.policies[name], model.policies.schema))
+    }
     invalid = invalid_policies(_as_permits(model.policies, mutants))
     valid = {key: mutant for key, mutant in mutants.items() if key not in invalid}
     equivalent: list[str] = []

@@ -123,7 +123,9 @@ class _Prover:
         told = self._words.request(request, named)
         return possible, request, told if possible else f"Allowed: {told}"
 
-    def _refused_naming(self, policy: str, when: z3.BoolRef, named: frozenset[str]) -> tuple[bool, Concrete | None, str]:
+    def _refused_naming(
+        self, policy: str, when: z3.BoolRef, named: frozenset[str]
+    ) -> tuple[bool, Concrete | None, str]:
         if policy in self._policies.names and self._policies[policy].permits:
             policy = ""
         applies = self._model.applies.get(policy, z3.BoolVal(val=False))

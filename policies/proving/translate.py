@@ -12,7 +12,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import z3
 
@@ -40,7 +40,7 @@ class Many:
     truths: Mapping[tuple[str, str], z3.BoolRef]
 
 
-Symbol = z3.BoolRef | Choice | Many | z3.ArithRef
+Symbol: TypeAlias = z3.BoolRef | Choice | Many | z3.ArithRef
 
 ORDERS: Mapping[str, Callable[[z3.ArithRef, z3.ArithRef], z3.BoolRef]] = {
     "<": operator.lt,
@@ -188,9 +188,7 @@ def _equal(left: Symbol, right: Symbol) -> z3.BoolRef:
             return z3.Or([z3.And(held, right.is_value(value)) for value, held in left.truths.items()])
         case Many(), Many():
             values = left.truths.keys() | right.truths.keys()
-            return z3.And(
-                [left.truths.get(value, false) == right.truths.get(value, false) for value in sorted(values)]
-            )
+            return z3.And([left.truths.get(value, false) == right.truths.get(value, false) for value in sorted(values)])
     raise _unknown()
 
 
@@ -209,7 +207,9 @@ def _contains_all(left: Symbol, right: Symbol) -> z3.BoolRef:
 
 def _contains_any(left: Symbol, right: Symbol) -> z3.BoolRef:
     if isinstance(left, Many) and isinstance(right, Many):
-        return z3.Or([z3.And(held, right.truths[value]) for value, held in left.truths.items() if value in right.truths])
+        return z3.Or(
+            [z3.And(held, right.truths[value]) for value, held in left.truths.items() if value in right.truths]
+        )
     raise _unknown()
 
 

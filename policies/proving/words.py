@@ -42,7 +42,9 @@ class Words:
 
     def request(self, request: Concrete, beside: Iterable[str] = ()) -> str:
         """Return a request in words: who asks for what, all that holds, and of ``beside`` what does not."""
-        holds = [part for name, value in request.facts.items() if name not in CHOICES for part in self._held(name, value)]
+        holds = [
+            part for name, value in request.facts.items() if name not in CHOICES for part in self._held(name, value)
+        ]
         lacks = [self.fact(name, holds=False) for name in sorted(beside) if request.facts.get(name) is False]
         told = self.asks(request)
         told += f"; it holds that {', '.join(holds)}" if holds else "; nothing else holds"
