@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from policies.proving.difference import Change
     from policies.proving.mutation import PolicyMutation
     from policies.proving.properties import Proof
+    from policies.proving.request import Concrete
 
 __all__ = ["add_proof_commands"]
 
@@ -40,7 +42,7 @@ def prove(
     material = open_material(version)
     policies, properties, words = material.policies, material.properties, material.words
     watch("prove")
-    proofs = prove_all(policies, properties, words)
+    proofs = list(prove_all(policies, properties, words))
     watch("compare")
     can_err = any(not proof.holds for proof in proofs if proof.property.kind == "no_errors")
     n_asked, n_allowed = (0, 0) if can_err else n_agreeing(policies, requests)
@@ -148,13 +150,12 @@ def _mutation_json(one: PolicyMutation) -> dict[str, object]:
     }
 
 
-def _mutation_told(one: PolicyMutation, words: object) -> str:
+def _mutation_told(one: PolicyMutation, words: Callable[[Concrete], str]) -> str:
     lines = [f"{one.policy}: {one.n_killed} of {one.n_killed + len(one.alive)} killed"]
     if one.is_redundant:
         lines.append("    redundant: without it every decision is the same, and refusals name one clause fewer")
     lines += [f"    the same in other words: {same}" for same in one.equivalent]
-    if callable(words):
-        lines += [f"    ALIVE: {wrong}\n      {words(request)}" for wrong, request in one.alive]
+    lines += [f"    ALIVE: {wrong}\n      {words(request)}" for wrong, request in one.alive]
     return "\n".join(lines)
 
 
@@ -201,9 +202,7 @@ def _change_json(change: Change) -> dict[str, object]:
     }
 
 
-def _change_told(change: Change, value: object, verb: str, refused: str) -> str:
-    if not callable(value):
-        return ""
+def _change_told(change: Change, value: Callable[[str, str], str], verb: str, refused: str) -> str:
     form = "in any form" if change.form == "any" else value("form", change.form)
     about = " or ".join(value("coverage", one) for one in change.coverages) or "of anybody"
     line = f"B {verb}: {value('body', change.body)} {value('action', change.action)}, {form}, {about}"
@@ -240,19 +239,20 @@ def _class_of(body: str) -> str:
     return codes.get(body, body)
 
 
-def _answer_told(found: Answer, value: object) -> str:
-    if not callable(value):
-        return ""
+def _answer_told(found: Answer, value: Callable[[str, str], str]) -> str:
+    """Tell the routes, what all of them ask for once, and of each what it asks for beside."""
     assumed = ", ".join(f"{name} {said}" for name, said in found.assumed.items())
     lines = [f"For {value('body', found.body)} (taken as given: {assumed}):"]
+    shared = [one for one in found.routes[0].conditions if all(one in route.conditions for route in found.routes)] if found.routes else []  # fmt: skip
     for place, route in enumerate(found.routes, 1):
         about = " or ".join(value("coverage", one) for one in route.coverages)
         lines.append(f"{place}. {value('form', route.form)}, {about}: {route.permit.words} ({route.permit.clause})")
-        lines += [f"   it must be so that {need}" for need in route.needs]
-        lines += [f"   {_condition_told(one)}" for one in route.conditions]
+        lines += [f"   - it must be so that {need}" for need in route.needs]
+        lines += [f"   {_condition_told(one)}" for one in route.conditions if one not in shared]
+    if shared:
+        lines += ["And for " + ("each of them:" if len(found.routes) > 1 else "it:"), *map(_condition_told, shared)]
     if not found.routes:
-        lines.append("Nothing could be received.")
-        lines += [_condition_told(one) for one in found.closed_by]
+        lines += ["Nothing could be received.", *map(_condition_told, found.closed_by)]
         lines.append("No route of Direction 3 or 6(b) is open to it as it stands.")
     return "\n".join(lines)
 

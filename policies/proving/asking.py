@@ -12,6 +12,7 @@ from typing import Any
 
 import z3
 
+from cld.errors import UnknownSpecification
 from policies.proving.formula import read_formula
 from policies.proving.model import SolverModel
 from policies.proving.policy_set import Policy, PolicySet
@@ -92,10 +93,25 @@ def what_could_be_received(policies: PolicySet, words: Words, body: str, known: 
     """
     model = SolverModel(policies)
     assumed = {**{name: value for name, value in ASSUMED.items() if name in model.space.facts}, **known}
+    _require_known(policies, body, assumed)
     base = read_formula({"body": body, **assumed}, model.space)
     routes = tuple(_routes(model, words, base))
     closed = () if routes else tuple(_closed_by(model, base))
     return Answer(body, assumed, routes, closed)
+
+
+def _require_known(policies: PolicySet, body: str, said: Mapping[str, object]) -> None:
+    """Hold what an applicant says against the schema, so that an error can name what may be said."""
+    bodies = [value for kind in policies.schema.principals[ACTIONS[0]] for value in policies.schema.values[kind]]
+    if body not in bodies:
+        message = "There is no such class of body."
+        raise UnknownSpecification(message, f"Say one of {', '.join(bodies)}.")
+    for name, value in said.items():
+        kind = policies.schema.facts.get(name)
+        values = policies.schema.values.get(kind.entity, ()) if kind is not None else ()
+        if kind is None or (values and value not in values):
+            message = f"The policies know no such {name.replace('_', ' ')}."
+            raise UnknownSpecification(message, f"Say one of {', '.join(values)}." if values else "Leave it out.")
 
 
 def _routes(model: SolverModel, words: Words, base: z3.BoolRef) -> Iterator[Route]:

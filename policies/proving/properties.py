@@ -12,7 +12,7 @@ Kinds of property, each with its ``name``, ``words`` and ``clause``:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,19 +81,17 @@ def read_properties(held: Iterable[Mapping[str, Any]]) -> tuple[Property, ...]:
 
 def prove(
     policies: PolicySet, properties: Iterable[Property], words: Words, clock: Callable[[], float] = time.perf_counter
-) -> list[Proof]:
-    """Prove each property, or find the least request that breaks it and put that to the engine.
+) -> Iterator[Proof]:
+    """Prove each property in turn, or find the least request that breaks it and put that to the engine.
 
     Raises: UnknownSpecification for a policy or property that no proof covers; InvariantBroken if the engine answers a
         counterexample otherwise than the solver: then nothing here can be trusted.
     """
     prover = _Prover(policies, words)
-    found = []
     for one in properties:
         started = clock()
         holds, request, told = prover.settle(one)
-        found.append(Proof(one, holds, clock() - started, request, told))
-    return found
+        yield Proof(one, holds, clock() - started, request, told)
 
 
 class _Prover:

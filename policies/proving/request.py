@@ -89,8 +89,8 @@ def _unreadable() -> tuple[str, str]:
     return "A case is not a request of the schema.", "Make the cases again from the policies of their version."
 
 
-def _name_of(uid: str) -> str:
-    return uid.split('"')[1]
+def _name_of(uid: str | Mapping[str, str]) -> str:
+    return uid.split('"')[1] if isinstance(uid, str) else uid["id"]
 
 
 def _value(value: Any) -> Value:  # noqa: ANN401 - any JSON value
