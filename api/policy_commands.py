@@ -24,12 +24,12 @@ def decide(
 
     del as_json  # the answer is JSON either way
     try:
-        with requests.open(encoding="utf-8") as lines:
-            for line in decision_lines(lines):
-                sys.stdout.write(line + "\n")
+        lines = requests.read_text("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as fault:
         message = "The file of requests is missing, or is no UTF-8 text."
         raise UnreadableFile(message, "Check the name, and write one JSON object a line.") from fault
+    for line in decision_lines(lines):
+        sys.stdout.write(line + "\n")
 
 
 def sign_version(

@@ -16,7 +16,19 @@ from cld.errors import InputError, UntrustedPolicy
 from cld.vocabulary import BodyClass
 from policies.words import Succession
 
-__all__ = ["Annex3", "Body", "Successor", "read_annex3", "sign_successor", "successors_from_json"]
+__all__ = ["Annex3", "Body", "ListedClass", "Successor", "read_annex3", "sign_successor", "successors_from_json"]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedClass:
+    """A class of bodies in the words of Annex 3, from its first to its last day."""
+
+    kind: BodyClass
+    words: str
+    from_day: date
+    to_day: date | None
+    evidence: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +85,7 @@ class Successor:
 class Annex3:
     """The dated lists of one version of the policies."""
 
-    classes: tuple[Mapping[str, Any], ...]
+    classes: tuple[ListedClass, ...]
     bodies: tuple[Body, ...]
     successors: tuple[Successor, ...]
 
@@ -118,7 +130,14 @@ def read_annex3(name: str, content: bytes) -> Annex3:
             )
             for one in held["bodies"]
         )  # fmt: skip
-        found = Annex3(tuple(held["classes"]), bodies, successors_from_json(held["successors"]))
+        classes = tuple(
+            ListedClass(
+                BodyClass(one["class"]), str(one["words"]), date.fromisoformat(one["from"]), _day(one["to"]),
+                str(one["evidence"]), str(one["source"]),
+            )
+            for one in held["classes"]
+        )  # fmt: skip
+        found = Annex3(classes, bodies, successors_from_json(held["successors"]))
     except (ValueError, TypeError, KeyError, InputError) as fault:
         message = f"The policies of {name} are refused: annex3.json cannot be read."
         raise UntrustedPolicy(message) from fault

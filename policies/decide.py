@@ -8,16 +8,16 @@ The caller logs what it asked and what it was told; nothing here raises because 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import islice
 from typing import Any
 
 from cld.errors import UnknownSpecification
 from policies.facts import Facts
-from policies.judge import Judge, judge_of
-from policies.parsed import Policy
+from policies.judge import Judge, Verdict, judge_of
 from policies.plain import read_plain
 from policies.versions import Version, latest_version, version_on
 
@@ -36,6 +36,8 @@ NO_ROUTE = "Direction 6(b): no listed route permits this"
 UNREADABLE = "the request cannot be read"
 NO_VERSION = "no policies hold on the day of the request"
 READABLE = "A request that can be read"
+NO_REQUEST = None, ("it is no JSON object",)
+AT_ONCE = 512
 
 
 class ClauseOutcome(StrEnum):
@@ -98,52 +100,68 @@ def decide(request: Mapping[str, Any]) -> Decision:
 
     Source: Direction 1, 3, 5, 6, 8 and Annex 3, as the policies read them.
     """
-    facts, faults = read_plain(request)
-    return _decide(facts, faults, None, traced=True)
+    return _decide([read_plain(request)], None, traced=True)[0]
 
 
 def decide_facts(facts: Facts, version: Version | None = None) -> Decision:
     """Decide on all facts of an application, by the policies of its day or, in a replay, by those named."""
-    return _decide(facts, (), version, traced=True)
+    return _decide([(facts, ())], version, traced=True)[0]
 
 
-def _decide(facts: Facts | None, faults: tuple[str, ...], version: Version | None, *, traced: bool) -> Decision:
-    if facts is None:
-        told = tuple(f"{UNREADABLE}: {fault}" for fault in faults)
-        return Decision(False, (*told, NO_ROUTE), (f"{READABLE}.",), (), latest_version().digest)
+Read = tuple[Facts | None, tuple[str, ...]]
+"""A request's facts, and what of it could not be read."""
+
+
+def _decide(read: list[Read], version: Version | None, *, traced: bool) -> list[Decision]:
+    """Decide requests, those of one version in one call of the engine."""
+    decisions: dict[int, Decision] = {}
+    by_version: dict[Version, list[tuple[int, Facts, tuple[str, ...]]]] = {}
+    for place, (facts, faults) in enumerate(read):
+        chosen = _version_for(facts, version)
+        if facts is None:
+            told = tuple(f"{UNREADABLE}: {fault}" for fault in faults)
+            decisions[place] = Decision(False, (*told, NO_ROUTE), (f"{READABLE}.",), (), latest_version().digest)
+        elif chosen is None:
+            decisions[place] = Decision(False, (NO_VERSION,), ("Policies of that day.",), (), "", facts)
+        else:
+            by_version.setdefault(chosen, []).append((place, facts, faults))
+    for chosen, asked in by_version.items():
+        judge = judge_of(chosen)
+        requests = [facts.as_request() for _, facts, _ in asked]
+        for (place, facts, faults), request, verdict in zip(asked, requests, judge.decide(requests), strict=True):
+            trace = _trace(judge, request) if traced and verdict.clean else ()
+            found = _decision(judge, request, verdict, faults)
+            decisions[place] = Decision(*found, trace, chosen.digest, facts)
+    return [decisions[place] for place in range(len(read))]
+
+
+def _version_for(facts: Facts | None, version: Version | None) -> Version | None:
+    """Return the version named, or that of the day; a request that shows no day is held against the latest."""
+    if version is not None or facts is None:
+        return version
     try:
-        chosen = version or (version_on(facts.on) if facts.on is not None else latest_version())
+        return version_on(facts.on) if facts.on is not None else latest_version()
     except UnknownSpecification:
-        return Decision(False, (NO_VERSION,), ("Policies of that day.",), (), "", facts)
-    judge = judge_of(chosen)
-    request = facts.as_request()
-    verdict = judge.decide(request)
+        return None
+
+
+def _decision(
+    judge: Judge, request: dict[str, Any], verdict: Verdict, faults: tuple[str, ...]
+) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
+    """Return allowed or not, every clause that decides, and what is missing: the nearest route where none is open."""
     if not verdict.clean:
-        return Decision(False, (UNREADABLE,), (f"{READABLE}.",), (), chosen.digest, facts)
-    trace = _trace(judge, request) if traced else ()
+        return False, (UNREADABLE,), (f"{READABLE}.",)
+    deciding = [policy for policy in judge.version.policies.policies if policy.name in verdict.decided]
     if verdict.allowed and not faults:
-        named = _named(judge, verdict.decided)
-        return Decision(True, tuple(one.clause for one in named), (), trace, chosen.digest, facts)
-    return _refusal(judge, request, verdict.decided, faults, trace, facts)
-
-
-def _refusal(
-    judge: Judge, request: dict[str, Any], decided: frozenset[str], faults: tuple[str, ...], trace: tuple[ClauseRow, ...], facts: Facts
-) -> Decision:  # fmt: skip
-    """Name every clause that refuses, and the nearest route where none is open."""
+        return True, tuple(policy.clause for policy in deciding), ()
     grants, nearest = judge.routes_of(request)
-    blocking = [policy for policy in _named(judge, decided) if not policy.permits]
+    blocking = [policy for policy in deciding if not policy.permits]
     clauses = [f"{UNREADABLE}: {fault}" for fault in faults] + [policy.clause for policy in blocking]
     missing = [f"{READABLE}: {fault}." for fault in faults] + [policy.words for policy in blocking]
     if not grants:
         clauses.append(NO_ROUTE)
         missing.extend(nearest)
-    unique = tuple(dict.fromkeys(clauses)), tuple(dict.fromkeys(missing))
-    return Decision(False, *unique, trace, judge.version.digest, facts)
-
-
-def _named(judge: Judge, names: frozenset[str]) -> list[Policy]:
-    return [policy for policy in judge.version.policies.policies if policy.name in names]
+    return False, tuple(dict.fromkeys(clauses)), tuple(dict.fromkeys(missing))
 
 
 def _trace(judge: Judge, request: dict[str, Any]) -> tuple[ClauseRow, ...]:
@@ -164,19 +182,25 @@ def _trace(judge: Judge, request: dict[str, Any]) -> tuple[ClauseRow, ...]:
     return tuple(rows)
 
 
-def decision_lines(lines: Iterator[str]) -> Iterator[str]:
+def decision_lines(lines: Iterable[str]) -> Iterator[str]:
     """Answer requests, one JSON object a line, in order; a line that is no request is refused under a null id."""
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            request = json.loads(line)
-        except (ValueError, RecursionError):
-            request = None
-        if isinstance(request, dict):
-            identity, (facts, faults) = request.get("id"), read_plain(request)
-        else:
-            identity, facts, faults = None, None, ("it is no JSON object",)
-        found = _decide(facts, faults, None, traced=False)
-        answer = {"id": identity, "decision": "allow" if found.allowed else "refuse", "clauses": found.clauses, "missing": found.missing}  # fmt: skip
-        yield json.dumps(answer, ensure_ascii=False)
+    written = (line for line in lines if line.strip())
+    while chunk := list(islice(written, AT_ONCE)):
+        requests = [_request(line) for line in chunk]
+        read = [NO_REQUEST if request is None else read_plain(request) for request in requests]
+        for request, found in zip(requests, _decide(read, None, traced=False), strict=True):
+            answer = {
+                "id": None if request is None else request.get("id"),
+                "decision": "allow" if found.allowed else "refuse",
+                "clauses": found.clauses,
+                "missing": found.missing,
+            }
+            yield json.dumps(answer)
+
+
+def _request(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

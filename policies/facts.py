@@ -74,7 +74,7 @@ class Facts:
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
 
     def as_request(self) -> dict[str, Any]:
-        """Return the facts as a request in Cedar's JSON form, with the context of the schema."""
+        """Return the facts as a request in Cedar's JSON form; its context is read with the schema."""
         context = {}
         for name, entity in CONTEXT.items():
             value = getattr(self, name)
@@ -106,11 +106,13 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a fact
 
 
 def _cedar(value: Any, entity: str) -> Any:  # noqa: ANN401 - a fact
+    if isinstance(value, bool):
+        return value
     if isinstance(value, frozenset):
-        return [_cedar(one, entity) for one in sorted(value)]
+        return [{"type": entity, "id": one.value} for one in sorted(value)]
     if entity:
-        return {"__entity": {"type": entity, "id": value.value if value is not None else "none"}}
-    return {"__extn": {"fn": "datetime", "arg": value.isoformat()}} if isinstance(value, date) else value
+        return {"type": entity, "id": "none" if value is None else value.value}
+    return value.isoformat()
 
 
 def as_shown(facts: Facts) -> Facts:

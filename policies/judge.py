@@ -34,6 +34,25 @@ class Verdict:
     decided: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A permit: its action, the bodies that it can be for (None: any), its parts in words, the facts it speaks of."""
+
+    name: str
+    action: str
+    bodies: frozenset[str] | None
+    parts: tuple[str, ...]
+    facts: frozenset[str]
+
+    def is_for(self, action: str, body: str) -> bool:
+        """Say whether the route can be for a body that asks for an action."""
+        return self.action in ("", action) and (self.bodies is None or body in self.bodies)
+
+    def part(self, n: int) -> str:
+        """Return the id under which one part of it is asked alone."""
+        return f"{PART}{n}:{self.name}"
+
+
 @dataclass(frozen=True)
 class Judge:
     """One version's policies, parsed once, in the three forms in which they are asked."""
@@ -42,46 +61,50 @@ class Judge:
     together: cedarpy.PolicySet
     alone: cedarpy.PolicySet
     routes: cedarpy.PolicySet
-    parts: Mapping[str, tuple[str, ...]]
-    route_facts: tuple[str, ...]
+    routes_by_name: Mapping[str, Route]
     remembered: dict[str, tuple[frozenset[str], tuple[str, ...]]] = field(default_factory=dict, compare=False)
 
-    def decide(self, request: dict[str, Any]) -> Verdict:
-        """Ask all policies together, with the schema."""
-        return _ask(request, self.together, self.version.policies.schema)
+    def decide(self, requests: list[dict[str, Any]]) -> list[Verdict]:
+        """Ask all policies together, of each request."""
+        return self._ask(requests, self.together)
 
     def applies(self, request: dict[str, Any]) -> Verdict:
         """Ask every policy alone: ``decided`` holds the ids that apply, and ``reach:`` ids without the exception."""
-        return _ask(request, self.alone, None)
+        return self._ask([request], self.alone)[0]
 
     def routes_of(self, request: dict[str, Any]) -> tuple[frozenset[str], tuple[str, ...]]:
-        """Return the permits that apply and, where none does, what the nearest still needs.
+        """Return the permits that apply and, in words, what the nearest still needs where none does.
 
-        Answers are remembered by the facts that permits speak of, which are few.
+        Only permits of the action that can be for the body are looked at; answers are remembered by the facts of which
+        these speak, which are few.
         """
-        context = request["context"]
-        key = json.dumps([request["principal"], request["action"], *(context.get(name) for name in self.route_facts)])
+        action, body, context = request["action"]["id"], request["principal"]["id"], request["context"]
+        mine = [one for one in self.routes_by_name.values() if one.is_for(action, body)]
+        facts = sorted({name for one in mine for name in one.facts})
+        key = json.dumps([action, body, *(context.get(name) for name in facts)])
         if key not in self.remembered:
-            found = _ask(request, self.routes, None)
-            grants = frozenset(one for one in found.decided if not one.startswith(PART)) if found.clean else frozenset()
-            self.remembered[key] = grants, () if grants else self._nearest(request, found.decided)
+            found = self._ask([request], self.routes)[0]
+            grants = frozenset(one.name for one in mine if found.clean and one.name in found.decided)
+            self.remembered[key] = grants, () if grants else self._nearest(mine, action, found.decided)
         return self.remembered[key]
 
-    def _nearest(self, request: Mapping[str, Any], holding: frozenset[str]) -> tuple[str, ...]:
-        """Return, in words, the parts of the nearest permit that do not hold: a route of this body before another's."""
-        action, body = request["action"]["id"], request["principal"]["id"]
-        best: tuple[tuple[bool, int], tuple[str, ...]] | None = None
-        for policy in self.version.policies.policies:
-            if policy.permits and policy.action in ("", action):
-                unmet = tuple(
-                    words
-                    for n, words in enumerate(self.parts[policy.name])
-                    if f"{PART}{n}:{policy.name}" not in holding
-                )
-                rank = (_body_is_another(policy, body) or not self.parts[policy.name], len(unmet))
-                if best is None or rank < best[0]:
-                    best = rank, unmet
-        return best[1] if best is not None else ()
+    def _ask(self, requests: list[dict[str, Any]], policies: cedarpy.PolicySet) -> list[Verdict]:
+        """Ask the engine, always with the schema; whatever it reports makes an answer unclean."""
+        verdicts = []
+        for found in cedarpy.is_authorized_batch(requests, policies, NOBODY, self.version.policies.schema):
+            clean = not found.diagnostics.errors and found.decision is not cedarpy.Decision.NoDecision
+            allowed = clean and found.decision is cedarpy.Decision.Allow
+            verdicts.append(Verdict(allowed, clean, frozenset(found.diagnostics.reasons)))
+        return verdicts
+
+    def _nearest(self, mine: list[Route], action: str, holding: frozenset[str]) -> tuple[str, ...]:
+        if not mine:
+            bodies = sorted(
+                {body for one in self.routes_by_name.values() if one.action == action for body in one.bodies or ()}
+            )
+            return (f"A body of a class that has a route: {', '.join(bodies)}.",) if bodies else ()
+        unmet = [tuple(words for n, words in enumerate(one.parts) if one.part(n) not in holding) for one in mine]
+        return min(unmet, key=len)
 
 
 @cache
@@ -90,28 +113,36 @@ def judge_of(version: Version) -> Judge:
     policies = version.policies.policies
     alone: dict[str, dict[str, Any]] = {}
     routes: dict[str, dict[str, Any]] = {}
-    parts: dict[str, tuple[str, ...]] = {}
+    by_name: dict[str, Route] = {}
     for policy in policies:
         alone[policy.name] = _as_permit(policy.tree, policy.tree["conditions"])
-        if not policy.permits:
-            whens = [one for one in policy.tree["conditions"] if one["kind"] == "when"]
-            if len(whens) < len(policy.tree["conditions"]):
-                alone[REACH + policy.name] = _as_permit(policy.tree, whens)
+        if policy.permits:
+            parts = list(_parts(policy.tree))
+            by_name[policy.name] = route = _route(policy, parts)
+            routes[policy.name] = alone[policy.name]
+            routes.update({route.part(n): part for n, part in enumerate(parts)})
             continue
-        routes[policy.name] = alone[policy.name]
-        found = list(_parts(policy.tree))
-        parts[policy.name] = tuple(part_in_words(part) for part in found)
-        for n, part in enumerate(found):
-            routes[f"{PART}{n}:{policy.name}"] = part
+        whens = [one for one in policy.tree["conditions"] if one["kind"] == "when"]
+        if len(whens) < len(policy.tree["conditions"]):
+            alone[REACH + policy.name] = _as_permit(policy.tree, whens)
     together = {policy.name: policy.tree for policy in policies}
-    facts = tuple(sorted({name for tree in routes.values() for name in _facts_in(tree["conditions"])}))
-    return Judge(version, _policy_set(together), _policy_set(alone), _policy_set(routes), parts, facts)
+    return Judge(version, _policy_set(together), _policy_set(alone), _policy_set(routes), by_name)
 
 
-def _ask(request: dict[str, Any], policies: cedarpy.PolicySet, schema: cedarpy.Schema | None) -> Verdict:
-    found = cedarpy.is_authorized(request, policies, NOBODY, schema)
-    clean = not found.diagnostics.errors and found.decision is not cedarpy.Decision.NoDecision
-    return Verdict(clean and found.decision is cedarpy.Decision.Allow, clean, frozenset(found.diagnostics.reasons))
+def _route(policy: Policy, parts: list[dict[str, Any]]) -> Route:
+    words = tuple(part_in_words(part) for part in parts)
+    return Route(policy.name, policy.action, _bodies(parts), words, frozenset(_facts_in(policy.tree["conditions"])))
+
+
+def _bodies(parts: list[dict[str, Any]]) -> frozenset[str] | None:
+    """Return the bodies that a permit can be for: that of its head, or a list that its conditions hold the body to."""
+    for part in parts:
+        if part["principal"]["op"] == "==":
+            return frozenset({part["principal"]["entity"]["id"]})
+        body = part["conditions"][0]["body"]
+        if part["conditions"][0]["kind"] == "when" and body.get("contains", {}).get("right") == {"Var": "principal"}:
+            return frozenset(one["Value"]["__entity"]["id"] for one in body["contains"]["left"]["Set"])
+    return None
 
 
 def _policy_set(trees: Mapping[str, dict[str, Any]]) -> cedarpy.PolicySet:
@@ -148,14 +179,6 @@ def _chain(body: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from _chain(body["&&"]["right"])
     else:
         yield dict(body)
-
-
-def _body_is_another(policy: Policy, body: str) -> bool:
-    """Say whether a permit can never be for a body: by its head, or by a list of bodies in its condition."""
-    head = policy.tree["principal"]
-    if head["op"] == "==":
-        return bool(head["entity"]["id"] != body)
-    return f'"{body}"' not in json.dumps(policy.tree["conditions"])
 
 
 def _facts_in(tree: Any) -> Iterator[str]:  # noqa: ANN401 - a tree of JSON

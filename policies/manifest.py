@@ -20,7 +20,7 @@ __all__ = ["MANIFEST", "Manifest", "files_of", "read_manifest", "require_signed"
 
 MANIFEST = "manifest.json"
 SIGNERS = "trusted_signers"
-NEEDED = {"policies.cedar", "schema.cedarschema", "annex3.json", "properties.json"}
+NEEDED = {"policies.cedar", "schema.cedarschema", "annex3.json", "instruments.json", "properties.json"}
 KEYS = {"instrument", "effective_from", "effective_to", "superseded_by", "files", "signatures"}
 
 
@@ -94,9 +94,13 @@ def read_manifest(folder: Path) -> Manifest:
         raise _refusal(folder, f"its {MANIFEST} is missing or damaged") from fault
     if (manifest.instrument, manifest.effective_from.isoformat()) != (folder.parent.name, folder.name):
         _refuse(folder, "its manifest names another instrument or day than its folder")
+    _require_an_end_after_the_beginning(folder, manifest)
+    return manifest
+
+
+def _require_an_end_after_the_beginning(folder: Path, manifest: Manifest) -> None:
     if manifest.effective_to is not None and manifest.effective_to < manifest.effective_from:
         _refuse(folder, "it ends before it begins")
-    return manifest
 
 
 def require_signed(folder: Path, files: Mapping[str, bytes], manifest: Manifest, signers: Mapping[str, str]) -> None:
@@ -123,12 +127,14 @@ def sign_version(
     """Write a version's manifest anew with one more signature; signatures over anything else are dropped.
 
     The first to sign fixes the dates; a second keeps them. Who signs twice replaces the signature cast before.
+    Raises: UntrustedPolicy for a version that would end before it begins.
     """
     files = {name: digest_of_bytes(content) for name, content in files_of(folder).items()}
     earlier = read_manifest(folder) if (folder / MANIFEST).is_file() else None
     if earlier is not None and to is None and superseded_by is None:
         to, superseded_by = earlier.effective_to, earlier.superseded_by
     unsigned = Manifest(folder.parent.name, date.fromisoformat(folder.name), to, superseded_by, files, ())
+    _require_an_end_after_the_beginning(folder, unsigned)
     kept = tuple(
         one
         for one in (earlier.signatures if earlier is not None and earlier.digest == unsigned.digest else ())

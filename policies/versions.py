@@ -1,7 +1,7 @@
 """The versions of the policies, side by side by the day from which they hold; one that does not check is refused.
 
 Layout: ``<instrument>/<effective from>/`` with ``policies.cedar``, ``schema.cedarschema``, ``annex3.json``,
-``properties.json``, ``cases/`` in the file format of Cedar's own command line, and ``manifest.json``.
+``instruments.json``, ``properties.json``, ``cases/`` in the file format of Cedar's own command line, and ``manifest.json``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cld.errors import UnknownSpecification, UntrustedPolicy
 from policies.annex3 import Annex3, read_annex3
+from policies.instruments import InstrumentRecord, read_instruments
 from policies.manifest import Manifest, files_of, read_manifest, require_signed, trusted_signers
 from policies.parsed import ParsedPolicies, parse_policies
 from policies.words import Instrument
@@ -31,6 +32,7 @@ class Version:
     files: Mapping[str, bytes]
     policies: ParsedPolicies
     annex3: Annex3
+    instruments: tuple[InstrumentRecord, ...]
 
     @property
     def digest(self) -> str:
@@ -75,7 +77,8 @@ def load_version(folder: Path, signers: Mapping[str, str] | None) -> Version:
         manifest = read_manifest(folder)
         require_signed(folder, files, manifest, signers)
     policies = parse_policies(name, _text(name, files, "policies.cedar"), _text(name, files, "schema.cedarschema"))
-    return Version(manifest, files, policies, read_annex3(name, files["annex3.json"]))
+    annex3, instruments = read_annex3(name, files["annex3.json"]), read_instruments(name, files["instruments.json"])
+    return Version(manifest, files, policies, annex3, instruments)
 
 
 def _text(name: str, files: Mapping[str, bytes], file: str) -> str:
