@@ -96,7 +96,7 @@ def _bodies(body: Body, schema: Schema) -> Iterator[tuple[str, Body]]:
             yield from _lists(list(elements), schema)
         case {"Value": {"__entity": entity}}:
             for other in _others(entity, schema):
-                yield f"{other} for {entity['id']}", {"Value": {"__entity": {**entity, "id": other}}}
+                yield f"{entity['type']} {other} for {entity['id']}", {"Value": {"__entity": {**entity, "id": other}}}
         case {"datetime": [{"Value": written}]}:
             for days in (-1, 1):
                 other = str(date.fromisoformat(written) + timedelta(days=days))
@@ -123,11 +123,11 @@ def _is_truth(body: Body, schema: Schema) -> bool:
 def _lists(elements: list[Body], schema: Schema) -> Iterator[tuple[str, Body]]:
     held = [element["Value"]["__entity"] for element in elements if "__entity" in str(element)]
     for place, entity in enumerate(held):
-        yield f"without {entity['id']}", {"Set": elements[:place] + elements[place + 1 :]}
+        yield f"without {entity['type']} {entity['id']}", {"Set": elements[:place] + elements[place + 1 :]}
     here = {entity["id"] for entity in held}
     for other in _others(held[0], schema) if held else ():
         if other not in here:
-            yield f"with {other}", {"Set": [*elements, {"Value": {"__entity": {**held[0], "id": other}}}]}
+            yield f"with {held[0]['type']} {other}", {"Set": [*elements, {"Value": {"__entity": {**held[0], "id": other}}}]}
 
 
 def _said(body: Body) -> str:

@@ -59,14 +59,14 @@ def failing_cases(policies: PolicySet, cases: Sequence[Case]) -> list[Case]:
     return [case for case, answer in zip(cases, answers, strict=True) if answer != case.outcome]
 
 
-def mutate(policies: PolicySet, cases: Sequence[Case]) -> list[PolicyMutation]:
-    """Put every mutant of every policy to the cases, which the policies as they are must pass.
+def mutate(policies: PolicySet, cases: Sequence[Case], names: Sequence[str] = ()) -> list[PolicyMutation]:
+    """Put every mutant of every policy, or of those named, to the cases, which the policies as they are must pass.
 
     Raises: UnknownSpecification for a policy that no proof covers.
     """
     model = SolverModel(policies)
     prepared = [prepare(case.request, policies.schema) for case in cases]
-    return [_policy_mutation(model, name, cases, prepared) for name in policies.names]
+    return [_policy_mutation(model, name, cases, prepared) for name in names or policies.names]
 
 
 def _policy_mutation(
