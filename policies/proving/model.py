@@ -170,18 +170,16 @@ class Space:
 
     def known_to(self, schema: Schema) -> z3.BoolRef:
         """Return the truth that a request holds only values that a schema knows, so that its engine reads it at all."""
-        held = {name: self.facts[name] for name in schema.facts}
-        symbols = {**self.symbols, **held}
+        symbols = {**self.symbols, **{name: self.facts[name] for name in schema.facts}}
         known = {kind: set(values) for kind, values in schema.values.items()} | {ACTION: set(schema.actions)}
-        return z3.And(
-            [
-                z3.Not(truth)
-                for symbol in symbols.values()
-                if isinstance(symbol, Choice | Many)
-                for (kind, value), truth in symbol.truths.items()
-                if value not in known.get(kind, ())
-            ]
-        )
+        unknown = [
+            z3.And(truth, self.present.get(name, z3.BoolVal(val=True)))
+            for name, symbol in symbols.items()
+            if isinstance(symbol, Choice | Many)
+            for (kind, value), truth in symbol.truths.items()
+            if value not in known.get(kind, ())
+        ]
+        return z3.Not(z3.Or(unknown))
 
     def body_is(self, body: str) -> z3.BoolRef:
         """Return the truth that a body of this class asks."""

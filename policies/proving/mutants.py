@@ -127,7 +127,10 @@ def _lists(elements: list[Body], schema: Schema) -> Iterator[tuple[str, Body]]:
     here = {entity["id"] for entity in held}
     for other in _others(held[0], schema) if held else ():
         if other not in here:
-            yield f"with {held[0]['type']} {other}", {"Set": [*elements, {"Value": {"__entity": {**held[0], "id": other}}}]}
+            yield (
+                f"with {held[0]['type']} {other}",
+                {"Set": [*elements, {"Value": {"__entity": {**held[0], "id": other}}}]},
+            )
 
 
 def _said(body: Body) -> str:

@@ -48,7 +48,9 @@ def test_engine_solver_and_plain_oracle_agree_on_random_requests(is_long: bool) 
     assert n_agreeing(shipped().policies, 20)[0] == 20
 
 
-@pytest.mark.parametrize("permit", BAD_PERMITS, ids=("others", "uncovered-aggregates", "own-research", "any-act", "nobody"))
+@pytest.mark.parametrize(
+    "permit", BAD_PERMITS, ids=("others", "uncovered-aggregates", "own-research", "any-act", "nobody")
+)
 def test_a_planted_permit_breaks_a_property_and_is_shown_in_words(permit: str) -> None:
     proof = first_false(with_added(permit))
     assert proof is not None
@@ -63,7 +65,9 @@ def test_weakening_any_forbid_breaks_a_property_that_names_it() -> None:
     properties = shipped().properties
     for forbid in forbids():
         naming = [one for one in properties if one.parts.get("policy") == forbid.name]
-        stopped = next(case for case in shipped().cases if forbid.name in case.outcome.policies and case.policy == forbid.name)
+        stopped = next(
+            case for case in shipped().cases if forbid.name in case.outcome.policies and case.policy == forbid.name
+        )
         weakened = (
             without(forbid.name),
             with_exception(forbid.name, f'principal == BodyClass::"{stopped.request.body}"'),
