@@ -10,7 +10,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: pango softhsm office demo serve test test-long faults check bench-linkage bench-disclosure bench-keys
+.PHONY: pango softhsm office demo serve test test-long faults check sign-policies bench-linkage bench-disclosure bench-keys
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -61,6 +61,10 @@ check: $(VENV)/.test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# after a change to the shipped policies: two keys are drawn, sign, and are thrown away (docs/methods/policies.md)
+sign-policies: $(VENV)/.run.stamp
+	$(BIN)/python -m policies.sign_shipped
 
 $(PEERS)/.stamp: benchmarks/requirements-peers.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

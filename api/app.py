@@ -36,6 +36,7 @@ from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
 from policies.decide import policy_digest
+from policies.versions import all_versions
 
 __all__ = ["create_app"]
 
@@ -59,7 +60,11 @@ def _templates() -> Environment:
 
 
 def create_app(space: Workspace) -> FastAPI:
-    """Build the service over an open workspace."""
+    """Build the service over an open workspace.
+
+    Raises: UntrustedPolicy if a version of the policies does not check: nothing starts on such policies.
+    """
+    all_versions()
     app = FastAPI(title="Caregate", version=version("caregate"), docs_url=None, redoc_url=None)
     app.add_exception_handler(CLDError, problem_of)
     app.add_exception_handler(RequestValidationError, problem_of_validation)
@@ -171,7 +176,7 @@ def _application(space: Workspace, reference: str) -> ApplicationRow:
 
 def _trace_words(row: ApplicationRow) -> list[dict[str, str]]:
     trace: Any = row.decision["trace"]
-    names = ("policy", "clause", "words", "outcome", "interpretation")
+    names = ("policy", "clause", "words", "outcome", "interpretation", "who")
     lines = [dict(zip(names, line, strict=True)) for line in trace]
     return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
 

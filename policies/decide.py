@@ -153,7 +153,7 @@ def _decision(
         return False, (UNREADABLE,), (f"{READABLE}.",)
     deciding = [policy for policy in judge.version.policies.policies if policy.name in verdict.decided]
     if verdict.allowed and not faults:
-        return True, tuple(policy.clause for policy in deciding), ()
+        return True, tuple(dict.fromkeys(policy.clause for policy in deciding)), ()
     grants, nearest = judge.routes_of(request)
     blocking = [policy for policy in deciding if not policy.permits]
     clauses = [f"{UNREADABLE}: {fault}" for fault in faults] + [policy.clause for policy in blocking]

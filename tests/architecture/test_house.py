@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -111,19 +110,6 @@ def test_the_house_passes_its_own_checks() -> None:
             [folder / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
         )
         assert found.returncode == 0, found.stdout
-
-
-def test_every_place_that_the_map_of_the_direction_names_exists() -> None:
-    text = (ROOT / "docs" / "direction-map.md").read_text("utf-8")
-    policies = (ROOT / "policies" / "direction-2020-12-07" / "policies.cedar").read_text("utf-8")
-    rows = [line for line in text.splitlines() if line.startswith("| ") and "---" not in line][1:]
-    for row in rows:
-        _, _, _, carried, shown, _ = [cell.strip() for cell in row.split("|")]
-        for name in re.findall(r"[a-z_]+/[a-z_/-]+\.(?:py|csv)", carried + " " + shown):
-            assert (ROOT / name).exists(), name
-        for policy in re.findall(r"\b[DPR][0-9]?[a-z0-9]*-[a-z-]+", carried):
-            assert f'"{policy}' in policies or policy.endswith("-"), policy
-        assert shown or carried in ("not built", "no system", "the repository"), row
 
 
 def test_every_public_error_has_a_code_of_its_own() -> None:
