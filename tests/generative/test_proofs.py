@@ -37,6 +37,17 @@ def test_every_property_holds_of_the_shipped_policies() -> None:
     assert all(proof.seconds >= 0 for proof in proofs)
 
 
+def test_every_body_act_fact_and_value_has_words() -> None:
+    schema, held = shipped().policies.schema, shipped().words.held
+    assert set(held["body"]) == set(schema.values["BodyClass"])
+    assert set(held["action"]) == set(schema.actions)
+    for name, kind in schema.facts.items():
+        if kind.entity:
+            assert set(held[name]) == set(schema.values[kind.entity]), name
+        else:
+            assert {"holds", "not"} == set(held["facts"][name]), name
+
+
 def test_engine_solver_and_plain_oracle_agree_on_random_requests(is_long: bool) -> None:
     model, engine = SolverModel(shipped().policies), Engine(shipped().policies)
     requests = list(random_requests(model, 4000 if is_long else 400, seed=7))
