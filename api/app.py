@@ -18,6 +18,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
+from api.ask_page import add_ask_page
 from api.database import ApplicationRow, JobRow, SubmissionRow
 from api.disclosure_reports import parts_of_last
 from api.house import House
@@ -79,6 +80,7 @@ def create_app(space: Workspace) -> FastAPI:
         "review": lambda: {"queue": desk.draw().document.digest},
     }
     _add_open_routes(app, space)
+    add_ask_page(app, pages)
     _add_session_routes(app, space, pages)
     _add_pages(app, space, pages, kinds)
     add_review_pages(app, desk, pages, kinds)

@@ -243,14 +243,16 @@ def _answer_told(found: Answer, value: Callable[[str, str], str]) -> str:
     """Tell the routes, what all of them ask for once, and of each what it asks for beside."""
     assumed = ", ".join(f"{name} {said}" for name, said in found.assumed.items())
     lines = [f"For {value('body', found.body)} (taken as given: {assumed}):"]
-    shared = [one for one in found.routes[0].conditions if all(one in route.conditions for route in found.routes)] if found.routes else []  # fmt: skip
     for place, route in enumerate(found.routes, 1):
         about = " or ".join(value("coverage", one) for one in route.coverages)
         lines.append(f"{place}. {value('form', route.form)}, {about}: {route.permit.words} ({route.permit.clause})")
         lines += [f"   - it must be so that {need}" for need in route.needs]
-        lines += [f"   {_condition_told(one)}" for one in route.conditions if one not in shared]
-    if shared:
-        lines += ["And for " + ("each of them:" if len(found.routes) > 1 else "it:"), *map(_condition_told, shared)]
+        lines += [f"   {_condition_told(one)}" for one in route.conditions if one not in found.shared]
+    if found.shared:
+        lines += [
+            "And for " + ("each of them:" if len(found.routes) > 1 else "it:"),
+            *map(_condition_told, found.shared),
+        ]
     if not found.routes:
         lines += ["Nothing could be received.", *map(_condition_told, found.closed_by)]
         lines.append("No route of Direction 3 or 6(b) is open to it as it stands.")

@@ -74,6 +74,12 @@ class Answer:
     routes: tuple[Route, ...]
     closed_by: tuple[Condition, ...]
 
+    @property
+    def shared(self) -> tuple[Condition, ...]:
+        """Return the conditions that every route has, to be told once."""
+        first = self.routes[0].conditions if self.routes else ()
+        return tuple(one for one in first if all(one in route.conditions for route in self.routes))
+
     def as_json(self) -> dict[str, Any]:
         """Return the answer as a JSON value."""
         return {
