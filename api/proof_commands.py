@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from policies.proving.mutation import PolicyMutation
     from policies.proving.properties import Proof
     from policies.proving.request import Concrete
+    from policies.proving.schema import Schema
 
 __all__ = ["add_proof_commands"]
 
@@ -49,7 +50,7 @@ def prove(
     n_failed = sum(not proof.holds for proof in proofs)
     summary = {
         "version": material.name,
-        "properties": [_proof_json(proof) for proof in proofs],
+        "properties": [_proof_json(proof, policies.schema) for proof in proofs],
         "n_proved": len(proofs) - n_failed,
         "n_failed": n_failed,
         "n_requests_compared": n_asked,
@@ -62,10 +63,11 @@ def prove(
     _exit(failed=n_failed > 0)
 
 
-def _proof_json(proof: Proof) -> dict[str, object]:
+def _proof_json(proof: Proof, schema: Schema) -> dict[str, object]:
     one = proof.property
     told = {"name": one.name, "clause": one.clause, "words": one.words, "kind": one.kind}
-    return {**told, "holds": proof.holds, "seconds": round(proof.seconds, 4), "example": proof.told}
+    request = None if proof.request is None else proof.request.for_engine(schema)
+    return {**told, "holds": proof.holds, "seconds": round(proof.seconds, 4), "example": proof.told, "request": request}
 
 
 def _proof_told(proof: Proof) -> str:

@@ -82,10 +82,10 @@ class _Comparer:
         allowing, refusing = (self._other, self._one) if newly else (self._one, self._other)
         differs = z3.And(self._allowed(allowing), z3.Not(self._allowed(refusing)))
         space = self._space
-        for action in self._open("action", space.symbols["action"], differs):
-            for body in self._open("principal", space.symbols["principal"], differs, action):
+        for action in self._open(space.symbols["action"], differs):
+            for body in self._open(space.symbols["principal"], differs, action):
                 here = z3.And(differs, action, body)
-                forms = list(self._open("form", space.facts["form"], here))
+                forms = list(self._open(space.facts["form"], here))
                 covered = [self._coverages(z3.And(here, form)) for form in forms]
                 if len(forms) == self._n_values("form") and len(set(covered)) == 1:
                     yield self._change(here, ANY, covered[0], allowing, refusing)
@@ -100,7 +100,7 @@ class _Comparer:
         symbol = self._space.facts[name]
         return len(symbol.truths) if isinstance(symbol, Choice) else 0
 
-    def _open(self, _: str, symbol: object, *wanted: z3.BoolRef) -> Iterator[z3.BoolRef]:
+    def _open(self, symbol: object, *wanted: z3.BoolRef) -> Iterator[z3.BoolRef]:
         """Give each value of a choice at which the formulas can hold."""
         if isinstance(symbol, Choice) and self._space.can(*wanted):
             yield from (truth for truth in symbol.truths.values() if self._space.can(*wanted, truth))

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 import z3
 
 from cld.errors import UnknownSpecification
 from policies.proving.model import Space
-from policies.proving.translate import Choice, Many, milliseconds
+from policies.proving.translate import Choice, Many, milliseconds, moment_of
 
 __all__ = ["named_in", "read_formula"]
 
@@ -108,10 +107,7 @@ def _moment(symbol: z3.ArithRef, value: Mapping[str, Any], space: Space) -> z3.B
     (order, other), *_ = value.items()
     against = space.facts.get(str(other))
     if against is None:
-        try:
-            against = z3.IntVal(milliseconds(datetime.fromisoformat(f"{other}T00:00:00+00:00")))
-        except ValueError as fault:
-            raise _unread() from fault
+        against = z3.IntVal(milliseconds(moment_of(str(other))))
     if order not in ORDERS or not isinstance(against, z3.ArithRef):
         raise _unread()
     return z3.And(_shown(str(other), space), ORDERS[order](symbol, against))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from policies.proving.policy_set import FORBID, PERMIT, Policy
+from policies.proving.request import written_moment
 from policies.proving.schema import Schema
+from policies.proving.translate import moment_of
 
 __all__ = ["Mutant", "mutants_of"]
 
@@ -99,7 +101,7 @@ def _bodies(body: Body, schema: Schema) -> Iterator[tuple[str, Body]]:
                 yield f"{entity['type']} {other} for {entity['id']}", {"Value": {"__entity": {**entity, "id": other}}}
         case {"datetime": [{"Value": written}]}:
             for days in (-1, 1):
-                other = str(date.fromisoformat(written) + timedelta(days=days))
+                other = written_moment(moment_of(written) + timedelta(days=days))
                 yield f"{other} for {written}", {"datetime": [{"Value": other}]}
         case _:
             yield from _inside(body, schema)

@@ -44,7 +44,8 @@ class Concrete:
 
 def written_moment(moment: datetime) -> str:
     """Write a moment as the engine reads it: a day where it is the first of its day."""
-    if moment.astimezone(UTC).time() == datetime.min.time():
+    moment = moment.astimezone(UTC)
+    if moment.time() == datetime.min.time():
         return f"{moment:%Y-%m-%d}"
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 

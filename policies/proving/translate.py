@@ -19,7 +19,7 @@ import z3
 from cld.errors import UnknownSpecification
 from policies.proving.policy_set import Policy
 
-__all__ = ["Choice", "Facts", "Many", "Symbol", "applies", "milliseconds"]
+__all__ = ["Choice", "Facts", "Many", "Symbol", "applies", "milliseconds", "moment_of"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,18 @@ class Facts:
 def milliseconds(moment: datetime) -> int:
     """Return a moment as the engine counts it, from the start of 1970 in UTC."""
     return round(moment.timestamp() * 1000)
+
+
+def moment_of(written: str) -> datetime:
+    """Read a moment as the engine writes it, in UTC where it names no zone.
+
+    Raises: UnknownSpecification if it is none.
+    """
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError as fault:
+        raise _unknown() from fault
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def applies(policy: Policy, symbols: Mapping[str, Choice], facts: Facts) -> z3.BoolRef:
@@ -124,7 +136,7 @@ def _value(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Facts)
         case {"has": {"left": {"Var": "context"}, "attr": name}} if name in facts.symbols:
             return facts.present.get(name, z3.BoolVal(val=True))
         case {"datetime": [{"Value": str(written)}]}:
-            return z3.IntVal(milliseconds(_moment(written)))
+            return z3.IntVal(milliseconds(moment_of(written)))
         case {"!": {"arg": part}}:
             return z3.Not(truth(part))
         case {"&&": {"left": left, "right": right}}:
@@ -153,14 +165,6 @@ def _value(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Facts)
     if named in ORDERS and isinstance(sides, Mapping) and sides.keys() == {"left", "right"}:
         return _ordered(named, value(sides["left"]), value(sides["right"]))
     raise _unknown()
-
-
-def _moment(written: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError as fault:
-        raise _unknown() from fault
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _ordered(named: str, left: Symbol, right: Symbol) -> z3.BoolRef:
