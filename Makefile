@@ -91,5 +91,3 @@ bench-disclosure: $(VENV)/.test.stamp $(ENGINE)/.stamp
 KEYS :=
 bench-keys: $(VENV)/.run.stamp
 	$(BIN)/python -m benchmarks.keys.run $(KEYS)
-	$(BIN)/python -m benchmarks.keys.log
-	$(BIN)/python -m benchmarks.keys.verify

@@ -16,6 +16,7 @@ __all__ = [
     "CommitmentRow",
     "DocumentRow",
     "JobRow",
+    "LeafCountRow",
     "LeafRow",
     "MemoryRow",
     "ReviewDecisionRow",
@@ -46,6 +47,14 @@ class LeafRow(Base):
     __tablename__ = "leaves"
     seq: Mapped[int] = mapped_column(Integer, primary_key=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LeafCountRow(Base):
+    """The one row that says how many leaves were ever kept; a leaf that is gone is still counted."""
+
+    __tablename__ = "leaf_count"
+    place: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    n_leaves: Mapped[int] = mapped_column(Integer)
 
 
 class StopRow(Base):

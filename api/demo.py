@@ -101,6 +101,7 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
         _verify_all(run)
     with run.stage("intruders", "Letting motivated intruders try the anonymised extract"):
         atomic_write(out / "intruders.html", intruders_page(house).encode())
+    house.space.log.head(house.space.journal)
     summary = {
         "rows": run.rows,
         "linkage": linkage,

@@ -33,6 +33,7 @@ KEEP_OUT = (
     "age_years",
     "gp_practice_name",
     "gp_practice_code",
+    "sent_number_reason",  # stands beside the keyed number already
 )
 
 

@@ -20,16 +20,19 @@ from api.journey_commands import journey_app
 from api.key_commands import add_key_commands
 from api.linkage_commands import add_linkage_commands
 from api.log_commands import log_app
+from api.oprf_commands import add_oprf_commands
+from api.options import Passphrases, Shares
 from api.policy_commands import add_policy_commands
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
 from api.verify_commands import add_verify_commands
-from cld.errors import CLDError, StorageFull
+from cld.errors import CLDError, StorageClosed, StorageFull
 
 __all__ = ["app", "main"]
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Privacy-preserving linkage and dissemination of client-level adult social care data.")  # fmt: skip
@@ -61,14 +64,17 @@ def demo(
 def serve(
     workspace: Annotated[Path, typer.Option(help="A workspace that demo made.")],
     port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8000,
+    share: Shares = None,
+    passphrase_file: Passphrases = None,
 ) -> None:
-    """Serve a demo workspace on this machine alone."""
+    """Serve a demo workspace on this machine alone; whoever holds its root is asked, unless files answer."""
     import uvicorn  # noqa: PLC0415
 
     from api.app import create_app  # noqa: PLC0415
-    from api.wiring import open_demo_workspace  # noqa: PLC0415
+    from api.wiring import open_workspace_with  # noqa: PLC0415
 
-    uvicorn.run(create_app(open_demo_workspace(workspace)), host="127.0.0.1", port=port, log_level="warning")
+    space = open_workspace_with(workspace, share or (), passphrase_file or ())
+    uvicorn.run(create_app(space), host="127.0.0.1", port=port, log_level="warning")
 
 
 add_anonymise_commands(app)
@@ -81,6 +87,7 @@ add_attack_commands(app)
 add_differences_commands(app)
 add_pseudonym_commands(app)
 add_key_commands(app)
+add_oprf_commands(app)
 add_policy_commands(app)
 
 
@@ -98,6 +105,8 @@ def main() -> None:
     except Exception as fault:  # noqa: BLE001 - the last place: a traceback could show a person's data
         if _is_full_disk(fault):
             _say_and_exit(StorageFull())
+        if isinstance(fault, OSError) and fault.errno in CLOSED:
+            _say_and_exit(StorageClosed())
         _say_bug(fault)
 
 

@@ -203,11 +203,18 @@ class House:
             application, plan, signs, people=space.people(), today=space.clock.today(), journal=space.journal
         )
 
+    def approved(self, reference: str) -> ApprovedPlan:
+        """Return the approval of an application.
+
+        Raises: InvalidTransition if it has none.
+        """
+        return ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
+
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
         """Build an approved plan."""
         space = self.space
         return build(
-            ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN)), self.linked(), engine=space.engine, journal=space.journal,
+            self.approved(reference), self.linked(), engine=space.engine, journal=space.journal,
             keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", people=space.people(), today=space.clock.today(), actor=actor,
         )  # fmt: skip
 

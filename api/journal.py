@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import count
+from typing import Any
 
-from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy import URL, Engine, create_engine, delete, func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.database import Base, CommitmentRow, DocumentRow, LeafRow
+from api.database import Base, CommitmentRow, DocumentRow, LeafCountRow, LeafRow
 from api.projections import project_document, project_event, project_stop
 from audit.commitment import Opening, without_free_text
 from audit.journal import Event, leaf_bytes
-from audit.log import Log
+from audit.log import Extent, Log
 from cld.clock import Clock, Entropy, SystemEntropy
 from cld.errors import InvariantBroken, NotSealed, StaleVersion
 from cld.journey import Document
 
-__all__ = ["SqlJournal"]
+__all__ = ["SqlJournal", "SqlLeaves"]
 
 SALT_BYTES = 32
 LEAVES_AT_ONCE = 1_000
@@ -95,6 +98,7 @@ class SqlJournal:
             rows.append((place, leaf))
             project_stop(session, event, place)
         _insert(session, rows)
+        session.execute(update(LeafCountRow).values(n_leaves=seq + len(rows)))
         session.add_all(
             CommitmentRow(digest=made.digest, salt=made.salt, content=made.text.encode()) for made in openings
         )
@@ -131,15 +135,25 @@ class SqlJournal:
     def n_leaves(self) -> int:
         """Return one more than the place of the last leaf."""
         with Session(self._database) as session:
-            return _end_of(session)[0]
+            last = session.scalar(select(func.max(LeafRow.seq)))
+        return 0 if last is None else last + 1
+
+    def extent(self) -> Extent:
+        """Return where the leaves begin and end, and how many there are and were, as of one moment."""
+        counted = select(LeafCountRow.n_leaves).scalar_subquery()
+        ends = select(func.min(LeafRow.seq), func.max(LeafRow.seq), func.count(), counted)
+        with Session(self._database) as session:
+            first, last, n_rows, n_counted = session.execute(ends).one()
+        end = 0 if last is None else last + 1
+        return Extent(first or 0, end, n_rows, end if n_counted is None else n_counted)
 
     def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
         """Return place and bytes of a range of leaves, in order; what is gone is left out."""
-        wanted = (
-            select(LeafRow.seq, LeafRow.content).where(LeafRow.seq >= start, LeafRow.seq < stop).order_by(LeafRow.seq)
-        )
-        with Session(self._database) as session:
-            return [(seq, _as_bytes(content)) for seq, content in session.execute(wanted)]
+        return _rows(self._database, start, stop)
+
+    def apart(self) -> SqlLeaves:
+        """Return what another process can read the same leaves with."""
+        return SqlLeaves(self._database.url)
 
     def place_of(self, digest: str) -> int:
         """Return the last place at which a document stands in the log, looking from the end.
@@ -173,9 +187,35 @@ class SqlJournal:
         self._database.dispose()
 
 
-def _as_bytes(content: bytes | str) -> bytes:
-    """Return a leaf's bytes, also where somebody's hand in SQLite made a text of them."""
-    return content.encode() if isinstance(content, str) else content
+@dataclass(frozen=True, slots=True)
+class SqlLeaves:
+    """Leaves read by range over a connection of its own."""
+
+    url: URL = field(repr=False)
+
+    def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
+        """Return place and bytes of a range of leaves, in order; what is gone is left out."""
+        return _rows(_reading(self.url), start, stop)
+
+
+@cache
+def _reading(url: URL) -> Engine:
+    return create_engine(url)
+
+
+def _rows(database: Engine, start: int, stop: int) -> list[tuple[int, bytes]]:
+    """Read a range as the driver gives it, which is twice as fast as rows of SQLAlchemy's.
+
+    A leaf that somebody's hand in SQLite made a text or a number of is read as its letters.
+    """
+    wanted = f"select seq, content from leaves where seq >= {start:d} and seq < {stop:d} order by seq"  # noqa: S608 - numbers
+    with closing(database.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(wanted)
+        found: list[tuple[int, Any]] = list(cursor.fetchall())
+    if all([type(content) is bytes for _, content in found]):
+        return found
+    return [(seq, c if type(c) is bytes else str("" if c is None else c).encode()) for seq, c in found]
 
 
 def _take_turn(session: Session) -> None:
@@ -194,12 +234,13 @@ def _insert(session: Session, rows: list[tuple[int, bytes]]) -> None:
 
 
 def _end_of(session: Session) -> tuple[int, str]:
-    """Return the next leaf's place and the time of the last."""
-    last = session.scalar(select(func.max(LeafRow.seq)))
+    """Return the next leaf's place, behind every leaf that ever was, and the time of the last."""
+    ends = select(func.max(LeafRow.seq), select(LeafCountRow.n_leaves).scalar_subquery())
+    last, n_counted = session.execute(ends).one()
     if last is None:
-        return 0, ""
-    content = session.scalar(select(LeafRow.content).where(LeafRow.seq == last))
+        return n_counted or 0, ""
+    content, place = session.scalar(select(LeafRow.content).where(LeafRow.seq == last)), max(last + 1, n_counted or 0)
     try:
-        return last + 1, str(json.loads(content or b"")["at_utc"])
+        return place, str(json.loads(content or b"")["at_utc"])
     except (ValueError, KeyError, TypeError):
-        return last + 1, ""
+        return place, ""

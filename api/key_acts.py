@@ -7,24 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from api.house import House
 from api.wiring import Workspace, journal_beside
 from api.wiring import begin_period as begin
 from audit.journal import Event
-from cld.canonical import digest_of_file
-from cld.datasets import Dataset, Pseudonymised
-from cld.engine import Query
-from cld.errors import InvalidTransition
-from cld.journey import Document, DocumentKind, LinkedDataset
-from extracts.keying import PERSON_KIND, key_id_for
-from keys.bridge import bridge
-from keys.ceremony import CeremonyResult
+from keys.ceremonies.making import CeremonyResult
 from keys.certificate import KeySigner, signed_certificate
-from keys.derivation import PseudonymDomain
 from keys.states import KeyState
 from keys.watch import watched
 
-__all__ = ["begin_period", "bridge_file", "change_state", "destroy_key", "facts_of", "in_the_log", "rotate_key"]
+__all__ = ["begin_period", "change_state", "destroy_key", "facts_of", "in_the_log", "rotate_key"]
 
 CUSTODIANS = "custodians"
 
@@ -41,10 +32,15 @@ def facts_of(made: CeremonyResult) -> dict[str, Any]:
 
 
 @contextmanager
-def in_the_log(keystore: Path, act: str) -> Iterator[dict[str, Any]]:
-    """Log a ceremony, or its refusal, where the keystore belongs to a house; ``details`` are filled in inside."""
+def in_the_log(keystore: Path, act: str, *, begun: bool = False) -> Iterator[dict[str, Any]]:
+    """Log a ceremony, or its refusal, where the keystore belongs to a house; ``details`` are filled in inside.
+
+    ``begun`` logs beforehand too, so that an act whose process is killed once it counts stands in the log.
+    """
     details: dict[str, Any] = {}
     with journal_beside(keystore) as journal:
+        if begun and journal is not None:
+            journal.record(Event(f"{act}: begun", CUSTODIANS, "custodian", {}))
         with watched(journal, act, CUSTODIANS):
             yield details
         if journal is not None:
@@ -88,57 +84,3 @@ def begin_period(space: Workspace, period: str, by: str) -> int:
     with _act(space, "period begun", by, details):
         details["n_moved"] = begin(space, period)
     return int(details["n_moved"])
-
-
-def bridge_file(space: Workspace, reference: str, out: Path, by: str) -> dict[str, Any]:
-    """Write the bridge of an application's person keys from the version it was built with to the active one.
-
-    Raises: InvalidTransition if that is the active one; KeyDestroyed if that one is gone.
-    """
-    details: dict[str, Any] = {"application": reference}
-    with _act(space, "bridge written", by, details):
-        details |= _write(space, reference, out)
-    return details
-
-
-def _write(space: Workspace, reference: str, out: Path) -> dict[str, Any]:
-    house = House(space)
-    application, plan = house.application(reference)
-    key_id = key_id_for(application, plan)
-    candidate = house.candidate(reference).document
-    delivered = _delivered(candidate)
-    old, new = candidate.body["key_version"], space.keys.active_version(key_id)
-    if old == new:
-        message = "The extract was built with the version that is active: the key was never rotated since."
-        raise InvalidTransition(message, "Rotate it first.")
-    names = (application.body_code, application.agreement.reference, plan.family, PERSON_KIND)
-    domains = PseudonymDomain(*names, old), PseudonymDomain(*names, new)
-    with space.engine.session() as session:
-        session.attach("people", _linked(space, candidate).data_set("people"))
-        session.attach("extract_rows", delivered)
-        session.table(
-            "delivered", Query("select distinct person_key as pseudonym from extract_rows", ("extract_rows",))
-        )
-        query = bridge(session, "people", "person_id", key_id, *domains, space.keys)
-        n_rows = session.whole(Query(f"select count(*) from ({query.text})", query.inputs))  # noqa: S608 - our own text
-        session.export(query, out)
-    return {"n_rows": n_rows, "versions": [old, new], "digest": digest_of_file(out)}
-
-
-def _linked(space: Workspace, candidate: Document) -> LinkedDataset:
-    """Return the linked data that an extract was built from: its person keys are of those identities."""
-    for parent in candidate.parents:
-        document = space.journal.load(parent)
-        if document is not None and document.kind is DocumentKind.LINKED_DATASET:
-            return LinkedDataset(document)
-    message = "The linked data that the extract was built from are gone."
-    raise InvalidTransition(message, "Restore them from the backup.")
-
-
-def _delivered(candidate: Document) -> Dataset[Pseudonymised]:
-    """Return the rows of an extract that carry person keys."""
-    for held in candidate.body["tables"].values():
-        if "person_key" in held["dataset"]["columns"]:
-            return Dataset.from_json(Pseudonymised, held["dataset"])
-    message = "The extract holds no person keys."
-    raise InvalidTransition(message, "Only pseudonymised extracts are bridged.")

@@ -43,8 +43,24 @@ class Prompts:
         """Ask for a passphrase or a PIN."""
         return self._next_file(whose) if self._from_files else self._ask(f"Passphrase of {whose}: ")
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is at a terminal."""
+        return sys.stdin.isatty()
+
+    @property
+    def from_files(self) -> bool:
+        """Whether files answer."""
+        return self._from_files
+
+    def line(self, words: str) -> str:
+        """Ask for something that is no secret."""
+        sys.stderr.write(words)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip()
+
     def _ask(self, words: str) -> Secret:
-        if not sys.stdin.isatty():
+        if not self.can_ask:
             message = "There is nobody at a terminal to ask."
             raise InputError(message, "Give --passphrase-file once for each passphrase, in the order asked.")
         return Secret(getpass.getpass(words, sys.stderr).encode())
@@ -79,12 +95,16 @@ class FileUnlocking:
     def shares(self) -> Iterator[tuple[Path, Secret]]:
         """Ask each custodian whose share was given.
 
-        Raises: KeyUnavailable if none was.
+        Where none was given, its file is asked for too. Raises: KeyUnavailable if there is nobody to ask.
         """
-        if not self._shares:
+        if not self._shares and not self._prompts.can_ask:
             message = "This root is shared among custodians."
             raise KeyUnavailable(message, "Give --share once for each custodian's file.")
         commitments = read_custody(self._keystore)
-        indexes = [index_in(path, commitments) for path in self._shares]
-        for path, index in zip(self._shares, indexes, strict=True):
+        files = self._shares or [
+            Path(self._prompts.line(f"Share file {place} of {commitments.threshold}: "))
+            for place in range(1, commitments.threshold + 1)
+        ]
+        indexes = [index_in(path, commitments) for path in files]
+        for path, index in zip(files, indexes, strict=True):
             yield path, self._prompts.passphrase(f"custodian {index}")

@@ -16,9 +16,10 @@ from cld.engine import Query, Session, quote
 from cld.errors import UnknownColumn
 from cld.plan import Pseudonym, plan_from_json
 from extracts.approve import application_from_json
-from extracts.build import identifiers_sql
+from extracts.identifiers import identifiers_sql
 from extracts.keying import key_id_for
 from keys.derivation import PseudonymDomain, Secret
+from keys.pseudonym import PseudonymForm
 from keys.whose_file import Answer, Candidate, whose_values
 
 __all__ = ["whose_file"]
@@ -36,7 +37,7 @@ def whose_file(space: Workspace, file: Path, column: str) -> tuple[Answer, ...]:
         if column not in session.columns("leaked"):
             message = f"The file has no column {column}."
             raise UnknownColumn(message, "Name the column as in the file's header.")
-        cell = f"cast({quote(column)} as varchar)"
+        cell = f"ltrim(cast({quote(column)} as varchar), '''')"  # a guard against spreadsheets is none of the value
         text = (
             f"select distinct {cell} as value from leaked where {cell} is not null order by value limit {MOST_VALUES}"  # noqa: S608
         )
@@ -63,7 +64,8 @@ def _candidates(space: Workspace) -> tuple[Candidate, ...]:
                     application.body_code, application.agreement.reference, plan.family, kind, version.number
                 )
                 key = _key_of(space, key_id, domain)
-                found.setdefault((domain, key_id), Candidate(domain, key_id, version.state.value, key))
+                form = PseudonymForm(plan.pseudonym_form)
+                found.setdefault((domain, key_id), Candidate(domain, key_id, version.state.value, key, form))
     return tuple(found.values())
 
 

@@ -1,14 +1,21 @@
-"""Options that several commands read alike: lists of columns, and values by column."""
+"""Options that several commands read alike: lists of columns, values by column, and what opens a root."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from pathlib import Path
+from typing import Annotated, TypeVar
 
 import typer
 
-__all__ = ["by_column", "column_names"]
+__all__ = ["Passphrases", "Shares", "by_column", "column_names"]
+
+Shares = Annotated[list[Path] | None, typer.Option("--share", help="A custodian's share file; once for each.")]
+Passphrases = Annotated[
+    list[Path] | None,
+    typer.Option("--passphrase-file", help="File of one passphrase or PIN; once for each, in the order asked."),
+]
 
 T = TypeVar("T")
 

@@ -81,6 +81,22 @@ def basis(
     _say(legal_basis=Desk(space).record_basis(held, tuple(people), recorded_by))
 
 
+def withdraw(
+    legal_basis: Annotated[str, typer.Argument(help="Digest of the basis.")],
+    council: Annotated[str, typer.Option(help="Code of the council that it covers.")],
+    reason: Annotated[str, typer.Option(help="Why; the log holds a commitment to it alone.")],
+    person: Person,
+    workspace: Workspace,
+) -> None:
+    """Withdraw a legal basis before its last day; questions under way are not answered any more."""
+    from api.reidentification import Desk  # noqa: PLC0415
+
+    space = _space(workspace)
+    _require_staff(space, person)
+    Desk(space).withdraw_basis(legal_basis, council, person, reason)
+    _say(legal_basis=legal_basis, withdrawn=True)
+
+
 def _say(**facts: object) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
 
@@ -150,7 +166,13 @@ def add_pseudonym_commands(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("whose-file")(whose_file)
     door = typer.Typer(no_args_is_help=True, help="Re-identification: off unless a legal basis is on record.")
-    for made, name in ((basis, "basis"), (ask, "ask"), (sign, "sign"), (answer_question, "answer")):
+    for made, name in (
+        (basis, "basis"),
+        (withdraw, "withdraw"),
+        (ask, "ask"),
+        (sign, "sign"),
+        (answer_question, "answer"),
+    ):
         door.command(name)(made)
     app.add_typer(door, name="reidentify")
     emergency = typer.Typer(no_args_is_help=True, help="The emergency stop.")

@@ -10,10 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session as Database
-
-from api.database import ApplicationRow
 from api.emergency import role_of
 from api.house import House
 from api.sign_offs import cast, signs_of
@@ -26,13 +22,15 @@ from cld.plan import Pseudonym
 from cld.shelf import atomic_write
 from cld.signing import sign_off
 from extracts.approve import REFERENCE
-from extracts.build import identifiers_sql
+from extracts.identifiers import identifiers_sql
 from extracts.keying import key_id_for
+from extracts.recipients import recipient_keys
 from keys.derivation import PseudonymDomain
-from keys.legal_basis import LegalBasis, basis_in_force, record_basis
-from keys.pseudonym import version_of
+from keys.legal_basis import LegalBasis, basis_in_force, record_basis, withdraw_basis
+from keys.pseudonym import PseudonymForm, form_of, version_of
 from keys.reidentify import Limits, People, Question, reidentify
 from keys.text_form import version_letter
+from keys.watch import watched
 from policies.decide import decide
 from policies.safeguards import safeguards_on
 
@@ -54,6 +52,20 @@ class Desk:
         signs = tuple(sign_off(name, self.space.staff[name], basis.digest()) for name in people)
         record_basis(basis, signs, recorded_by=recorded_by, people=self.space.people(), journal=self.space.journal)
         return basis.digest()
+
+    def withdraw_basis(self, digest: str, council: str, person: str, reason: str) -> None:
+        """Withdraw a legal basis at once; one member of the staff of a role that carries it does."""
+        space = self.space
+        with watched(space.journal, "re-identification basis withdrawn", person):
+            withdraw_basis(
+                digest,
+                council,
+                reason,
+                person=person,
+                role=role_of(person),
+                day=space.clock.today(),
+                journal=space.journal,
+            )
 
     def ask(self, given: Mapping[str, Any]) -> Question:
         """Take a question in.
@@ -91,17 +103,11 @@ class Desk:
     def answer(self, reference: str) -> Path:
         """Answer a question that two people of two roles signed, into a file sealed to the council."""
         space, question, today = self.space, self.question(reference), self.space.clock.today()
-        on_record = basis_in_force(question.legal_basis, question.council, today, space.journal)
-        own = "own" if question.council == question.body_code else "other"
-        asked = {
-            "action": "reidentify", "body": question.body, "form": "identifiable", "coverage": own,
-            "reidentification_basis": on_record, "on": today.isoformat(),
-        }  # fmt: skip
         limits = safeguards_on(today)
-        people = People(space.people(), {name: role_of(name) for name in space.staff}, self._council_keys())
+        people = People(space.people(), {name: role_of(name) for name in space.staff}, self._council_key)
         with space.engine.session() as session:
             return reidentify(
-                question, signs_of(space, reference, STAGE), allowed=decide(asked).allowed,
+                question, signs_of(space, reference, STAGE), allowed=lambda: self._is_allowed(question),
                 limits=Limits(limits.cap_of_an_agreement, limits.most_at_once, limits.most_days_open), people=people,
                 today=today, session=session, own_rows=lambda: self._own_rows(session, question), keys=space.keys, journal=space.journal,
                 folder=space.folder / "reidentified",
@@ -152,16 +158,27 @@ class Desk:
 
         Raises: InputError if they are of more than one; InvalidTransition if the extract was never built.
         """
-        named = version_of(pseudonyms)
         built = House(self.space).candidate(extract).document.body["key_version"]
+        if form_of(pseudonyms) is PseudonymForm.BIGINT:
+            return int(built)
+        named = version_of(pseudonyms)
         return int(built) if version_letter(built) == version_letter(named) else named
 
-    def _council_keys(self) -> dict[str, str]:
-        """Return the age key of each council: the one in the latest application of its own that was approved."""
-        with Database(self.space.database) as session:
-            rows = session.scalars(select(ApplicationRow).order_by(ApplicationRow.reference))
-            held = [dict(row.application) for row in rows if "ApprovedPlan" in row.documents]
-        return {str(one["body_code"]): str(one["recipient_key"]) for one in held if one["body"] == "CASSR"}
+    def _is_allowed(self, question: Question) -> bool:
+        """Ask policy, on the basis as the log holds it at this moment."""
+        today = self.space.clock.today()
+        on_record = basis_in_force(question.legal_basis, question.council, today, self.space.journal)
+        own = "own" if question.council == question.body_code else "other"
+        asked = {
+            "action": "reidentify", "body": question.body, "form": "identifiable", "coverage": own,
+            "reidentification_basis": on_record, "on": today.isoformat(),
+        }  # fmt: skip
+        return decide(asked).allowed
+
+    def _council_key(self, council: str) -> str | None:
+        """Return the key that a council enrolled last and still uses."""
+        enrolled = recipient_keys(council, self.space.journal).enrolled
+        return enrolled[-1] if enrolled else None
 
     def _own_rows(self, session: Session, question: Question) -> tuple[str, str]:
         """Bring in the identifiers in the council's own rows; return their table and column."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
+from api.key_prompts import FileUnlocking, Prompts
 from audit.log import Log, moment_of, single_witness_policy
 from audit.note import CosignerKeys, verified_at
 from audit.policy import read_policy
@@ -24,16 +26,25 @@ from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
-from cld.errors import UnreadableFile
+from cld.errors import KeyUnavailable, LogInconsistent, UnreadableFile
 from cld.shelf import Shelf, atomic_write
 from keys.derivation import Secret
 from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
-from keys.providers.file import create_root
+from keys.providers.file import create_root, open_root
 from keys.selftest import require_both_libraries
 from keys.store import KeyStore
 from keys.watch import watched
 
-__all__ = ["DemoKeys", "Workspace", "begin_period", "demo_workspace", "journal_beside", "open_demo_workspace"]
+__all__ = [
+    "DemoKeys",
+    "Workspace",
+    "begin_period",
+    "demo_workspace",
+    "journal_beside",
+    "open_demo_log",
+    "open_demo_workspace",
+    "open_workspace_with",
+]
 
 DEMO_START = datetime(2022, 3, 1, 9, tzinfo=UTC)
 DEMO_PASSPHRASE = b"a demo workspace holds no secrets"  # noqa: S105 - said to be none
@@ -109,19 +120,70 @@ class DemoUnlocking:
         return Secret(b"")
 
 
+class HouseUnlocking(FileUnlocking):
+    """Opens a house's root with what was given, a demo's with its words that are no secret, and else asks."""
+
+    def passphrase(self) -> Secret:
+        """Return the demo's words where nothing was given and they open the root; else ask."""
+        words = Secret(DEMO_PASSPHRASE)
+        if not self._prompts.from_files:
+            with suppress(KeyUnavailable):
+                open_root(self._keystore / ROOT_FILE, words)
+                return words
+        return super().passphrase()
+
+
+def open_workspace_with(folder: Path, shares: Sequence[Path], passphrase_files: Sequence[Path]) -> Workspace:
+    """Open a workspace with share files and files of passphrases; what was not given is asked at a terminal.
+
+    Raises: as ``open_demo_workspace``; InputError where there is nobody to ask.
+    """
+    return open_demo_workspace(folder, unlocking=HouseUnlocking(folder / KEYSTORE, Prompts(passphrase_files), shares))
+
+
 def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlocking | None = None) -> Workspace:
     """Open a finished demo workspace; its clock goes on from the last leaf of its log.
 
-    The root is with the provider that the keystore's settings name, opened by ``unlocking``.
+    The root is with the provider that the keystore's settings name, opened by ``unlocking``, or by whoever is at the terminal.
     Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
+    entropy, period = _settings(folder)
+    return _wire(folder, unlocking or HouseUnlocking(folder / KEYSTORE, Prompts(), ()), entropy, period, n_threads)
+
+
+def _settings(folder: Path) -> tuple[SeededEntropy, str]:
     try:
         settings = json.loads((folder / SETTINGS).read_text("utf-8"))
-        entropy, period = SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
+        return SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
     except (OSError, ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
-    return _wire(folder, unlocking or DemoUnlocking(), entropy, period, n_threads)
+
+
+@contextmanager
+def open_demo_log(folder: Path) -> Iterator[tuple[SqlJournal, Log, dict[str, str]]]:
+    """Open a demo workspace's leaves and log for a check, in whatever state they are, with the head its witness kept.
+
+    Raises: UnreadableFile if the folder is no demo workspace; LogInconsistent if its database is gone.
+    """
+    entropy, _ = _settings(folder)
+    if not (folder / DATABASE).is_file():
+        message = "The workspace's database is missing."
+        raise LogInconsistent(message, "Restore it from the newest backup, and check again.")
+    clock, keys = SeededClock(DEMO_START), _demo_keys(entropy)
+    log = _log(folder, keys, clock)
+    held = _witness(folder, keys, clock).latest(hashlib.sha256(ORIGIN.encode()).hexdigest())
+    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    try:
+        yield journal, log, {} if held is None else {"head that the witness kept": held}
+    finally:
+        journal.close()
+
+
+def _demo_keys(entropy: SeededEntropy) -> DemoKeys:
+    return DemoKeys(
+        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
+    )
 
 
 def begin_period(space: Workspace, period: str) -> int:
@@ -168,9 +230,7 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
     database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
-    release_keys = DemoKeys(
-        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
-    )
+    release_keys = _demo_keys(entropy)
     log = _log(folder, release_keys, clock)
     journal = SqlJournal(database, clock, entropy=entropy, log=log)
     _wind(clock, journal, log)
@@ -194,6 +254,8 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
 def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:
     """Wire the log to a witness of its own, which in a demo runs in the same process and keeps its own folder."""
     text = single_witness_policy(keys.log, {"witness": keys.witness}, 1)
-    watched = {keys.log.name: keys.log.log_keys()}
-    witness = Witness(keys.witness, folder / "witness", watched, clock)
-    return Log(TileStore(folder / "log"), keys.log, (witness,), read_policy(text), clock)
+    return Log(TileStore(folder / "log"), keys.log, (_witness(folder, keys, clock),), read_policy(text), clock)
+
+
+def _witness(folder: Path, keys: DemoKeys, clock: SeededClock) -> Witness:
+    return Witness(keys.witness, folder / "witness", {keys.log.name: keys.log.log_keys()}, clock)

@@ -7,11 +7,12 @@ stay in the house.
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from audit.log import LogFolder
+from audit.log import Extent, LogFolder
 from audit.note import read_checkpoint
-from audit.tiles import TileStore
+from audit.tiles import TILE_WIDTH, TileStore
 from cld.errors import Conflict, LogInconsistent
 from cld.shelf import atomic_write
 
@@ -31,12 +32,23 @@ class ExportedRows:
         """Return how many entries the tiles hold."""
         return self._tiles.size
 
-    def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
-        """Return place and bytes of a range of leaves.
+    def extent(self) -> Extent:
+        """Return that they go from the first to the last: a copy has no other count."""
+        n_leaves = self.n_leaves()
+        return Extent(0, n_leaves, n_leaves, n_leaves)
 
-        Raises: LogInconsistent if a bundle is missing or cut short.
-        """
-        return list(zip(range(start, stop), self._tiles.entries(start, stop), strict=True))
+    def apart(self) -> ExportedRows:
+        """Return these, which any process can read."""
+        return self
+
+    def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
+        """Return place and bytes of a range of leaves; those of a bundle that is missing or cut short are left out."""
+        found: list[tuple[int, bytes]] = []
+        for first in range(start - start % TILE_WIDTH, stop, TILE_WIDTH):
+            places = range(max(start, first), min(stop, first + TILE_WIDTH))
+            with suppress(LogInconsistent):
+                found += zip(places, self._tiles.entries(places.start, places.stop), strict=True)
+        return found
 
 
 def export_log(log: LogFolder, policy: str, out: Path) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.compare import CLOCK, EDITED, OUT_OF_PLACE, Fault
+from audit.fault import CLOCK, EDITED, OUT_OF_PLACE, Fault
 from audit.journal import SET_BACK
 from cld.canonical import canonical_bytes, parsed_lines
 from cld.errors import CLDError
@@ -23,6 +23,7 @@ class LeafFindings:
     logged: dict[str, int] = field(default_factory=dict)
     releases: list[str] = field(default_factory=list)
     set_back: list[int] = field(default_factory=list)
+    said: dict[int, int] = field(default_factory=dict)
     first: tuple[int, str, bool] | None = None
     last_at: str = ""
 
@@ -35,6 +36,7 @@ class LeafFindings:
             self.logged.setdefault(digest, place)
         self.releases += later.releases
         self.set_back += later.set_back
+        self.said |= later.said
         self.last_at = later.last_at or self.last_at
 
     def step_back(self, place: int, *, is_marked: bool) -> None:
@@ -50,9 +52,12 @@ class LeafFindings:
         try:
             seq, at_utc, document, action = value["seq"], value["at_utc"], value["document"], value["action"]
         except (TypeError, KeyError):
+            seq = at_utc = document = action = None
+        if type(seq) is not int or type(at_utc) is not str or type(document) is not str:
             self.faults.append(Fault(EDITED, place, f"edited row: leaf {place} is not canonical, or no leaf at all"))
             return
         if seq != place:
+            self.said[place] = seq
             self.faults.append(Fault(OUT_OF_PLACE, place, f"leaf {place} says that it is leaf {seq}"))
         if self.first is None:
             self.first = place, at_utc, value.get("clock") == SET_BACK

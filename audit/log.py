@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from audit.note import Checkpoint, CosignerKeys, NoteKey, SignedNote, read_checkpoint, read_note, sign_head, verified_at
 from audit.policy import WitnessPolicy
@@ -24,7 +24,7 @@ from cld.clock import Clock
 from cld.errors import BadSignature, LogInconsistent, NotWitnessed
 from cld.shelf import atomic_write
 
-__all__ = ["LeafRows", "Log", "LogFolder", "moment_of", "single_witness_policy"]
+__all__ = ["Extent", "LeafReader", "LeafRows", "Log", "LogFolder", "moment_of", "single_witness_policy"]
 
 ENTRIES_AT_ONCE = 64 * TILE_WIDTH
 MOST_EARLIER = 256
@@ -34,15 +34,39 @@ MOST_SIZE_DIGITS = 19
 STOP = "Stop. Keep every file as it is, and compare the database with the log's folder: caregate log fsck."
 
 
-class LeafRows(Protocol):
+class Extent(NamedTuple):
+    """Where leaves begin and end, how many there are, and how many were ever kept, which is counted apart from them.
+
+    Untouched leaves begin at 0, and the other three are one number.
+    """
+
+    first: int
+    end: int
+    n_rows: int
+    n_counted: int
+
+
+class LeafReader(Protocol):
+    """What reads leaves by range; it can be sent to another process."""
+
+    def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
+        """Return place and bytes of the leaves of a range, in order; a place that is gone is left out."""
+        ...
+
+
+class LeafRows(LeafReader, Protocol):
     """Where leaves are read from: a database, or the entry bundles of an exported log."""
 
     def n_leaves(self) -> int:
         """Return one more than the place of the last leaf."""
         ...
 
-    def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
-        """Return place and bytes of the leaves of a range, in order; a place that is gone is left out."""
+    def extent(self) -> Extent:
+        """Return where the leaves begin and end, and how many there are and were, as of one moment."""
+        ...
+
+    def apart(self) -> LeafReader:
+        """Return what another process can read the same leaves with."""
         ...
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import logging
 import os
 import secrets
@@ -32,6 +33,7 @@ __all__ = [
     "new_identity",
     "open_seal",
     "public_key_of",
+    "seal_bytes",
     "seal_file",
     "seal_kind",
 ]
@@ -154,19 +156,33 @@ def seal_file(plain: Path, recipient_key: str, sealed: Path) -> None:
 
     Raises: InputError if the key is malformed.
     """
+    with plain.open("rb") as source, sealed.open("wb") as target:
+        _seal(source, recipient_key, target)
+
+
+def seal_bytes(plain: bytes, recipient_key: str) -> bytes:
+    """Seal something short for a recipient, without a file that holds it in clear.
+
+    Raises: InputError if the key is malformed.
+    """
+    sealed = io.BytesIO()
+    _seal(io.BytesIO(plain), recipient_key, sealed)
+    return sealed.getvalue()
+
+
+def _seal(source: BinaryIO, recipient_key: str, target: BinaryIO) -> None:
     kind = seal_kind(recipient_key)
     try:
-        with plain.open("rb") as source, sealed.open("wb") as target:
-            if kind == AGE:
-                pyrage.encrypt_io(source, target, [pyrage.x25519.Recipient.from_str(recipient_key)])
-            elif kind == XWING:
-                _seal_xwing(source, target, recipient_key)
-            else:
-                from crypt4gh.lib import encrypt  # noqa: PLC0415 - a library that few recipients need
+        if kind == AGE:
+            pyrage.encrypt_io(source, target, [pyrage.x25519.Recipient.from_str(recipient_key)])
+        elif kind == XWING:
+            _seal_xwing(source, target, recipient_key)
+        else:
+            from crypt4gh.lib import encrypt  # noqa: PLC0415 - a library that few recipients need
 
-                public = base64.b64decode(recipient_key.removeprefix(CRYPT4GH_PUBLIC), validate=True)
-                X25519PublicKey.from_public_bytes(public)
-                encrypt([(0, os.urandom(KEY_BYTES), public)], source, target)
+            public = base64.b64decode(recipient_key.removeprefix(CRYPT4GH_PUBLIC), validate=True)
+            X25519PublicKey.from_public_bytes(public)
+            encrypt([(0, os.urandom(KEY_BYTES), public)], source, target)
     except (ValueError, pyrage.RecipientError) as fault:
         message = "The recipient's key is malformed."
         raise InputError(message, "Ask the recipient for the whole line.") from fault

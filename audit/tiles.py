@@ -25,7 +25,7 @@ from cld.errors import InvariantBroken, LogInconsistent
 from cld.shelf import atomic_write, sync_folder
 
 __all__ = [
-    "ENTRIES", "MOST_ENTRY_BYTES", "TILE_LEVELS", "TILE_WIDTH", "TileStore", "bundle_files", "bundle_of", "entries_of", "level_files",
+    "ENTRIES", "MOST_ENTRY_BYTES", "STATE", "TILE_LEVELS", "TILE_WIDTH", "TileStore", "bundle_files", "bundle_of", "entries_of", "level_files",
     "tile_files", "tile_name",
 ]  # fmt: skip
 
@@ -121,17 +121,26 @@ def level_files(level: int, first: int, rows: Sequence[bytes]) -> tuple[dict[str
 class TileStore:
     """A folder of tiles: appended to, read back by range, never rewritten."""
 
-    def __init__(self, folder: Path) -> None:
-        """Use a folder; it may not exist yet."""
+    def __init__(self, folder: Path, size: int | None = None) -> None:
+        """Use a folder; it may not exist yet. A check that does not believe the folder's state gives the size itself."""
         self.folder = folder
+        self._size = size
         self._read = lru_cache(maxsize=256)(self._read_tile)
+
+    def __reduce__(self) -> tuple[type[TileStore], tuple[Path, int | None]]:
+        """Let another process read the same folder."""
+        return TileStore, (self.folder, self._size)
 
     @property
     def size(self) -> int:
         """How many entries the tiles hold."""
-        return self._state()[0]
+        return self.state()[0] if self._size is None else self._size
 
-    def _state(self) -> tuple[int, bytes]:
+    def state(self) -> tuple[int, bytes]:
+        """Return the size and the root that the folder states; of an empty tree where it states nothing.
+
+        Raises: LogInconsistent if the statement cannot be read.
+        """
         try:
             held = json.loads((self.folder / STATE).read_bytes())
             return int(held["size"]), bytes.fromhex(held["root"])

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 
+from audit.verifying.merkle import continues, root_of_hash
+from audit.verifying.outcome import Failed
 from cld.errors import LogInconsistent
 
 __all__ = [
@@ -123,25 +125,14 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes
 
     Raises: LogInconsistent if the path has the wrong length or a step is no hash.
     """
-    if not 0 <= index < size or any(len(held) != HASH_BYTES for held in (leaf, *path)):
-        message = "An inclusion proof names a leaf outside its tree, or holds what is no hash."
+    if any(len(held) != HASH_BYTES for held in (leaf, *path)):
+        message = "An inclusion proof holds what is no hash."
         raise LogInconsistent(message)
-    running, place, last = leaf, index, size - 1
-    for step in path:
-        if last == 0:
-            message = "An inclusion proof is too long."
-            raise LogInconsistent(message)
-        if place % 2 or place == last:
-            running = node_hash(step, running)
-            while place % 2 == 0 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            running = node_hash(running, step)
-        place, last = place >> 1, last >> 1
-    if last:
-        message = "An inclusion proof is too short."
-        raise LogInconsistent(message)
-    return running
+    try:
+        return root_of_hash(leaf, index, size, path)
+    except Failed as fault:
+        message = f"An inclusion proof does not hold: {fault}."
+        raise LogInconsistent(message) from fault
 
 
 def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: bytes, proof: Sequence[bytes]) -> None:
@@ -150,30 +141,6 @@ def verify_consistency(older: int, older_root: bytes, newer: int, newer_root: by
     Raises: LogInconsistent if the newer tree does not continue the older one, or the older one is empty: nothing is
     shown by continuing nothing.
     """
-    if not 0 < older <= newer or (older == newer and (proof or older_root != newer_root)):
-        raise LogInconsistent(NOT_CONTINUED)
-    if any(len(step) != HASH_BYTES for step in proof):
-        raise LogInconsistent(NOT_CONTINUED)
-    if older < newer:
-        _walk_consistency(older, older_root, newer, newer_root, list(proof))
-
-
-def _walk_consistency(older: int, older_root: bytes, newer: int, newer_root: bytes, steps: list[bytes]) -> None:
-    place, last = older - 1, newer - 1
-    while place % 2:
-        place, last = place >> 1, last >> 1
-    if place and not steps:
-        raise LogInconsistent(NOT_CONTINUED)
-    old = new = steps.pop(0) if place else older_root
-    for step in steps:
-        if last == 0:
-            raise LogInconsistent(NOT_CONTINUED)
-        if place % 2 or place == last:
-            old, new = node_hash(step, old), node_hash(step, new)
-            while place % 2 == 0 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            new = node_hash(new, step)
-        place, last = place >> 1, last >> 1
-    if old != older_root or new != newer_root or last:
+    hashes = all(len(step) == HASH_BYTES for step in proof)
+    if not (older > 0 and hashes and continues(older, older_root, newer, newer_root, proof)):
         raise LogInconsistent(NOT_CONTINUED)

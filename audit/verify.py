@@ -13,6 +13,7 @@ from typing import Any
 from audit.archive import BadArchive, unpack
 from audit.scan import fast_scan
 from audit.sealing import is_sealed, open_seal, public_key_of
+from audit.twins import cells_differ
 from audit.verifying.checks import NO_SEAL, Asked, verify_folder
 from audit.verifying.manifest import PROOF
 from audit.verifying.outcome import CHECKS
@@ -97,7 +98,7 @@ def verify_package(
             return _closed(opened[1])
         if asked.last_seen is None and kept.checkpoints:
             asked = replace(asked, last_seen=kept.checkpoints.get(_origin(folder)))
-        report = verify_folder(folder, replace(asked, opened=opened, digests=digests), fast_scan)
+        report = verify_folder(folder, replace(asked, opened=opened, digests=digests), fast_scan, cells_differ)
         if remember is not None and report["ok"]:
             _remember(remember, kept, report, folder)
     return report

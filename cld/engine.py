@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import gzip
@@ -9,7 +10,7 @@ import io
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ __all__ = ["PLACE_COLUMN", "Engine", "Query", "Session", "quote", "scratch_engin
 Z = TypeVar("Z", bound=Zone)
 FULL_DISK_WORDS = ("No space left", "File too large", "Disk quota")
 MOST_HEADER_CHARACTERS = 100_000
+BYTES_AT_ONCE = 1 << 20
 BROKEN = (duckdb.Error, OSError, UnicodeDecodeError, csv.Error)
 PLACE_COLUMN = "file_row_number"
 MOST_LINE_BYTES = 4_000_000
@@ -123,12 +125,45 @@ def _unreadable(path: Path) -> UnreadableFile:
     """Say of a file that could not be read whether it is there, without a word of what is in it."""
     if not path.is_file():
         return UnreadableFile(f"There is no file {path.name}.", "Check the name.")
+    if path.suffix != ".parquet" and (encoding := _other_encoding(path)):
+        message = f"The file {path.name} is not in UTF-8, which is expected; it looks like {encoding}."
+        return UnreadableFile(message, "Save it as CSV in UTF-8 (in Excel: CSV UTF-8), or as Parquet.")
     message = f"The file {path.name} breaks off, or a row has more or fewer cells than the header."
     return UnreadableFile(message, "Export it again as CSV in UTF-8, or as Parquet.")
 
 
-def _parquet_source(path: Path) -> str:
-    return f"read_parquet({text_literal(str(path))}, hive_partitioning=false)"
+def _other_encoding(path: Path) -> str:
+    """Say what a text file that cannot be read is written in, or nothing if it is UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as stream:
+            start = stream.read(BYTES_AT_ONCE)
+            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
+                return "UTF-16"
+            decoder.decode(start)
+            while part := stream.read(BYTES_AT_ONCE):
+                decoder.decode(part)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return "Windows-1252 or Latin-1"
+    except (OSError, EOFError):
+        return ""
+    return ""
+
+
+def _parquet_source(path: Path, more: str = "") -> str:
+    """Return the engine's words for reading a Parquet file.
+
+    Raises: UnreadableFile if two of its columns differ by letters' case alone: the engine would take one for the other.
+    """
+    try:
+        names = pq.read_schema(path).names
+    except (OSError, pa.ArrowException):
+        names = []  # the engine says what is wrong with it
+    if len({name.casefold() for name in names}) != len(names):
+        message = "Two columns of the Parquet file have one name, but for capitals."
+        raise UnreadableFile(message, "Name every column once, whatever its case.")
+    return f"read_parquet({text_literal(str(path))}, hive_partitioning=false{more})"
 
 
 def _first_lines(start: str, separator: str) -> tuple[list[str], list[str]]:
@@ -157,16 +192,26 @@ def _csv_source(path: Path, shown: str, separators: str) -> str:
     Raises: UnreadableFile for a header that is empty, too long or names two columns alike.
     Source: RFC 4180.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
-        start = stream.read(MOST_HEADER_CHARACTERS)
-    separator, header = _header(start, separators)
+    separator, header = _header_of(path, separators)
     if not any(header) or len({name.lower() for name in header}) != len(header) or PLACE_COLUMN in header:
         message = f"The header of {shown} is empty, names two columns alike, or one {PLACE_COLUMN}."
         raise UnreadableFile(message, "Name every column once in the first line, whatever its case.")
+    return _csv_reader([path], separator, header)
+
+
+def _header_of(path: Path, separators: str) -> tuple[str, list[str]]:
+    """Read the separator and the names of a file's header."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
+        return _header(stream.read(MOST_HEADER_CHARACTERS), separators)
+
+
+def _csv_reader(paths: Sequence[Path], separator: str, header: Sequence[str]) -> str:
+    """Return the engine's words for reading CSV files of one header, every column as text."""
     columns = ", ".join(f"{text_literal(name)}: 'varchar'" for name in header)
+    listed = ", ".join(text_literal(str(path)) for path in paths)
     return (
-        f"read_csv({text_literal(str(path))}, auto_detect=false, header=true, delim={text_literal(separator)}, "
+        f"read_csv([{listed}], auto_detect=false, header=true, delim={text_literal(separator)}, "
         f"quote='\"', escape='\"', comment='', strict_mode=true, hive_partitioning=false, columns={{{columns}}}, max_line_size={MOST_LINE_BYTES})"
     )
 
@@ -232,7 +277,7 @@ class Session:
             plain.symlink_to(path.resolve())
         else:
             self._rewrite(path, plain, separators)
-        source = f"read_parquet({text_literal(str(plain))}, hive_partitioning=false, file_row_number=true)"
+        source = _parquet_source(plain, more=", file_row_number=true")
         try:
             self._run(f"create view {self._new(name)} as select * from {source}", {})
             self._scanned[name] = plain
@@ -240,6 +285,20 @@ class Session:
             self._tables.discard(name)
             message = f"The file {path.name} is not whole Parquet, or has a column called {PLACE_COLUMN}."
             raise UnreadableFile(message, "Write it again as Parquet or as CSV in UTF-8.") from None
+
+    def scan_text(self, name: str, paths: Sequence[Path], columns: Sequence[str]) -> None:
+        """Bring CSV files of ours, of one header, in as a view that reads them anew for each query; every column is text.
+
+        Raises: UnreadableFile at once if a header is another; what breaks off shows when a query reads it.
+        """
+        plain = [self._folder / f"{name}.{place}.csv" for place in range(len(paths))]
+        for place, path in zip(plain, paths, strict=True):
+            place.symlink_to(path.resolve())
+            if _header_of(path, ",")[1] != list(columns):
+                message = f"The header of {path.name} is another."
+                raise UnreadableFile(message, "Write the file again.")
+        source = _csv_reader(plain, ",", columns)
+        self._run(f"create view {self._new(name)} as select * from {source}", {})
 
     def keep(self, path: Path, tables: Mapping[str, Query]) -> None:
         """Write the answers of queries into a DuckDB file of their own, by name; it appears when complete."""

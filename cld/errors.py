@@ -6,7 +6,8 @@
     +- InputError          3   UnreadableFile, UnknownSpecification, UnknownColumn
     +- Refused             1   PolicyRefused, DisclosureRefused, SubmissionRejected, NotSealed
     +- NotPermitted        4   WrongRole, SamePerson
-    +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull, Stopped
+    +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull, StorageClosed,
+    |                        Stopped
     +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent, NotWitnessed,
     |                        UntrustedPolicy
     +- InvariantBroken    70   a bug: no user can cause it
@@ -37,6 +38,7 @@ __all__ = [
     "SamePerson",
     "StaleVersion",
     "Stopped",
+    "StorageClosed",
     "StorageFull",
     "SubmissionRejected",
     "TrustError",
@@ -200,6 +202,18 @@ class AlreadyReleased(Conflict):
     """The extract has left already and is never made twice under one number."""
 
     code = "already-released"
+
+
+class StorageClosed(Conflict):
+    """The system does not let a file or folder be read or written; nothing half-written stands under its final name."""
+
+    code = "storage-closed"
+
+    def __init__(self) -> None:
+        """Say the same every time."""
+        super().__init__(
+            "A file or folder may not be read or written here.", "Look at its owner, its rights and its volume."
+        )
 
 
 class Stopped(Conflict):

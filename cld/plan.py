@@ -14,6 +14,7 @@ from cld.hierarchies import OLDEST
 from cld.vocabulary import ColumnRole, Coverage, Form, Grain
 
 __all__ = [
+    "BRIDGE",
     "Combined",
     "ExtractPlan",
     "Keep",
@@ -96,7 +97,10 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Pseudonym:
-    """An identifier keyed in its own kind, in the domain of recipient, agreement and data set family."""
+    """An identifier keyed in its own kind, in the domain of recipient, agreement and data set family.
+
+    An identifier as sent brings a column of reasons beside it, which say why a value has no pseudonym.
+    """
 
     kind: str
 
@@ -121,6 +125,11 @@ class TablePlan:
     grain: Grain
     columns: tuple[OutputColumn, ...]
 
+    def reasons(self) -> dict[str, OutputColumn]:
+        """Return the columns of reasons that leave beside the plan's, each name with the keyed column that it speaks of."""
+        keyed = [column for column in self.columns if isinstance(column.derivation, Pseudonym)]
+        return {f"{column.name}{REASON}": column for column in keyed if column.derivation != Pseudonym(PERSON_KIND)}
+
 
 @dataclass(frozen=True, slots=True)
 class TableOfCounts:
@@ -143,6 +152,7 @@ class ExtractPlan:
     max_suppressed_permille:  bounds the rows that an anonymised extract may lose.
     pseudonyms_last:  ``agreement``, the same over all its deliveries, or ``release``, other ones in each.
     missing_identifiers:  ``null``, or ``one-time``: a value for each that looks like a pseudonym and stands for nothing.
+    pseudonym_form:  ``text``, 27 characters of 120 bits, or ``bigint``, whole numbers of 64 bits without check characters.
     """
 
     form: Form
@@ -160,6 +170,7 @@ class ExtractPlan:
     fixed_levels: tuple[tuple[str, int], ...] = ()
     pseudonyms_last: str = "agreement"
     missing_identifiers: str = "null"
+    pseudonym_form: str = "text"
 
     def __post_init__(self) -> None:
         """Refuse plans that mean nothing or that no form allows.
@@ -171,6 +182,7 @@ class ExtractPlan:
         _require(
             self.pseudonyms_last in ("agreement", "release"), "Pseudonyms last for the agreement or for one release."
         )
+        _require(self.pseudonym_form in PSEUDONYM_FORMS, "Pseudonyms are text, or whole numbers of 64 bits (bigint).")
         match self.form:
             case Form.AGGREGATE:
                 _require(
@@ -196,7 +208,7 @@ class ExtractPlan:
         if isinstance(self.population, Subset):
             _require(bool(self.population.reason.strip()), "A subset has its reason.")
         for table in self.tables:
-            names = [column.name for column in table.columns]
+            names = [*(column.name for column in table.columns), *table.reasons()]
             _require(len(set(names)) == len(names), "A table names each column once.")
             for column in table.columns:
                 _require(bool(NAME.fullmatch(column.name)), "A column is named in letters, digits and underscores.")
@@ -222,6 +234,7 @@ class ExtractPlan:
             "fixed_levels": [list(pair) for pair in self.fixed_levels],
             "pseudonyms_last": self.pseudonyms_last,
             "missing_identifiers": self.missing_identifiers,
+            "pseudonym_form": self.pseudonym_form,
         }
 
     def data_sets(self) -> tuple[str, ...]:
@@ -241,6 +254,10 @@ def _require(condition: bool, message: str) -> None:  # noqa: FBT001
 LOCAL_PREFIX = "local_"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PERSON_KIND = "person"
+PSEUDONYM_FORMS = ("text", "bigint")
+REASON = "_reason"
+BRIDGE = "bridge_"
+"""Bridges of a rotation are tables of an extract beside the plan's: this word and the old key's version."""
 TWO_WAY = 2
 
 
@@ -400,6 +417,7 @@ def _plan_from(value: dict[str, Any]) -> ExtractPlan:
         fixed_levels=tuple((str(name), int(level)) for name, level in value["fixed_levels"]),
         pseudonyms_last=str(value.get("pseudonyms_last", "agreement")),
         missing_identifiers=str(value.get("missing_identifiers", "null")),
+        pseudonym_form=str(value.get("pseudonym_form", "text")),
     )
 
 

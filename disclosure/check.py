@@ -15,7 +15,7 @@ import pyarrow as pa
 from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
 from cld.datasets import Anonymised
-from cld.engine import Engine, Query, Session
+from cld.engine import Engine, Query, Session, quote
 from cld.errors import DisclosureRefused
 from cld.journey import (
     CandidateExtract,
@@ -24,7 +24,7 @@ from cld.journey import (
     DocumentKind,
     released_dataset,
 )
-from cld.plan import ExtractPlan, Registered, Resident, plan_from_json
+from cld.plan import BRIDGE, ExtractPlan, Registered, Resident, plan_from_json
 from cld.vocabulary import Form
 from disclosure.memory.remember import sheet_of_own, sheet_of_table
 from disclosure.memory.sheet import FactSheet
@@ -165,6 +165,7 @@ def _checked(session: Session, subject: _Subject) -> tuple[dict[str, Any], FactS
     match plan.form:
         case Form.PSEUDONYMISED:
             _refuse_small_overlaps(subject.candidate, plan, subject.profile)
+            _hold_bridges(session, body["tables"], plan)
             sheet = sheet_of_own(session, plan, subject.linked, body["own_classes"])
             report = {
                 table.data_set: report_of_events(session, table.data_set, quasi_identifiers(table))
@@ -195,6 +196,21 @@ def _refuse_small_overlaps(candidate: CandidateExtract, plan: ExtractPlan, profi
         message = f"The extract overlaps {len(small)} councils in fewer than {least} persons each."
         lines = [over_limit("persons of a council", "at least", least, min(by_council[code] for code in small))]
         raise DisclosureRefused(message, ("overlap",), "Leave those councils' few people out of the plan.", lines)
+
+
+def _hold_bridges(session: Session, tables: Mapping[str, Any], plan: ExtractPlan) -> None:
+    """Hold that a bridge leads from one key to one other, and to persons alone whose rows are in this extract."""
+    persons = " union ".join(f"select person_key from {quote(table.data_set)}" for table in plan.tables)  # noqa: S608
+    names = tuple(table.data_set for table in plan.tables)
+    for name in (name for name in tables if name.startswith(BRIDGE)):
+        text = f"""
+            select count(*) - count(distinct old_pseudonym), count(*) - count(distinct new_pseudonym),
+                count(*) filter (new_pseudonym not in ({persons}))
+            from {quote(name)}
+        """  # noqa: S608 - names of ours
+        if any(session.rows(Query(text, (name, *names)))[0]):
+            message = "A bridge of a rotation holds persons whose rows are not in the extract, or leads two ways."
+            raise DisclosureRefused(message, ("bridge",), "Build the extract again.")
 
 
 def _pseudonymised_measures(report: Mapping[str, Any]) -> dict[str, Any]:

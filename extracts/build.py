@@ -7,11 +7,10 @@ order of their keys, which says nothing of the order they came in.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import assert_never
+from typing import Any, assert_never
 
 from audit.ancestry import require_ancestry
 from audit.journal import Event, Journal
@@ -45,15 +44,15 @@ from cld.plan import (
 )
 from cld.vocabulary import Form
 from extracts.approve import require_allowed
-from extracts.keying import PERSON_KIND, Keying, keying_for, kinds_of
+from extracts.bridge import bridges, require_one_form
+from extracts.identifiers import hold_pseudonyms, key_column, reason_of
+from extracts.keying import Keying, keying_for, kinds_of, told_of_pseudonyms
 from extracts.lineage import approved_words
 from extracts.opt_outs import read_opt_outs
-from keys.derivation import PseudonymDomain, Secret
-from keys.pseudonym import pseudonym_table
 from keys.routes import require_routes_agree
 from keys.store import KeyStore
 
-__all__ = ["build", "identifiers_sql"]
+__all__ = ["build"]
 
 CLASSES = Query(
     """
@@ -123,7 +122,13 @@ def _expression(table: TablePlan, column: OutputColumn) -> str:
         case Month():
             return f"strftime(r.{quote(name)}, '%Y-%m') as {quote(column.name)}"
         case Pseudonym():
-            return f"k_{column.name}.pseudonym as {quote(column.name)}"
+            keyed = f"k_{column.name}.pseudonym"
+            reasons = [
+                f", coalesce(r.{quote(reason_of(told))}, case when {keyed} is null then 'blank' end) as {quote(reason)}"
+                for reason, told in table.reasons().items()
+                if told == column
+            ]
+            return f"{keyed} as {quote(column.name)}{''.join(reasons)}"
         case _:
             assert_never(column.derivation)
 
@@ -152,56 +157,12 @@ def _build_table(session: Session, table: TablePlan, plan: ExtractPlan, keying: 
     source = f"source_{table.data_set}"
     session.table(source, Query(_source(table, plan), (table.data_set, "chosen")))
     joins = [
-        _key_column(session, source, column, column.derivation.kind, plan, keying)
+        key_column(session, source, column, column.derivation.kind, plan, keying)
         for column in table.columns
         if isinstance(column.derivation, Pseudonym)
     ]
     cells = ", ".join(_expression(table, column) for column in table.columns)
     return Query(f"select {cells} from {source} r {' '.join(joins)} order by all", (source,))  # noqa: S608
-
-
-def _key_column(
-    session: Session, source: str, column: OutputColumn, kind: str, plan: ExtractPlan, keying: Keying
-) -> str:
-    """Make the pseudonyms of a column and return the join that brings them in."""
-    origin = "person_id"
-    if kind != PERSON_KIND:
-        origin = f"{column.source}_keyed"
-        rule = identifiers_sql(session, source, column.source, kind)
-        session.table(source, Query(f"select *, {rule} as {origin} from {source}", (source,)))  # noqa: S608
-    domain, key = keying.domain(kind), keying.key(kind)
-    name = f"{source}_{column.name}"
-    pseudonym_table(session, name, source, origin, key, domain)
-    if plan.missing_identifiers == "one-time":
-        _add_one_time_values(session, source, name, origin, domain)
-    return f"left join {name} k_{column.name} on k_{column.name}.identifier = r.{quote(origin)}"
-
-
-def _add_one_time_values(session: Session, source: str, name: str, origin: str, domain: PseudonymDomain) -> None:
-    """Give each row without an identifier a value of its own, under a key that is forgotten here."""
-    rule = f"coalesce({origin}, 'once ' || row_number() over ()) as {origin}"
-    session.table(source, Query(f"select * replace ({rule}) from {source}", (source,)))  # noqa: S608
-    once = f"{name}_once"
-    text = f"select {origin} from {source} where {origin} not in (select identifier from {name})"  # noqa: S608
-    session.table(f"{once}_ids", Query(text, (source, name)))
-    pseudonym_table(session, once, f"{once}_ids", origin, Secret(os.urandom(32).hex().encode()), domain)
-    session.table(name, Query(f"select * from {name} union all select * from {once}", (name, once)))  # noqa: S608
-
-
-def identifiers_sql(session: Session, source: str, column: str, kind: str) -> str:
-    """Return SQL for the identifier in a column, as far as it may be keyed, and null where it may not.
-
-    A number as sent is keyed only if it may identify a person; in NHS data sets linkage checked it. A council's own id
-    means something only within the council.
-    """
-    if kind == PERSON_KIND:
-        return "person_id"
-    if kind == "nhs":
-        cleaned = f"replace(replace({column}, ' ', ''), '-', '')"
-        has_reason = "sent_number_reason" in session.columns(source)
-        return f"case when sent_number_reason is null then {cleaned} end" if has_reason else column
-    text = f"nullif(trim(cast({column} as varchar)), '')"
-    return f"la_code || '|' || {text}" if kind == "la_person" else text
 
 
 def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
@@ -212,6 +173,17 @@ def _hold_persons(session: Session, table: TablePlan, query: Query) -> int:
         message = "Persons and person keys differ in number."
         raise InvariantBroken(message)
     return int(persons)
+
+
+def _hold_pseudonyms(session: Session, plan: ExtractPlan) -> dict[str, Any]:
+    """Hold over all tables that no two identifiers of a kind share a pseudonym, and tell how many were to be expected."""
+    made: dict[str, list[str]] = {}
+    for table in plan.tables:
+        for column in table.columns:
+            if isinstance(column.derivation, Pseudonym):
+                made.setdefault(column.derivation.kind, []).append(f"source_{table.data_set}_{column.name}")
+    counted = {kind: hold_pseudonyms(session, names) for kind, names in sorted(made.items())}
+    return {kind: told_of_pseudonyms(n_keyed, plan.pseudonym_form) for kind, n_keyed in counted.items()}
 
 
 def build(
@@ -230,6 +202,7 @@ def build(
     require_allowed(application, plan, today, checked=True, journal=journal)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keying = keying_for(application, plan, keys)
+    require_one_form(application, plan, journal)
     with engine.session() as session:
         require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
@@ -246,12 +219,17 @@ def build(
             query = _count_query(counts)
             tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": counted["n_chosen"]}
             texts.append(query.text)
+        pseudonyms = _hold_pseudonyms(session, plan)
+        bridged = bridges(session, application, plan, keying, journal)
+        tables |= bridged.tables
         overlaps = _persons_by_council(session, plan)
         classes = session.store(CLASSES, Pseudonymised).as_json() if plan.form is Form.PSEUDONYMISED else None
     body = {
         "plan": plan.as_json(),
         "domains": keying.fingerprints(plan),
         "key_version": keying.version if kinds_of(plan) else None,
+        "pseudonyms": pseudonyms,
+        "not_bridged": list(bridged.not_bridged),
         "people": counted,
         "opt_outs_applied": plan.opt_outs_applied,
         "queries": texts,

@@ -6,15 +6,16 @@ The version is taken once, when a build begins; a rotation while it runs changes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from cld.plan import ExtractPlan, Pseudonym
 from cld.vocabulary import Form
 from extracts.approve import Application
 from keys.derivation import PseudonymDomain, Secret
-from keys.pseudonym import context_fingerprint
+from keys.pseudonym import PseudonymForm, context_fingerprint, expected_collisions
 from keys.store import KeyStore
 
-__all__ = ["PERSON_KIND", "Keying", "is_of_one_release", "key_id_for", "keying_for", "kinds_of"]
+__all__ = ["PERSON_KIND", "Keying", "is_of_one_release", "key_id_for", "keying_for", "kinds_of", "told_of_pseudonyms"]
 
 PERSON_KIND = "person"
 
@@ -40,6 +41,13 @@ def kinds_of(plan: ExtractPlan) -> tuple[str, ...]:
     return tuple(sorted({derivation.kind for derivation in derived if isinstance(derivation, Pseudonym)}))
 
 
+def told_of_pseudonyms(n_keyed: int, form: str) -> dict[str, Any]:
+    """Return what is told of the pseudonyms of one kind: their form, how many identifiers they stand for, the collisions that
+    were to be expected and those there are, which a build holds at none."""
+    expected = expected_collisions(n_keyed, PseudonymForm(form))
+    return {"form": form, "n_distinct": n_keyed, "expected_collisions": f"{expected:.2g}", "collisions": 0}
+
+
 @dataclass(frozen=True, slots=True)
 class Keying:
     """One version of an extract's key, for every identifier kind."""
@@ -51,9 +59,9 @@ class Keying:
     version: int
     keys: KeyStore
 
-    def domain(self, kind: str) -> PseudonymDomain:
-        """Return the domain of an identifier kind."""
-        return PseudonymDomain(self.recipient, self.agreement, self.family, kind, self.version)
+    def domain(self, kind: str, version: int | None = None) -> PseudonymDomain:
+        """Return the domain of an identifier kind, of an earlier version where one is named."""
+        return PseudonymDomain(self.recipient, self.agreement, self.family, kind, version or self.version)
 
     def key(self, kind: str) -> Secret:
         """Return the key of an identifier kind.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from audit.ancestry import require_ancestry
 from audit.journal import Journal
@@ -14,19 +16,22 @@ from cld.plan import ExtractPlan, plan_from_json
 from cld.signing import SignOff, require_two
 from extracts.approve import Application, application_from_json
 
-__all__ = ["Lineage", "approved_words", "lineage_of"]
+__all__ = ["Lineage", "approved_words", "lineage_of", "released"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """The application and plan as approved, the linked data, the version of the key that the extract was built with (None
-    where it holds no pseudonyms), and the digests of all documents, children first."""
+    where it holds no pseudonyms), the digests of all documents, children first, what is told of its pseudonyms by kind, and
+    the destroyed versions of its key from which no bridge leads."""
 
     application: Application
     plan: ExtractPlan
     linked: LinkedDataset
     key_version: int | None
     ancestry: tuple[str, ...]
+    pseudonyms: Mapping[str, Any]
+    not_bridged: tuple[int, ...]
 
 
 def approved_words(approved: ApprovedPlan, people: Mapping[str, str]) -> tuple[Application, ExtractPlan]:
@@ -52,7 +57,18 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     application, plan = approved_words(ApprovedPlan(_only(documents, DocumentKind.APPROVED_PLAN)), people)
     linked = LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET))
     candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
-    return Lineage(application, plan, linked, candidate.body["key_version"], ancestry)
+    body = candidate.body
+    told, lost = body.get("pseudonyms", {}), tuple(body.get("not_bridged", ()))
+    return Lineage(application, plan, linked, body["key_version"], ancestry, told, lost)
+
+
+def released(journal: Journal) -> Iterator[tuple[str, Document]]:
+    """Yield every release in the log: its application's reference and its document."""
+    for leaf in journal.leaves():
+        held = json.loads(leaf)
+        document = journal.load(held["document"]) if held["action"] == "release" else None
+        if document is not None:
+            yield held["details"]["application"], document
 
 
 def _only(documents: list[Document], kind: DocumentKind) -> Document:

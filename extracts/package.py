@@ -19,10 +19,10 @@ from audit.verifying.manifest import DATA_MANIFEST, EVIDENCE, MANIFEST
 from cld.canonical import digest_of_file
 from cld.engine import Engine
 from cld.journey import CheckedExtract, LinkedDataset
-from cld.plan import ExtractPlan
+from cld.plan import BRIDGE, ExtractPlan
 from cld.shelf import atomic_write, sync_folder
 from disclosure.report.statement import disclosure_statement, disclosure_statement_page
-from extracts.tables import write_code_lists, write_dictionary, write_tables
+from extracts.tables import Keyed, write_code_lists, write_dictionary, write_tables
 from extracts.words import change_log, first_page, licence, starters
 from linkage.tell.statement import quality_statement
 from linkage.tell.statement_page import statement_page
@@ -47,7 +47,9 @@ def told_of(checked: CheckedExtract) -> dict[str, Any]:
     """Return the rows and columns of each table, as the change log of the next delivery needs them."""
     tables = checked.document.body["tables"].items()
     return {
-        name: {"n_rows": one["dataset"]["n_rows"], "columns": list(one["dataset"]["columns"])} for name, one in tables
+        name: {"n_rows": one["dataset"]["n_rows"], "columns": list(one["dataset"]["columns"])}
+        for name, one in tables
+        if not name.startswith(BRIDGE)
     }
 
 
@@ -56,9 +58,9 @@ def write_payload(
     previous: Previous, engine: Engine,
 ) -> str:  # fmt: skip
     """Write the payload files under ``folder`` and return the payload's digest."""
-    resources = write_tables(folder, checked, plan, engine, key_version=facts["key_version"])
+    resources = write_tables(folder, checked, plan, engine, keyed=Keyed(facts["key_version"], facts["pseudonyms"]))
     statement = quality_statement(linked.document.body)
-    protection = disclosure_statement(plan.form.value, checked.document.body)
+    protection = disclosure_statement(plan.form.value, checked.document.body, facts["pseudonyms"])
     documents = {
         "datapackage.json": _data_package(facts, resources),
         "linkage-statement.json": statement,
@@ -80,6 +82,8 @@ def write_payload(
             previous.tables or {},
             told_of(checked),
             key_versions=(previous.key_version, facts["key_version"]),
+            bridged_from=facts["bridged_from"],
+            not_bridged=facts["not_bridged"],
         ),
         **{f"starters/{name}": text for name, text in starters(resources).items()},
     }

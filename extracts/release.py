@@ -9,9 +9,8 @@ A run that ends between 6 and 8 is finished by ``deliver``, which repeats 4, 7 a
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from cld.journey import (
 from cld.signing import SignOff, require_two
 from cld.vocabulary import Form
 from extracts.approve import Application, require_allowed
+from extracts.bridge import bridged_from
 from extracts.evidence import (
     ReleaseKeys,
     beside_digests,
@@ -39,8 +39,8 @@ from extracts.evidence import (
     write_beside,
     write_evidence,
 )
-from extracts.keying import key_id_for
-from extracts.lineage import Lineage, lineage_of
+from extracts.keying import key_id_for, told_of_pseudonyms
+from extracts.lineage import Lineage, lineage_of, released
 from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
 from keys.store import KeyStore
@@ -53,7 +53,7 @@ def package_path(folder: Path, reference: str, recipient_key: str, suffix: str =
     return folder / f"{reference}{suffix}.zip{SEAL_SUFFIXES[seal_kind(recipient_key)]}"
 
 
-def _facts(lineage: Lineage) -> dict[str, Any]:
+def _facts(checked: CheckedExtract, lineage: Lineage) -> dict[str, Any]:
     application, plan = lineage.application, lineage.plan
     return {
         "name": application.reference,
@@ -68,7 +68,18 @@ def _facts(lineage: Lineage) -> dict[str, Any]:
         "opt_outs_applied": plan.opt_outs_applied,
         "opt_out_reason": plan.opt_out_reason,
         "key_version": lineage.key_version,
+        "pseudonyms": _pseudonyms(checked, lineage),
+        "bridged_from": bridged_from(checked.document.body["tables"]),
+        "not_bridged": list(lineage.not_bridged),
     }
+
+
+def _pseudonyms(checked: CheckedExtract, lineage: Lineage) -> dict[str, Any]:
+    """Tell of each kind's pseudonyms; of anonymised rows, one a person, only those that were kept count."""
+    if lineage.plan.form is not Form.ANONYMISED:
+        return dict(lineage.pseudonyms)
+    n_rows = max(int(one["dataset"]["n_rows"]) for one in checked.document.body["tables"].values())
+    return {kind: told_of_pseudonyms(n_rows, one["form"]) for kind, one in lineage.pseudonyms.items()}
 
 
 def release(
@@ -91,7 +102,7 @@ def release(
     require_enrolled(application.body_code, application.recipient_key, journal)
     staging = engine.spill / f"release-{application.reference}"
     try:
-        facts, previous = _facts(lineage), _previous(application, journal)
+        facts, previous = _facts(checked, lineage), _previous(application, journal)
         body: dict[str, Any] = {
             "facts": facts,
             "recipient_key": application.recipient_key,
@@ -189,7 +200,7 @@ def _again(
 def _previous(application: Application, journal: Journal) -> Previous:
     """Return what left for this recipient under this agreement before this release."""
     found = Previous()
-    for reference, document in _released(journal):
+    for reference, document in released(journal):
         if reference == application.reference:
             break
         body = document.body
@@ -198,21 +209,12 @@ def _previous(application: Application, journal: Journal) -> Previous:
     return found
 
 
-def _released(journal: Journal) -> Iterator[tuple[str, Document]]:
-    """Yield every release in the log: its application's reference and its document."""
-    for leaf in journal.leaves():
-        held = json.loads(leaf)
-        document = journal.load(held["document"]) if held["action"] == "release" else None
-        if document is not None:
-            yield held["details"]["application"], document
-
-
 def _refuse_opt_out_pair(lineage: Lineage, journal: Journal) -> None:
     """Refuse rows with opt-outs applied beside rows without: one subtracted from the other lists the objectors."""
     plan = lineage.plan
     if plan.form is Form.AGGREGATE:
         return
-    for _, document in _released(journal):
+    for _, document in released(journal):
         facts = document.body["facts"]
         same = document.body["body_code"] == lineage.application.body_code and facts["form"] != Form.AGGREGATE
         if same and facts["opt_outs_applied"] != plan.opt_outs_applied:
@@ -222,7 +224,7 @@ def _refuse_opt_out_pair(lineage: Lineage, journal: Journal) -> None:
 
 def _refuse_second(reference: str, journal: Journal) -> None:
     """Hold that an application is released once, by the log and not by what lies in a folder."""
-    if any(released == reference for released, _ in _released(journal)):
+    if any(held == reference for held, _ in released(journal)):
         message = f"{reference} was released already."
         raise AlreadyReleased(message, "If its package is missing, deliver it; otherwise apply for a new release.")
 

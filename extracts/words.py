@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from cld.pictures import page, table
+from cld.plan import BRIDGE
 
 __all__ = ["change_log", "first_page", "licence", "starters"]
 
@@ -60,10 +61,12 @@ Purposes: Direction of 7 December 2020, paragraph {", ".join(facts["purposes"])}
 
 
 def change_log(
-    reference: str, previous: str, before: Facts, now: Facts, *, key_versions: tuple[int | None, int | None]
-) -> str:
+    reference: str, previous: str, before: Facts, now: Facts, *, key_versions: tuple[int | None, int | None],
+    bridged_from: Sequence[int] = (), not_bridged: Sequence[int] = (),
+) -> str:  # fmt: skip
     """Return what differs from the delivery before under the same agreement; ``before`` and ``now`` tell rows and columns
-    by table, ``key_versions`` the version of the key of pseudonyms before and now."""
+    by table, ``key_versions`` the version of the key of pseudonyms before and now, the last two the versions of earlier
+    deliveries from which a bridge leads here, and none can."""
     lines = [f"Changes of {reference}", ""]
     if not previous:
         return "\n".join([*lines, "This is the first delivery under this agreement.", ""])
@@ -82,8 +85,15 @@ def change_log(
     if old_version is not None and new_version is not None and old_version != new_version:
         lines += [
             f"- pseudonyms: of key version {old_version} before, of {new_version} now; nobody's is the same",
-            "  Ask the sender for the bridge, which leads from each pseudonym that you hold to the one that follows it.",
         ]
+    lines += [
+        f"- table {BRIDGE}{version}: leads from person keys of key version {version} that you hold to those of the same persons "
+        "in this delivery"
+        for version in bridged_from
+    ]
+    lines += [
+        f"- key version {version} is destroyed: nothing leads from its pseudonyms any more" for version in not_bridged
+    ]
     lines += [
         "",
         "Rows of earlier periods may differ too: councils send their whole file anew, and the latest stands.",

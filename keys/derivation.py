@@ -28,7 +28,9 @@ __all__ = [
     "Secret",
     "domain_key",
     "encode_context",
+    "expand_input",
     "expand_root",
+    "extracted_root",
     "key_encryption_key",
     "label_of",
     "pepper_of",
@@ -70,6 +72,22 @@ def expand_root(root: Secret, purpose: str, period: Secret | None = None) -> Sec
     context = encode_context(purpose, 1)
     derived = HKDF(SHA256(), KEY_BYTES, salt=None if period is None else period.reveal(), info=context)
     return Secret(derived.derive(root.reveal()))
+
+
+def extracted_root(root: Secret) -> Secret:
+    """Return the extract step of what ``expand_root`` makes without a period: a key for HMAC that stands for the root.
+
+    Source: RFC 5869, section 2.2.
+    """
+    return Secret(hmac.digest(bytes(KEY_BYTES), root.reveal(), hashlib.sha256))
+
+
+def expand_input(purpose: str) -> bytes:
+    """Return the message whose HMAC under the extracted root is what ``expand_root`` makes for a purpose.
+
+    Source: RFC 5869, section 2.3, the one block of 32 bytes.
+    """
+    return encode_context(purpose, 1) + b"\x01"
 
 
 def key_encryption_key(root: Secret, period: Secret) -> Secret:

@@ -13,6 +13,7 @@ from cld.clock import Entropy
 from cld.errors import KeyUnavailable
 from cld.shelf import atomic_write, sync_folder
 from keys.derivation import KEY_BYTES, Secret
+from keys.plain_files import is_there, overwrite_and_remove, read_plain
 
 __all__ = ["Periods"]
 
@@ -35,7 +36,7 @@ class Periods:
         Raises: KeyUnavailable if it is gone or damaged.
         """
         try:
-            held = Secret((self.folder / name).read_bytes())
+            held = Secret(read_plain(self.folder / name))
         except OSError:
             held = Secret(b"")
         if len(held.reveal()) != KEY_BYTES:
@@ -49,25 +50,18 @@ class Periods:
         Raises: KeyUnavailable if the period was destroyed.
         """
         path = self.folder / name
-        if not path.exists() and not self._mark(name).exists():
+        if not is_there(path) and not self.is_destroyed(name):
             self._write(path, Secret(self.entropy.secret_bytes(KEY_BYTES, f"period {name}")))
         return self.key(name)
 
     def destroy(self, name: str) -> None:
         """Overwrite and remove a period's key, and mark the name as used. What a disk keeps of it is the disk's."""
-        path = self.folder / name
-        if path.exists():
-            with path.open("r+b") as stream:
-                stream.write(bytes(KEY_BYTES))
-                stream.flush()
-                os.fsync(stream.fileno())
-            path.unlink()
-            sync_folder(self.folder)
+        overwrite_and_remove(self.folder / name)
         atomic_write(self._mark(name), b"")
 
     def is_destroyed(self, name: str) -> bool:
         """Say whether a period's key was destroyed."""
-        return self._mark(name).exists()
+        return is_there(self._mark(name))
 
     def _mark(self, name: str) -> Path:
         return self.folder / f"{name}.destroyed"

@@ -5,7 +5,8 @@ Sixty-four bits as a whole number are there as an option, with the number of col
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "context_fingerprint",
     "expected_collisions",
     "find_identifiers",
+    "form_of",
     "is_well_formed",
     "plain_pseudonym",
     "pseudonym_table",
@@ -36,6 +38,7 @@ __all__ = [
 IDENTIFIERS_AT_ONCE = 262_144
 TAG_BITS = 120
 WORD_BITS = 64
+WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,18}", re.ASCII)
 CHECKED_KINDS = ("person", "nhs")
 
 
@@ -115,6 +118,12 @@ def version_of(texts: tuple[str, ...]) -> int:
     return VERSION_LETTERS.index(letters.pop()) + 1
 
 
+def form_of(texts: Sequence[str]) -> PseudonymForm:
+    """Return the form that some pseudonyms are written in: whole numbers of 64 bits, or else text."""
+    numbers = all(WHOLE_NUMBER.fullmatch(text) and -(2**63) <= int(text) < 2**63 for text in texts)
+    return PseudonymForm.BIGINT if texts and numbers else PseudonymForm.TEXT
+
+
 def is_well_formed(text: str) -> bool:
     """Say whether a value has the form and the check character of a pseudonym."""
     return not check_texts(pa.array([text], pa.string()), None)[0][0]
@@ -155,19 +164,20 @@ def as_keyed(identifiers: pa.Array, kind: str) -> pa.Array:
 
 
 def pseudonym_table(
-    session: Session, name: str, source: str, column: str, key: Secret, domain: PseudonymDomain
-) -> None:
+    session: Session, name: str, source: str, column: str, key: Secret, domain: PseudonymDomain,
+    form: PseudonymForm = PseudonymForm.TEXT,
+) -> None:  # fmt: skip
     """Make a table of the distinct values of a column with their pseudonyms, for the length of a session.
 
     Shape:  in any table with the column; out d rows x (identifier, keyed, pseudonym), d distinct non-null values.
     Raises: InvariantBroken if two identifiers got one pseudonym.
     """
-    names = ("identifier", "keyed", "pseudonym")
-    session.take(name, pa.table({part: pa.array([], pa.string()) for part in names}))
+    kinds = {"identifier": pa.string(), "keyed": pa.string(), "pseudonym": ARROW_TYPE[form]}
+    session.take(name, pa.table({part: pa.array([], kind) for part, kind in kinds.items()}))
     for identifiers in _distinct_identifiers(session, source, column):
         keyed = as_keyed(identifiers.cast(pa.string()), domain.kind)
-        columns = (identifiers.cast(pa.string()), keyed, pseudonyms_of(keyed, key, domain))
-        session.append(name, pa.table(dict(zip(names, columns, strict=True))))
+        columns = (identifiers.cast(pa.string()), keyed, pseudonyms_of(keyed, key, domain, form))
+        session.append(name, pa.table(dict(zip(kinds, columns, strict=True))))
     text = f"select count(distinct keyed), count(distinct pseudonym) from {quote(name)}"  # noqa: S608 - name quoted
     n_identifiers, n_pseudonyms = session.rows(Query(text, (name,)))[0]
     if n_identifiers != n_pseudonyms:
@@ -180,20 +190,34 @@ def find_identifiers(
 ) -> dict[str, str]:
     """Return the identifiers in a column whose pseudonyms are wanted, by pseudonym: everything is computed again.
 
-    Shape:  wanted: whole pseudonyms of one domain, as text; out at most one identifier for each, as it was keyed.
+    Shape:  wanted: pseudonyms of one domain, as text, all whole or all whole numbers of 64 bits; out at most one identifier
+            for each, as it was keyed.
     """
-    tags = read_texts(wanted)[0]
-    sought = {
-        (int(high), int(low)): str(text)
-        for high, low, text in zip(tags.high, tags.low, wanted.to_pylist(), strict=True)
-    }
+    texts = [str(text) for text in wanted.to_pylist()]
+    form = form_of(texts)
+    sought = dict(zip(_marks(_tags_in(texts, form), form), texts, strict=True))
+    wanted_words = np.array([high for high, _ in sought], dtype=np.uint64)
     found: dict[str, str] = {}
     text = f"select distinct cast({quote(column)} as varchar) as identifier from {quote(source)} where {quote(column)} is not null"  # noqa: S608 - names quoted
     for batch in session.stream(Query(text, (source,))):
         identifiers = as_keyed(batch.column(0).cast(pa.string()), kind).drop_null()
         made = tags_of(key, identifiers)
-        for place in np.flatnonzero(np.isin(made.high, tags.high)):
-            pair = int(made.high[place]), int(made.low[place])
-            if pair in sought:
-                found[sought[pair]] = str(identifiers[int(place)].as_py())
+        places = np.flatnonzero(np.isin(made.high, wanted_words))
+        for place, mark in zip(places, _marks(Tags(made.high[places], made.low[places]), form), strict=True):
+            if mark in sought:
+                found[sought[mark]] = str(identifiers[int(place)].as_py())
     return found
+
+
+def _tags_in(texts: Sequence[str], form: PseudonymForm) -> Tags:
+    """Read tags back; a whole number holds the first 64 bits alone."""
+    if form is PseudonymForm.TEXT:
+        return read_texts(pa.array(texts, pa.string()))[0]
+    high = np.array([int(text) for text in texts], dtype=np.int64).view(np.uint64)
+    return Tags(high, np.zeros_like(high))
+
+
+def _marks(tags: Tags, form: PseudonymForm) -> list[tuple[int, int]]:
+    """Return what tells tags apart in a form."""
+    low = tags.low if form is PseudonymForm.TEXT else np.zeros_like(tags.low)
+    return [(int(one), int(other)) for one, other in zip(tags.high, low, strict=True)]

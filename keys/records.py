@@ -5,7 +5,6 @@ One file a key, replaced whole: a rotation that the disk has no room for leaves 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +13,10 @@ from typing import Any
 from cld.canonical import canonical_bytes, digest_of_bytes
 from cld.errors import InputError, KeyUnavailable
 from cld.shelf import atomic_write
+from keys.plain_files import json_in, read_plain
 from keys.states import KeyState, require_transition
 
-__all__ = ["KeyRecord", "KeyVersion", "read_record", "record_path", "write_record"]
+__all__ = ["KeyRecord", "KeyVersion", "read_record", "record_names", "record_path", "write_record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,11 @@ def new_version(number: int, state: KeyState, period: str, wrapped: bytes) -> Ke
     return KeyVersion(number, state, period, wrapped, digest_of_bytes(wrapped))
 
 
+def record_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of all keys in a store."""
+    return tuple(sorted(path.stem for path in (folder / "wrapped").glob("[!.]*.json")))
+
+
 def record_path(folder: Path, key_id: str) -> Path:
     """Return the file of a key's record.
 
@@ -107,6 +112,8 @@ def _version_json(version: KeyVersion) -> dict[str, Any]:
 def _version_from(held: Mapping[str, Any]) -> KeyVersion:
     changes = tuple(Change(KeyState(state), str(on), str(by)) for state, on, by in held["changes"])
     wrapped = bytes.fromhex(held["wrapped"])
+    if wrapped and digest_of_bytes(wrapped) != held["wrapped_sha256"]:
+        raise ValueError
     return KeyVersion(
         int(held["number"]), KeyState(held["state"]), str(held["period"]), wrapped, str(held["wrapped_sha256"]), changes
     )
@@ -115,11 +122,13 @@ def _version_from(held: Mapping[str, Any]) -> KeyVersion:
 def read_record(folder: Path, key_id: str) -> KeyRecord:
     """Read a key's record.
 
-    Raises: KeyUnavailable if it is missing or damaged, with one message.
+    Raises: KeyUnavailable if it is missing, damaged or another key's, with one message.
     """
     try:
-        held = json.loads(record_path(folder, key_id).read_text("utf-8"))
-        return KeyRecord(str(held["key_id"]), tuple(_version_from(version) for version in held["versions"]))
+        held = json_in(read_plain(record_path(folder, key_id)))
+        if held["key_id"] != key_id:
+            raise ValueError
+        return KeyRecord(key_id, tuple(_version_from(version) for version in held["versions"]))
     except (OSError, ValueError, KeyError, TypeError):
         message = "A key is not in the store."
         raise KeyUnavailable(message, "Restore the keystore.") from None

@@ -1,11 +1,11 @@
 """The street door ``reidentify``: named pseudonyms back to identifiers, for the council that sent those rows alone.
 
-1. The emergency stop is not on.  2. Policy must have allowed it: it is off unless a legal basis outside the Direction is on
-record for the council that asks about its own rows.  3. Two people of two roles, neither the one who asks, signed the
+1. The emergency stop is not on.  2. Policy must allow it: it is off unless a legal basis outside the Direction is on
+record for the council that asks about its own rows, and is asked again before the answer is sealed.  3. Two people of two roles, neither the one who asks, signed the
 digest of exactly this question, which has not expired.  4. Neither the question nor the agreement goes over its cap.
 5. The log is written before anything is computed, and says how many; what was found is counted in it afterwards.
 6. Everything is computed again over the identifiers in the council's own rows; no table of them is kept.  7. The answer is
-sealed to that council's key and to no other.
+sealed to the key that the council has enrolled at that moment and to no other.
 
 Source: shared reading, re-identification; design, three street doors.
 """
@@ -20,17 +20,18 @@ from pathlib import Path
 from typing import NoReturn
 
 import pyarrow as pa
-import pyrage
 
 from audit.journal import Event, Journal
+from audit.sealing import SEAL_SUFFIXES, seal_bytes, seal_kind
 from audit.stop import require_running
 from cld.canonical import canonical_bytes, digest_of
 from cld.engine import Session
 from cld.errors import CLDError, InputError, NotPermitted, PolicyRefused, SamePerson, WrongRole
+from cld.free_text import FreeText
 from cld.shelf import atomic_write
 from cld.signing import SignOff, require_two
 from keys.derivation import PseudonymDomain
-from keys.pseudonym import check_texts, find_identifiers
+from keys.pseudonym import PseudonymForm, check_texts, find_identifiers, form_of
 from keys.store import KeyStore
 
 __all__ = ["Limits", "People", "Question", "reidentify"]
@@ -93,15 +94,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The register: public keys of the staff and their roles by name, and the age key of each council by its code."""
+    """The register: public keys of the staff and their roles by name, and the key that a council has enrolled, by its code."""
 
     keys: Mapping[str, str]
     roles: Mapping[str, str]
-    councils: Mapping[str, str]
+    council_key: Callable[[str], str | None]
 
 
 def reidentify(
-    question: Question, signs: tuple[SignOff, ...], *, allowed: bool, limits: Limits, people: People, today: date,
+    question: Question, signs: tuple[SignOff, ...], *, allowed: Callable[[], bool], limits: Limits, people: People, today: date,
     session: Session, own_rows: Callable[[], tuple[str, str]], keys: KeyStore, journal: Journal, folder: Path,
 ) -> Path:  # fmt: skip
     """Answer a question into one file sealed to the council.
@@ -112,7 +113,9 @@ def reidentify(
             KeyDestroyed; each is logged.
     """
     try:
-        _require_permitted(question, signs, allowed=allowed, limits=limits, people=people, today=today, journal=journal)
+        _require_permitted(
+            question, signs, allowed=allowed(), limits=limits, people=people, today=today, journal=journal
+        )
         key = keys.pseudonym_key(question.key_id, question.domain)
         journal.record(Event(ACTION, question.asked_by, "applicant", _details(question)))
         # counted again with this one in the log: of two questions at the same time neither goes over the cap
@@ -122,19 +125,46 @@ def reidentify(
         raise
     wanted = pa.array(question.pseudonyms, pa.string())
     found = find_identifiers(session, *own_rows(), key, question.domain.kind, wanted)
-    require_running(journal)
-    path = folder / f"{question.reference}.json.age"
-    recipient = pyrage.x25519.Recipient.from_str(people.councils[question.council])
-    atomic_write(path, pyrage.encrypt(_reply(question, found), [recipient]))
+    try:
+        # asked again: a stop, a basis withdrawn or a key that ended meanwhile holds for what is under way too
+        require_running(journal)
+        _require_allowed(question, allowed=allowed())
+        path, sealed = _sealed(question, found, people, folder)
+    except CLDError as fault:
+        journal.record(Event(REFUSED, question.asked_by, "applicant", _details(question) | {"reason": fault.code}))
+        raise
+    atomic_write(path, sealed)
     journal.record(Event(ANSWERED, question.asked_by, "applicant", _details(question) | {"n_found": len(found)}))
     return path
 
 
+def _sealed(question: Question, found: Mapping[str, str], people: People, folder: Path) -> tuple[Path, bytes]:
+    """Seal the reply to the key that the council has enrolled now; return its place and bytes."""
+    key = _council_key(question, people)
+    return folder / f"{question.reference}.json{SEAL_SUFFIXES[seal_kind(key)]}", seal_bytes(
+        _reply(question, found), key
+    )
+
+
+def _council_key(question: Question, people: People) -> str:
+    key = people.council_key(question.council)
+    if key is None:
+        message = "The council has enrolled no key."
+        raise NotPermitted(message, "The answer is sealed to the council's own enrolled key alone: enrol one.")
+    return key
+
+
+def _require_allowed(question: Question, *, allowed: bool) -> None:
+    if not allowed or question.body_code != question.council:
+        message = "Re-identification is not allowed."
+        raise PolicyRefused(message, ("not in the Direction: re-identification",))
+
+
 def _details(question: Question) -> dict[str, object]:
-    """What the log holds: digests, codes and counts, and neither pseudonym, identifier nor words."""
+    """What the log holds: digests, codes and counts, of the purpose a commitment, and neither pseudonym nor identifier."""
     return {
         "agreement": question.domain.agreement, "council": question.council, "question": question.digest(),
-        "legal_basis": question.legal_basis, "n_asked": len(question.pseudonyms),
+        "legal_basis": question.legal_basis, "n_asked": len(question.pseudonyms), "purpose": FreeText(question.purpose),
     }  # fmt: skip
 
 
@@ -150,9 +180,7 @@ def _require_permitted(
     journal: Journal,
 ) -> None:  # fmt: skip
     require_running(journal)
-    if not allowed or question.body_code != question.council:
-        message = "Re-identification is not allowed."
-        raise PolicyRefused(message, ("not in the Direction: re-identification",))
+    _require_allowed(question, allowed=allowed)
     _require_whole(question)
     _require_two_roles(question, signs, people)
     if today > question.expires_on or (question.expires_on - question.asked_on).days > limits.most_days_open:
@@ -160,8 +188,7 @@ def _require_permitted(
     if len(question.pseudonyms) > limits.most_at_once:
         _refuse("The question asks about too many at once.", "Ask for fewer.")
     _require_within_cap(journal, question, limits, len(question.pseudonyms))
-    if question.council not in people.councils:
-        _refuse("No key of the council is known.", "The answer is sealed to the council's own key alone.")
+    _council_key(question, people)
 
 
 def _require_within_cap(journal: Journal, question: Question, limits: Limits, n_more: int) -> None:
@@ -177,7 +204,9 @@ def _require_whole(question: Question) -> None:
     """Hold that a purpose stands there and that every pseudonym is a whole one, named once."""
     texts = pa.array(question.pseudonyms, pa.string())
     is_named_once = len(set(question.pseudonyms)) == len(question.pseudonyms) > 0
-    if not question.purpose.strip() or not is_named_once or check_texts(texts, None)[0].any():
+    # whole numbers of 64 bits have no check character that could show one as mistyped
+    is_whole = form_of(question.pseudonyms) is PseudonymForm.BIGINT or not check_texts(texts, None)[0].any()
+    if not question.purpose.strip() or not is_named_once or not is_whole:
         message = "The question lacks its purpose, or a pseudonym is not whole or named twice."
         raise InputError(message, "Copy each pseudonym once, with all its 27 characters.")
 

@@ -20,16 +20,17 @@ from cld.clock import Entropy
 from cld.errors import InputError, KeyDestroyed, KeyUnavailable
 from cld.shelf import atomic_write
 from keys.derivation import KEY_BYTES, PseudonymDomain, Secret, domain_key
+from keys.opening import ROOT_ID, require_own_root
 from keys.periods import Periods
+from keys.plain_files import is_there
 from keys.providers.root import HeldRoot, RootProvider
-from keys.records import KeyRecord, KeyVersion, new_version, read_record, record_path, write_record
+from keys.records import KeyRecord, KeyVersion, new_version, read_record, record_names, record_path, write_record
 from keys.states import PROCESSING, KeyState
 from keys.wrapping import unwrap, wrap
 
 __all__ = ["KeyState", "KeyStore"]
 
 LINKAGE = "linkage"
-ROOT_ID = "root-id"
 PERIOD = re.compile(r"[A-Za-z0-9-]{1,40}")
 OWN_PERIOD = re.compile(r"own\d+-")
 
@@ -64,12 +65,9 @@ class KeyStore:
         self._pepper = self._root.pepper()
 
     def _hold_root(self) -> None:
-        path, root_id = self._folder / ROOT_ID, self._root.root_id()
-        if not path.exists():
-            atomic_write(path, root_id.encode())
-        elif path.read_text("ascii", "replace") != root_id:
-            message = "This root is not the one that the keystore belongs to."
-            raise KeyUnavailable(message, "Open the keystore's own root.")
+        require_own_root(self._folder, self._root)
+        if not is_there(self._folder / ROOT_ID):
+            atomic_write(self._folder / ROOT_ID, self._root.root_id().encode())
 
     def new_data_key(self) -> tuple[str, Secret]:
         """Make a data key for one table on the shelf."""
@@ -130,7 +128,7 @@ class KeyStore:
 
     def key_ids(self) -> tuple[str, ...]:
         """Return the names of all keys."""
-        return tuple(sorted(path.stem for path in (self._folder / "wrapped").glob("[!.]*.json")))
+        return record_names(self._folder)
 
     def versions(self, key_id: str) -> tuple[KeyVersion, ...]:
         """Return a key's versions, whatever their state; their bytes are wrapped."""

@@ -15,13 +15,14 @@ import pyarrow as pa
 from cld.engine import Session
 from cld.errors import KeyDestroyed, KeyUnavailable
 from keys.derivation import PseudonymDomain, Secret
-from keys.pseudonym import check_texts, find_identifiers
+from keys.pseudonym import PseudonymForm, check_texts, find_identifiers, form_of
 
 __all__ = ["Answer", "Candidate", "whose_values"]
 
 MADE = "made with this key"
 NOT_MADE = "not made with this key"
 CANNOT_TELL = "cannot be told"
+FIT = "its domain characters fit, and anybody could imitate those"
 LEAST_FIT = 0.5  # of another domain one value in 32 fits by chance
 
 
@@ -33,6 +34,7 @@ class Candidate:
     key_id: str
     state: str
     key: Callable[[], Secret]
+    form: PseudonymForm = PseudonymForm.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,18 @@ def whose_values(
             identifiers of everybody known.
     """
     bad, _ = check_texts(texts, None)
-    whole = texts.filter(pa.array(~bad))
-    return tuple(_answer(session, whole, candidate, rows_of) for candidate in candidates)
+    numbers = [text for text in texts.to_pylist() if form_of((text,)) is PseudonymForm.BIGINT]
+    held = {PseudonymForm.TEXT: texts.filter(pa.array(~bad)), PseudonymForm.BIGINT: pa.array(numbers, pa.string())}
+    return tuple(_answer(session, held[candidate.form], candidate, rows_of) for candidate in candidates)
 
 
 def _answer(
     session: Session, whole: pa.Array, candidate: Candidate, rows_of: Callable[[str], tuple[str, str]]
 ) -> Answer:
-    domain = candidate.domain
-    fits = ~check_texts(whole, domain)[1] if len(whole) else np.zeros(0, dtype=bool)
+    domain, is_text = candidate.domain, candidate.form is PseudonymForm.TEXT
+    fits = ~check_texts(whole, domain)[1] if len(whole) and is_text else np.ones(len(whole), dtype=bool)
     n_fit, n_found = int(fits.sum()), 0
-    verdict, reason = NOT_MADE, "its domain characters do not fit"
+    verdict, reason = NOT_MADE, "its domain characters do not fit" if is_text else "none is a whole number of 64 bits"
     if n_fit > LEAST_FIT * len(whole):
         try:
             key = candidate.key()
@@ -86,7 +89,7 @@ def _answer(
         except (KeyDestroyed, KeyUnavailable) as fault:
             verdict, reason = (
                 CANNOT_TELL,
-                f"its domain characters fit, and anybody could imitate those: {fault.message}",
+                f"{FIT if is_text else 'whole numbers say nothing of a domain'}: {fault.message}",
             )
     return Answer(
         domain.agreement, domain.recipient, domain.family, domain.kind, domain.version, candidate.state, n_fit, n_found, verdict, reason

@@ -24,6 +24,7 @@ from audit.verifying.manifest import CONSISTENCY, REISSUE, files_whole
 from audit.verifying.outcome import Checklist, Failed, NotPossible
 from audit.verifying.statement import Statement, opened_envelope, read_statement, same_files
 from audit.verifying.tables import (
+    Compare,
     Scan,
     Tables,
     no_small_number,
@@ -63,8 +64,13 @@ class Asked:
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
-def verify_folder(folder: Path, asked: Asked, scan: Scan = plain_scan) -> dict[str, Any]:
-    """Run every check on an opened package and return the report: ok, in_force, checks and what was verified."""
+def verify_folder(
+    folder: Path, asked: Asked, scan: Scan = plain_scan, compare: Compare | None = None
+) -> dict[str, Any]:
+    """Run every check on an opened package and return the report: ok, in_force, checks and what was verified.
+
+    ``compare`` holds the two forms of a table against each other; without it each is held to the dictionary alone.
+    """
     made = Checklist()
     policy, trouble = _policy(asked.policy)
 
@@ -97,7 +103,7 @@ def verify_folder(folder: Path, asked: Asked, scan: Scan = plain_scan) -> dict[s
         ),
     )
     made.run(10, lambda: _for_me(folder, asked, need(statement, "the signed statement"), trusted(), proof))
-    tables, table_trouble = _tried(lambda: read_tables(folder, need(statement, "the signed statement"), scan))
+    tables, table_trouble = _tried(lambda: read_tables(folder, need(statement, "the signed statement"), scan, compare))
     made.run(11, lambda: tables_agree(_tables(tables, table_trouble)))
     made.run(12, lambda: pseudonyms_whole(need(tables, "the dictionary")))
     made.run(13, lambda: no_small_number(need(tables, "the dictionary")))

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from audit.verifying.outcome import Failed
 
-__all__ = ["continues", "root_of_leaf"]
-
-EMPTY_ROOT = hashlib.sha256(b"").digest()
+__all__ = ["continues", "root_of_hash", "root_of_leaf"]
 
 
 def _joined(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root_of_leaf(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+def root_of_leaf(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
     """Return the root that a leaf and its path lead to.
 
     Raises: Failed if the path has the wrong length or the leaf lies outside the tree.
     """
+    return root_of_hash(hashlib.sha256(b"\x00" + leaf).digest(), index, size, path)
+
+
+def root_of_hash(leaf_hash: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """Return the root that a leaf's hash and its path lead to.
+
+    Raises: Failed as for the leaf.
+    """
     if not 0 <= index < size:
         message = "the leaf lies outside the tree of the checkpoint"
         raise Failed(message)
-    running, place, last = hashlib.sha256(b"\x00" + leaf).digest(), index, size - 1
+    running, place, last = leaf_hash, index, size - 1
     for step in path:
         if last == 0:
             message = "the inclusion proof is too long"
@@ -41,7 +48,7 @@ def root_of_leaf(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes
     return running
 
 
-def continues(older: int, older_root: bytes, newer: int, newer_root: bytes, proof: list[bytes]) -> bool:
+def continues(older: int, older_root: bytes, newer: int, newer_root: bytes, proof: Sequence[bytes]) -> bool:
     """Say whether a proof shows that the tree of ``newer`` leaves begins with the tree of ``older`` leaves."""
     if older == newer:
         return not proof and older_root == newer_root

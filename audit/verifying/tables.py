@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +19,22 @@ from audit.verifying.outcome import Failed, NotPossible
 from audit.verifying.pseudonyms import FieldDomain, pseudonym_fault
 from audit.verifying.statement import Statement
 
-__all__ = ["Scan", "TableScan", "Tables", "no_small_number", "plain_scan", "pseudonyms_whole", "tables_agree"]
+__all__ = [
+    "Compare",
+    "Scan",
+    "TableScan",
+    "Tables",
+    "no_small_number",
+    "plain_scan",
+    "pseudonyms_whole",
+    "tables_agree",
+]
 
 VALUES_AT_ONCE = 100_000
 MOST_CELL_BYTES = 1 << 24
 HIDDEN = "*"
+TEXT = "text"
+BRIDGE, OLD = "bridge_", "old_pseudonym"
 SCANS_AT_ONCE = 2
 Groups = Mapping[tuple[str, ...], int]
 
@@ -38,6 +49,8 @@ class TableScan:
     groups: Mapping[tuple[str, ...], int]
 
 
+Compare = Callable[[Sequence[Path], Path], str]
+"""Holds the CSV files of a table against its Parquet file and says what differs, or nothing."""
 Scan = Callable[[Path, Mapping[str, FieldDomain], tuple[str, ...]], TableScan]
 """Reads a file: its path, the domain of each pseudonym column, the columns that rows are counted by."""
 
@@ -78,7 +91,8 @@ def plain_scan(path: Path, domains: Mapping[str, FieldDomain], counted: tuple[st
 class Tables:
     """The tables of an opened package, read once; what could not be read stays with its reason.
 
-    ``misstated`` names the columns whose key version in the dictionary is not the one that the statement names.
+    ``misstated`` names the columns whose key version in the dictionary is not the one that the statement names, ``unlike`` the
+    tables whose two forms were held against each other, with what differs.
     """
 
     resources: list[dict[str, Any]]
@@ -88,10 +102,11 @@ class Tables:
     unread: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     misstated: tuple[str, ...] = ()
+    unlike: dict[str, str] = field(default_factory=dict)
 
 
-def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
-    """Read every table that the dictionary names.
+def read_tables(folder: Path, statement: Statement, scan: Scan, compare: Compare | None = None) -> Tables:
+    """Read every table that the dictionary names, and hold its forms against each other where that can be done.
 
     Raises: Failed if dictionary or disclosure statement cannot be read, or a table is none of the package's.
     """
@@ -119,8 +134,24 @@ def read_tables(folder: Path, statement: Statement, scan: Scan) -> Tables:
         else:
             (found.unread if isinstance(outcome, NotPossible) else found.broken)[name] = str(outcome)
     found.resources = tables
-    found.misstated = _misstated(domains, statement)
+    if compare is not None:
+        found.unlike = _unlike(folder, found, compare)
+    found.misstated = _misstated(tables, domains, statement)
     return found
+
+
+def _unlike(folder: Path, found: Tables, compare: Compare) -> dict[str, str]:
+    """Return what differs between the forms of each table whose files could all be read."""
+    forms: dict[str, dict[str, list[str]]] = {}
+    for one in found.resources:
+        held = forms.setdefault(str(one["caregate"]["table"]), {"csv": [], "parquet": []})
+        held[str(one["format"])].append(str(one["path"]))
+    outcome = {}
+    for table, held in forms.items():
+        if held["csv"] and len(held["parquet"]) == 1 and {*held["csv"], *held["parquet"]} <= found.scans.keys():
+            fault = compare([folder / name for name in held["csv"]], folder / held["parquet"][0])
+            outcome[table] = f"{', '.join(held['csv'])} and {held['parquet'][0]} {fault}" if fault else ""
+    return outcome
 
 
 def _scanned(
@@ -141,17 +172,34 @@ def _domains(resource: Mapping[str, Any], statement: Statement) -> dict[str, Fie
         held = one.get("caregate", {}).get("pseudonym")
         if held is not None:
             found[str(one["name"])] = FieldDomain(
-                recipient, agreement, str(held["family"]), str(held["kind"]), int(held["version"])
+                recipient,
+                agreement,
+                str(held["family"]),
+                str(held["kind"]),
+                int(held["version"]),
+                str(held.get("form", TEXT)),
             )
     return found
 
 
-def _misstated(domains: list[dict[str, FieldDomain]], statement: Statement) -> tuple[str, ...]:
-    """Name the columns of another key version than the statement's; statements once named none."""
+def _misstated(
+    tables: list[dict[str, Any]], domains: list[dict[str, FieldDomain]], statement: Statement
+) -> tuple[str, ...]:
+    """Name the columns of another key version than the statement's; statements once named none.
+
+    The old side of a bridge is of an earlier version, and the statement says which.
+    """
     if "key_version" not in statement.predicate:
         return ()
     stated = statement.predicate["key_version"]
-    return tuple(sorted({name for one in domains for name, domain in one.items() if domain.version != stated}))
+    led = {(f"{BRIDGE}{version}", OLD, version) for version in statement.predicate.get("bridged_from", ())}
+    wrong = {
+        name
+        for resource, one in zip(tables, domains, strict=True)
+        for name, domain in one.items()
+        if domain.version != stated and (resource["caregate"]["table"], name, domain.version) not in led
+    }
+    return tuple(sorted(wrong))
 
 
 def tables_agree(tables: Tables) -> str:
@@ -174,7 +222,11 @@ def tables_agree(tables: Tables) -> str:
         if list(scan.columns) != [one["name"] for one in resource["schema"]["fields"]]:
             message = f"{path} has other columns than the dictionary says"
             raise Failed(message)
-    aside = f"; {len(tables.unread)} not read: {next(iter(tables.unread.values()))}" if tables.unread else ""
+    if unlike := [fault for fault in tables.unlike.values() if fault]:
+        message = f"{'; '.join(unlike)}: use neither and ask the sender which is right"
+        raise Failed(message)
+    aside = f"; cells of CSV and Parquet alike in {len(tables.unlike)}" if tables.unlike else ""
+    aside += f"; {len(tables.unread)} not read: {next(iter(tables.unread.values()))}" if tables.unread else ""
     return f"{len(tables.scans)} tables, {sum(scan.n_rows for scan in tables.scans.values())} rows{aside}"
 
 

@@ -12,16 +12,16 @@ import itertools
 import json
 import random
 import resource
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.timing import Took, median_of, timed
 from cld.hierarchies import CLD_AGE_LIMITS, age_bands
 from cld.plan import Combined, ExtractPlan, TableOfCounts
 from cld.vocabulary import Form
@@ -36,24 +36,17 @@ from tests.lib.brute_history import random_history
 
 __all__ = ["councils_history", "house_sheets", "main"]
 
-T = TypeVar("T")
 SHAPE = (5, 2, 15)  # ages, sexes, services of each council: 150 fine cells
 AGE_GROUPS = ([0, 1], [2, 3, 4])
 RULE = parse_showing_rule("stars=1-7+rounding=5")
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, dict[str, float]]:
-    started, used = time.perf_counter(), time.process_time()
-    answer = work()
-    return answer, {
-        "wall_seconds": round(time.perf_counter() - started, 3),
-        "cpu_seconds": round(time.process_time() - used, 3),
-    }
+def _figures(took: Took) -> dict[str, float]:
+    return {name: round(seconds, 3) for name, seconds in took._asdict().items()}
 
 
 def _median(work: Callable[[], object]) -> dict[str, float]:
-    runs = [_timed(work)[1] for _ in range(3)]
-    return {name: statistics.median(run[name] for run in runs) for name in runs[0]}
+    return _figures(median_of([timed(work)[1] for _ in range(3)]))
 
 
 def _small() -> dict[str, Any]:
@@ -127,12 +120,10 @@ def _large(n_councils: int, *, is_national: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"n_fine": history.n_fine, "n_rows": sum(len(r.facts) for r in history.releases)}
     for recipients in (("A",), ("B",), ("A", "B")):
         work = Work()
-        bounds, took = _timed(
-            lambda held=recipients, work=work: coalition_bounds(history, held, integer=True, work=work)
-        )
+        bounds, took = timed(partial(coalition_bounds, history, recipients, integer=True, work=work))
         assert all(bound.low <= truth[place] <= bound.high for place, bound in enumerate(bounds))
         found[" and ".join(recipients)] = {
-            **took,
+            **_figures(took),
             "n_linear": work.n_linear,
             "n_integer": work.n_integer,
             "n_unproven": sum(not bound.proven for bound in bounds),
@@ -181,9 +172,9 @@ def _house(n_councils: int, n_held: int) -> dict[str, Any]:
         story = settled(story_of(candidate, [Held(str(n), sheet) for n, sheet in enumerate(held)], []), work)
         return len(conflicts_in(story, SmallCounts(7, 3), work))
 
-    n_conflicts, took = _timed(weighed)
+    n_conflicts, took = timed(weighed)
     counted = {"n_units": work.units, "n_linear": work.n_linear, "n_integer": work.n_integer}
-    return {**took, "n_conflicts": n_conflicts, **counted}
+    return {**_figures(took), "n_conflicts": n_conflicts, **counted}
 
 
 def _growth(n_councils: int) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from benchmarks.timing import median_of, timed
 from disclosure.rows.cells import rows_of
 from disclosure.rows.census import Census, census_of
 from disclosure.rows.hierarchy_files import read_hierarchy
@@ -45,14 +46,10 @@ MANY_COLUMNS = {10: 3, 15: 2, 20: 1}  # columns: levels between value and top
 T = TypeVar("T")
 
 
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    """Run something three times and return its answer with the median of the CPU seconds."""
-    seconds, answer = [], work()
-    for _ in range(3):
-        start = time.process_time()
-        answer = work()
-        seconds.append(time.process_time() - start)
-    return answer, round(statistics.median(seconds), 3)
+def _median(work: Callable[[], T]) -> tuple[T, float]:
+    """Run something once to warm up, then three times; return its answer with the median of the CPU seconds."""
+    answer = work()
+    return answer, round(median_of([timed(work)[1] for _ in range(3)]).cpu_seconds, 3)
 
 
 def _census(ladders: list[Ladder], codes: list[np.ndarray]) -> Census:
@@ -70,7 +67,7 @@ def adult_census() -> Census:
     for name in table.column_names:
         held = [str(value) for value in table[name].to_pylist()]
         lines = read_hierarchy(name, ADULT / f"hierarchy_{name}.csv").lines
-        ladder = ladder_of(name, {**lines}, sorted(set(held)))
+        ladder = ladder_of(name, dict(lines.items()), sorted(set(held)))
         place_of = {value: place for place, value in enumerate(ladder.values)}
         ladders.append(ladder)
         codes.append(np.array([place_of[value] for value in held], np.int64))
@@ -79,7 +76,7 @@ def adult_census() -> Census:
 
 def whole_lattice(census: Census) -> dict[str, Any]:
     """Count the classes of every node, and nine figures of each."""
-    (levels, figures), seconds = _timed(lambda: cover(census))
+    (levels, figures), seconds = _median(lambda: cover(census))
     return {"nodes": len(levels), "figures": figures.shape[1], "named": list(FIGURES), "cpu_seconds": seconds}
 
 
@@ -89,8 +86,8 @@ def optima(census: Census) -> list[dict[str, Any]]:
     for share in (0.0, 0.05):
         for name in UTILITIES:
             utility, most = utility_named(name, census), int(share * census.n_records)
-            best, seconds = _timed(lambda utility=utility, most=most: best_node(census, Limits(5), utility, most))
-            local, local_seconds = _timed(lambda name=name, best=best: recoded_locally(rows, Limits(5), name, best))
+            best, seconds = _median(partial(best_node, census, Limits(5), utility, most))
+            local, local_seconds = _median(partial(recoded_locally, rows, Limits(5), name, best))
             found.append(
                 {
                     "utility": name, "max_suppressed": share, "score": best.score, "n_suppressed": best.n_suppressed,
@@ -106,7 +103,7 @@ def beside_arx(census: Census) -> list[dict[str, Any]]:
     found = []
     for run in json.loads((ADULT / "arx_optima.json").read_text())["runs"]:
         utility = utility_named(ARX_UTILITY[run["metric"]], census)
-        best, seconds = _timed(lambda utility=utility, k=run["k"]: best_node(census, Limits(k), utility, 0))
+        best, seconds = _median(partial(best_node, census, Limits(run["k"]), utility, 0))
         levels = {ladder.column: level for ladder, level in zip(census.ladders, best.levels, strict=True)}
         found.append(
             {
@@ -117,7 +114,7 @@ def beside_arx(census: Census) -> list[dict[str, Any]]:
     return found
 
 
-def _lines(n_values: int, steps: tuple[int, ...]) -> dict[str, tuple[str, ...]]:
+def _lines(n_values: int, steps: tuple[int, ...]) -> dict[str | None, tuple[str | None, ...]]:
     groups = [[f"{step}/{value // step:03d}" for step in steps] for value in range(n_values)]
     return {f"{value:03d}": (f"{value:03d}", *groups[value], "*") for value in range(n_values)}
 
@@ -129,17 +126,16 @@ def many_columns(n_columns: int, n_between: int, n_rows: int = 20_000, seed: int
     sizes = [64, 40, 32, 24, 16, 12, 12, 8, 8, 8, 8, 4, 4, 4, 4, 4, 4, 2, 2, 2]
     for place, n_values in enumerate(sizes[:n_columns]):
         lines = _lines(n_values, tuple(step for step in (2, 4, 8) if step < n_values)[:n_between])
-        ladders.append(ladder_of(f"c{place}", {**lines}, list(lines)))
+        ladders.append(ladder_of(f"c{place}", lines, list(lines)))
         weights = 1 / (1 + np.arange(n_values))
         drawn = draw.choice(n_values, n_rows, p=weights / weights.sum())
         caused = (cause * n_values // 6 + drawn % max(1, n_values // 6)) % n_values
         codes.append(np.where(draw.random(n_rows) < 0.5, caused, drawn).astype(np.int64))
     census = _census(ladders, codes)
-    start = time.process_time()
-    best = best_node(census, Limits(5), utility_named("loss", census), n_rows // 50)
+    best, took = timed(partial(best_node, census, Limits(5), utility_named("loss", census), n_rows // 50))
     return {
         "columns": n_columns, "rows": n_rows, "nodes": census.n_nodes, "nodes_checked": best.n_nodes_checked,
-        "optimal": best.is_optimal, "cpu_seconds_once": round(time.process_time() - start, 2),
+        "optimal": best.is_optimal, "cpu_seconds_once": round(took.cpu_seconds, 2),
     }  # fmt: skip
 
 
@@ -147,7 +143,9 @@ def _write_large(folder: Path, n_rows: int, seed: int = 1) -> None:
     draw, columns = np.random.default_rng(seed), {}
     for name, (n_values, steps) in LARGE.items():
         lines = _lines(n_values, steps)
-        (folder / f"{name}.csv").write_text("".join(";".join(line) + "\n" for line in lines.values()))
+        (folder / f"{name}.csv").write_text(
+            "".join(";".join(str(label) for label in line) + "\n" for line in lines.values())
+        )
         weights = 1 / (1 + np.arange(n_values)) ** 0.6
         columns[name] = pa.array(np.array(list(lines))[draw.choice(n_values, n_rows, p=weights / weights.sum())])
     pq.write_table(pa.table(columns), folder / "rows.parquet")

@@ -11,16 +11,15 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.timing import Took, median_of, timed
 from cld.engine import Query, scratch_engine, text_literal
 from disclosure.rows.coded import read_columns
 from disclosure.rows.measures import measure_table
@@ -38,22 +37,15 @@ LARGE = {"council": 150, "age_band": 19, "sex": 2, "ethnicity": 18, "reason": 6,
 Timed = dict[str, Any]
 
 
-def _turns(rounds: int, tasks: Mapping[str, Callable[[], object]]) -> tuple[dict[str, Timed], dict[str, object]]:
+def _turns(rounds: int, tasks: Mapping[str, Callable[[], object]]) -> tuple[dict[str, Timed], dict[str, Any]]:
     """Let tasks take turns; return the medians of their times and their last answers."""
-    wall: dict[str, list[float]] = {name: [] for name in tasks}
-    cpu: dict[str, list[float]] = {name: [] for name in tasks}
-    answers: dict[str, object] = {}
+    runs: dict[str, list[Took]] = {name: [] for name in tasks}
+    answers: dict[str, Any] = {}
     for _ in range(rounds):
         for name, task in tasks.items():
-            started, used = time.perf_counter(), time.process_time()
-            answers[name] = task()
-            wall[name].append(time.perf_counter() - started)
-            cpu[name].append(time.process_time() - used)
-    medians = {
-        name: {"wall_seconds": statistics.median(wall[name]), "cpu_seconds": statistics.median(cpu[name])}
-        for name in tasks
-    }
-    return medians, answers
+            answers[name], took = timed(task)
+            runs[name].append(took)
+    return {name: median_of(held)._asdict() for name, held in runs.items()}, answers
 
 
 def _by_pycanon(frame: Any) -> tuple[int, dict[str, float], int]:
@@ -91,8 +83,8 @@ def against_pycanon(adult: Path, rounds: int = 3) -> Timed:
                 "pycanon": lambda: _by_pycanon(frame),
             },
         )
-    classes, measured = answers["ours"]  # type: ignore[misc]
-    k, judged, entropy_l = answers["pycanon"]  # type: ignore[misc]
+    classes, measured = answers["ours"]
+    k, judged, entropy_l = answers["pycanon"]
     ours = measured[SENSITIVE]
     differences = [abs(getattr(ours, name) - judged[name]) for name in MEASURES]
     return {
@@ -110,7 +102,7 @@ def suda_on_adult(adult: Path, rounds: int = 5) -> Timed:
         session.read_file("adult", adult, ",;")
         columns = read_columns(session, ("adult",), QUASI)
     times, answers = _turns(rounds, {"all sizes": lambda: special_uniques(columns, len(QUASI))})
-    return {**times["all sizes"], "n_msu": sum(answers["all sizes"].n_by_size)}  # type: ignore[attr-defined]
+    return {**times["all sizes"], "n_msu": sum(answers["all sizes"].n_by_size)}
 
 
 def make_large(n_rows: int, *, as_text: bool, folder: Path = DATA) -> tuple[Path, Path]:
@@ -146,8 +138,8 @@ def _measure_large(n_rows: int, *, as_text: bool) -> Timed:
         measures, answers = _turns(1, {"k_and_l": lambda: measure_table(session, "whole", tuple(LARGE), ("outcome",))})
         asked = RiskRequest(sample, tuple(LARGE), population=population)
         uniques, known = _turns(1, {"population": lambda: measure_file(session, asked, lambda _: None)})
-    classes, measured = answers["k_and_l"]  # type: ignore[misc]
-    found = known["population"].population  # type: ignore[attr-defined]
+    classes, measured = answers["k_and_l"]
+    found = known["population"].population
     both = [measures["k_and_l"], uniques["population"]]
     return {
         "k_and_l": both[0],

@@ -49,7 +49,7 @@ def parts_of(asked: argparse.Namespace) -> Iterator[Part]:
         raise SystemExit(message)
     if "tables" in chosen:
         for shape in shapes:
-            words = ("tables", "--shapes", shape, "--rounds", str(asked.rounds))
+            words: tuple[str, ...] = ("tables", "--shapes", shape, "--rounds", str(asked.rounds))
             words += ("--engine", asked.engine) if asked.engine else ()
             yield Part(f"table {shape}", words + (("--limits", asked.limits) if asked.limits else ()))
     if "audit" in chosen:

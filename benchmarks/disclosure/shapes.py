@@ -57,12 +57,11 @@ def england_parents() -> tuple[list[str], NDArray[np.int32]]:
     """Return the codes of England, its regions and 150 councils (the smallest left out), and each one's parent."""
     text = files("cld").joinpath("reference/cassr-councils.csv").read_text("utf-8")
     rows = [row for row in csv.DictReader(text.splitlines()) if row["cassr_at_2020_12_07"] == "yes"]
-    rows = sorted(row for row in ((row["region"], row["la_register_code"]) for row in rows) if row[1] != "IOS")[
-        :N_COUNCILS
-    ]
-    regions = sorted({region for region, _ in rows})
+    placed = sorted((row["region"], row["la_register_code"]) for row in rows if row["la_register_code"] != "IOS")
+    councils = placed[:N_COUNCILS]
+    regions = sorted({region for region, _ in councils})
     names, parents = ["England", *regions], [-1, *(0 for _ in regions)]
-    for region, council in rows:
+    for region, council in councils:
         names.append(council)
         parents.append(1 + regions.index(region))
     return names, np.array(parents, dtype=np.int32)

@@ -54,7 +54,7 @@ def measure_shape(
         "n_cells": system.n_cells, "n_primary": int(np.sum(system.state == CellState.PRIMARY)), "seed": seed,
         "ours": [], "engine": [],
     }  # fmt: skip
-    for limit in limits or [None] * rounds:
+    for limit in limits or (None,) * rounds:
         found["ours"].append(_ours(name, system, seed, n_processes, limit))
         if engine and name in ENGINE_MINUTES and (not limits or not found["engine"]):
             found["engine"].append(_engines(name, system, engine))

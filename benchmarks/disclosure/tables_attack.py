@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.disclosure.shapes import SHAPES, england_table
+from benchmarks.timing import Took, median_of, timed
 from disclosure.solver import new_solver
 from disclosure.tables.audit import Intervals, audit_pattern, intervals
 from disclosure.tables.evidence import verify_audit
@@ -44,7 +43,8 @@ Hidden = NDArray[np.bool_]
 
 def lines_of_two(system: System) -> Hidden:
     """Hide the primary cells, then the cheapest cell in every equation with a single hidden one; regions last."""
-    matrix, hidden = system.matrix, system.state == CellState.PRIMARY
+    matrix = system.matrix
+    hidden: Hidden = system.state == CellState.PRIMARY
     parents = system.parents[0][system.codes[:, 0]]
     cost = np.where(parents <= 0, ABOVE_REGIONS, 1.0) * system.values
     cost[system.state == CellState.KEEP] = np.inf
@@ -102,45 +102,39 @@ def rounded_table(system: System) -> tuple[Vector, Vector, Hidden]:
     return np.where(national, values, low), np.where(national, values, high), starred
 
 
-def _timed(task: Callable[[], Any]) -> tuple[Any, float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    answer = task()
-    return answer, time.perf_counter() - wall, time.process_time() - cpu
-
-
 def measure(system: System, hidden: Hidden, *, rounds: int, n_cold: int, whole: bool) -> dict[str, Any]:
     """Measure one pattern; every round takes ours, warm and cold in turn."""
-    times: dict[str, list[tuple[float, float]]] = {"ours": [], "warm": [], "cold": []}
+    times: dict[str, list[Took]] = {"ours": [], "warm": [], "cold": []}
     ours: Intervals | None = None
     for _ in range(rounds):
-        ours, *spent = _timed(lambda: audit_pattern(system, hidden))
-        times["ours"].append((spent[0], spent[1]))
-        warm, *spent = _timed(lambda: warm_ends(system, hidden))
-        times["warm"].append((spent[0], spent[1]))
-        n_ends, *spent = _timed(lambda: cold_ends(system, hidden, n_cold))
-        scale = 2 * int(hidden.sum()) / n_ends
-        times["cold"].append((spent[0] * scale, spent[1] * scale))
+        ours, took = timed(lambda: audit_pattern(system, hidden))
+        times["ours"].append(took)
+        warm, took = timed(lambda: warm_ends(system, hidden))
+        times["warm"].append(took)
+        n_ends, took = timed(lambda: cold_ends(system, hidden, n_cold))
+        times["cold"].append(Took(*(seconds * 2 * int(hidden.sum()) / n_ends for seconds in took)))
     assert ours is not None
     off = [np.abs(ours.low[hidden] - system.values[hidden] - warm[0]).max(), np.abs(ours.high[hidden] - system.values[hidden] - warm[1]).max()]  # fmt: skip
     if max(off) > AGREE:
         raise SystemExit(f"the answers differ by {max(off)}")
-    kept, *_ = _timed(lambda: audit_pattern(system, hidden, keep=True))
+    kept = audit_pattern(system, hidden, keep=True)
     low, high = np.where(hidden, system.lower, system.values), np.where(hidden, system.upper, system.values)
-    checked, wall, cpu = _timed(
-        lambda: verify_audit(system.matrix, low, high, hidden, (kept.low, kept.high), kept.evidence)
-    )
-    cpu_of = {name: statistics.median(one[1] for one in held) for name, held in times.items()}
+    assert kept.evidence is not None
+    evidence = kept.evidence
+    checked, took = timed(lambda: verify_audit(system.matrix, low, high, hidden, (kept.low, kept.high), evidence))
+    medians = {name: median_of(held) for name, held in times.items()}
+    cpu_of = {name: median.cpu_seconds for name, median in medians.items()}
     found = {
         "n_cells": system.n_cells, "n_hidden": int(hidden.sum()), "n_exact": int(np.sum((ours.high == ours.low)[hidden])),
         "n_programmes": ours.n_programmes, "largest_difference": float(max(off)),
-        "wall_seconds": {name: statistics.median(one[0] for one in held) for name, held in times.items()},
+        "wall_seconds": {name: median.wall_seconds for name, median in medians.items()},
         "cpu_seconds": cpu_of, "times_warm": cpu_of["warm"] / cpu_of["ours"], "times_cold": cpu_of["cold"] / cpu_of["ours"],
-        "verified": checked.holds, "verify_cpu_seconds": cpu,
+        "verified": checked.holds, "verify_cpu_seconds": took.cpu_seconds,
     }  # fmt: skip
     if whole:
-        answer, wall, cpu = _timed(lambda: audit_pattern(system, hidden, whole=True))
+        answer, took = timed(lambda: audit_pattern(system, hidden, whole=True))
         found["whole"] = {
-            "cpu_seconds": cpu, "wall_seconds": wall, "n_searches": answer.n_searches,
+            **took._asdict(), "n_searches": answer.n_searches,
             "n_not_proven": int((~answer.attained[hidden]).sum()),
         }  # fmt: skip
     return found
@@ -152,11 +146,9 @@ def measure_rounded(system: System) -> dict[str, Any]:
     layout = Layout(system.codes, system.parents)
     told: dict[str, Any] = {"n_starred": int(starred.sum())}
     for name, whole in (("real", False), ("whole", True)):
-        answer, wall, cpu = _timed(
-            lambda whole=whole: intervals(system.matrix, low, high, targets=starred, layout=layout, whole=whole)
-        )
+        answer, took = timed(partial(intervals, system.matrix, low, high, targets=starred, layout=layout, whole=whole))
         told[name] = {
-            "cpu_seconds": cpu, "wall_seconds": wall, "n_programmes": answer.n_programmes,
+            **took._asdict(), "n_programmes": answer.n_programmes,
             "n_exact": int(np.sum((answer.high == answer.low)[starred])),
             "n_certainly_1_to_4": int(np.sum(answer.high[starred] <= 4)),
             "n_narrower_than_1_to_7": int(np.sum(answer.high[starred] - answer.low[starred] < 6)),

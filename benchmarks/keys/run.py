@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.keys import pseudonyms
+from benchmarks.keys import log, pseudonyms, verify
 
 __all__ = ["PARTS", "main"]
 
@@ -29,6 +29,8 @@ PARTS: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "faults": pseudonyms.faults,
     "re-identification": pseudonyms.re_identification,
     "oblivious": pseudonyms.oblivious,
+    "log": log.speed,
+    "verification": verify.verification,
 }
 
 

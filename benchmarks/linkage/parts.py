@@ -96,7 +96,7 @@ def judge_ten_rules(session: Session, path: Path) -> dict[str, float]:
     pairs = "select sum(n * (n - 1) // 2) from (select count(*) as n from right_file group by cluster)"
     n_true = session.whole(Query(pairs, ("right_file",)))
     ten = tuple(Rule(f"rule {place}", parts, parts) for place, parts in enumerate(PARTS))
-    found = {}
+    found: dict[str, float] = {}
     for name, rules in (("ten_rules", ten), ("own_rules", None)):
         matched = match_alone(session, prepared, stage=lambda _: None, rules=rules)
         decide_pairs(session, "weighed", "decided", matched.model.rate)

@@ -31,7 +31,8 @@ def _rows(path: Path) -> pd.DataFrame:
 def _weights_bits(classifier: recordlinkage.ECMClassifier, vectors: pd.DataFrame) -> np.ndarray:
     """Return log2 of the ratio of match to non-match, the prior included, from the classifier's probabilities."""
     chances = np.clip(classifier.prob(vectors).to_numpy(), 1e-300, 1 - 1e-16)
-    return np.log2(chances) - np.log2(1 - chances)
+    weights: np.ndarray = np.log2(chances) - np.log2(1 - chances)
+    return weights
 
 
 def link_febrl4(left: Path, right: Path, out: Path) -> dict[str, object]:

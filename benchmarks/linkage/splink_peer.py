@@ -13,6 +13,7 @@ import resource
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,10 @@ def train_people(linker: Linker, stages: Stages) -> None:
     for rule in (block_on("family_name", "date_of_birth"), block_on("given_name", "postcode")):
         stages.run(
             "em",
-            lambda rule=rule: training.estimate_parameters_using_expectation_maximisation(
-                rule, estimate_without_term_frequencies=True
+            partial(
+                training.estimate_parameters_using_expectation_maximisation,
+                rule,
+                estimate_without_term_frequencies=True,
             ),
         )
 
@@ -193,8 +196,10 @@ def link_febrl4(left: Path, right: Path, out: Path, *, memory: str) -> dict[str,
     for rule in (block_on("date_of_birth"), block_on("postcode")):
         stages.run(
             "em",
-            lambda rule=rule: training.estimate_parameters_using_expectation_maximisation(
-                rule, estimate_without_term_frequencies=True
+            partial(
+                training.estimate_parameters_using_expectation_maximisation,
+                rule,
+                estimate_without_term_frequencies=True,
             ),
         )
     predicted = stages.run("predict", linker.inference.predict)
@@ -259,8 +264,10 @@ def dedupe_historical(file: Path, out: Path, *, memory: str, thresholds: tuple[f
     for rule in (block_on("first_name", "surname"), block_on("dob")):
         stages.run(
             "em",
-            lambda rule=rule: training.estimate_parameters_using_expectation_maximisation(
-                rule, estimate_without_term_frequencies=True
+            partial(
+                training.estimate_parameters_using_expectation_maximisation,
+                rule,
+                estimate_without_term_frequencies=True,
             ),
         )
     predicted = stages.run("predict", linker.inference.predict)

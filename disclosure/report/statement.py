@@ -1,6 +1,7 @@
 """The disclosure statement for the recipient: what was done to the data and what an analyst must mind, no help to an intruder.
 
-It holds no interval, no count of hidden cells by reason, no class size and nobody's number but the rules in force.
+It holds no interval, no count of hidden cells by reason, no class size and no number but the rules in force and how many
+pseudonyms there are, which the rows show.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ __all__ = ["disclosure_statement", "disclosure_statement_page"]
 
 Body = Mapping[str, Any]
 TOLD = ("levels", "quasi_identifiers", "columns_outside_k", "columns_withheld_in_places")
+COUNTED = ("form", "n_distinct", "expected_collisions", "collisions")
 MIND = {
     "pseudonymised": (
         "These rows are of people and stay personal data: a few dates or services known of a person can single them out.",
@@ -32,8 +34,8 @@ MIND = {
 }
 
 
-def disclosure_statement(form: str, body: Body) -> dict[str, Any]:
-    """Return the statement of a checked extract's body."""
+def disclosure_statement(form: str, body: Body, pseudonyms: Body) -> dict[str, Any]:
+    """Return the statement of a checked extract's body; ``pseudonyms`` tells of each kind's form, number and collisions."""
     rules = [
         {name: line[name] for name in ("measure", "bound", "limit", "set_by", "answers")}
         for line in body["limits_held"]
@@ -45,6 +47,7 @@ def disclosure_statement(form: str, body: Body) -> dict[str, Any]:
         "limits": body["limits"],
         "rules": rules,
         "tables": {name: _table(body, name) for name in sorted(body["report"])},
+        "pseudonyms": {kind: dict(told) for kind, told in sorted(pseudonyms.items())},
         "mind": list(MIND[form]),
         "not_checked": body["not_checked"],
     }
@@ -69,6 +72,10 @@ def disclosure_statement_page(statement: Body) -> str:
     ]
     if rules:
         parts.append(table("Rules in force", ("measure", "limit", "set by", "answers"), rules))
+    if statement["pseudonyms"]:
+        keyed = [(kind, *(told[name] for name in COUNTED)) for kind, told in sorted(statement["pseudonyms"].items())]
+        heads = ("kind", "form", "distinct", "pairs expected to share one", "pairs that do")
+        parts.append(table("Pseudonyms", heads, keyed))
     for name, told in sorted(statement["tables"].items()):
         if told.get("levels"):
             lost = told.get("detail_lost", {})

@@ -6,15 +6,15 @@ holds one share under Argon2id and AES-256-GCM, bound to its set and index, and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cld.canonical import canonical_bytes
 from cld.clock import Entropy
-from cld.errors import KeyUnavailable
+from cld.errors import InputError, KeyUnavailable
 from keys.derivation import Secret, encode_context
-from keys.providers.shares import Commitments, Share, combine
+from keys.plain_files import json_in, read_plain
+from keys.providers.shares import Commitments, Share, combine, require_plan
 from keys.wrapping import seal, unseal
 
 __all__ = ["CUSTODY", "custody_bytes", "open_share", "read_custody", "root_of_shares", "share_bytes", "share_name"]
@@ -45,7 +45,7 @@ def index_in(path: Path, commitments: Commitments) -> int:
     Raises: KeyUnavailable if it is no share's file, or one of another set.
     """
     try:
-        held = json.loads(path.read_text("utf-8"))
+        held = json_in(path.read_bytes())
         index, set_id = int(held["index"]), str(held["set"])
     except (OSError, ValueError, KeyError, TypeError):
         index, set_id = 0, ""
@@ -61,7 +61,7 @@ def open_share(path: Path, passphrase: Secret, commitments: Commitments) -> Shar
     Raises: KeyUnavailable, naming the share, with one message for a wrong passphrase and a damaged file alike.
     """
     index = index_in(path, commitments)
-    content = unseal(json.loads(path.read_text("utf-8")), passphrase, _purpose(commitments.set_id, index))
+    content = unseal(json_in(path.read_bytes()), passphrase, _purpose(commitments.set_id, index))
     if content is None:
         message = f"Share {index} does not open."
         raise KeyUnavailable(message, "Check its custodian's passphrase; if it is right, take the other copy.")
@@ -87,10 +87,13 @@ def read_custody(keystore: Path) -> Commitments:
     Raises: KeyUnavailable if the file is missing or damaged.
     """
     try:
-        held = json.loads((keystore / CUSTODY).read_text("utf-8"))
+        held = json_in(read_plain(keystore / CUSTODY))
+        if not isinstance(held["shares"], list):
+            raise TypeError
         labels = tuple(str(label) for label in held["shares"])
+        require_plan(int(held["threshold"]), len(labels))
         return Commitments(str(held["set"]), int(held["threshold"]), labels, str(held["root"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, InputError):
         message = "The keystore's custody file cannot be read."
         raise KeyUnavailable(message, "Restore it from the backup; it holds no secret.") from None
 

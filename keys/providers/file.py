@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from cld.canonical import canonical_bytes
@@ -10,10 +9,11 @@ from cld.clock import Entropy
 from cld.errors import Conflict, KeyUnavailable
 from cld.shelf import atomic_write
 from keys.derivation import KEY_BYTES, Secret
+from keys.plain_files import json_in, read_plain
 from keys.providers.root import HeldRoot
 from keys.wrapping import seal, unseal
 
-__all__ = ["create_root", "open_root", "sealed_root"]
+__all__ = ["create_root", "open_root", "sealed_root", "unsealed_root"]
 
 PURPOSE = b"caregate/root/1"
 
@@ -42,12 +42,20 @@ def open_root(path: Path, passphrase: Secret) -> HeldRoot:
 
     Raises: KeyUnavailable, with one message for a wrong passphrase and a damaged or missing file alike.
     """
+    return HeldRoot(unsealed_root(path, passphrase))
+
+
+def unsealed_root(path: Path, passphrase: Secret) -> Secret:
+    """Return a sealed root itself, for the one ceremony that moves it elsewhere.
+
+    Raises: KeyUnavailable, as ``open_root`` does.
+    """
     try:
-        held = json.loads(path.read_text("utf-8"))
+        held = json_in(read_plain(path))
     except (OSError, ValueError):
         held = {}
     root = unseal(held, passphrase, PURPOSE) if isinstance(held, dict) else None
     if root is None:
         message = "The root does not open."
         raise KeyUnavailable(message, "Check the passphrase; if it is right, restore the file.")
-    return HeldRoot(root)
+    return root

@@ -22,7 +22,17 @@ from cld.errors import Conflict, KeyUnavailable
 from keys.derivation import Secret
 from keys.providers.root import ID_BYTES, RootKind
 
-__all__ = ["TokenPlace", "TokenRoot", "counter_input", "create_token_root", "open_token_root", "remove_token_root"]
+__all__ = [
+    "TokenPlace",
+    "TokenRoot",
+    "bring_in",
+    "counter_input",
+    "create_token_root",
+    "hmac_inside",
+    "holds_key",
+    "open_token_root",
+    "remove_token_root",
+]
 
 KEY_BITS = 256
 ONE_LOGIN = Lock()
@@ -73,16 +83,24 @@ class TokenRoot:
         return self._derive(b"caregate/pepper/1", Secret(b""))
 
     def _derive(self, purpose: bytes, context: Secret) -> Secret:
-        from pkcs11 import Mechanism, PKCS11Error  # noqa: PLC0415
+        return hmac_inside(self._place, self._pin, Secret(counter_input(purpose, context.reveal())))
 
-        derived = None
-        with _session(self._place, self._pin, to_write=False) as session:
-            key = _only_key(session, self._place.key)
-            with suppress(PKCS11Error):  # the refusal comes below, so that no cause hangs on it
-                derived = Secret(key.sign(counter_input(purpose, context.reveal()), mechanism=Mechanism.SHA256_HMAC))
-        if derived is None:
-            raise _closed()
-        return derived
+
+def hmac_inside(place: TokenPlace, pin: Secret, message: Secret, *, came_in: bool = False) -> Secret:
+    """Let a token's key make an HMAC-SHA-256; ``came_in`` allows a key that a ceremony brought in and cannot leave.
+
+    Raises: KeyUnavailable.
+    """
+    from pkcs11 import Mechanism, PKCS11Error  # noqa: PLC0415
+
+    derived = None
+    with _session(place, pin, to_write=False) as session:
+        key = _only_key(session, place.key, came_in=came_in)
+        with suppress(PKCS11Error):  # the refusal comes below, so that no cause hangs on it
+            derived = Secret(key.sign(message.reveal(), mechanism=Mechanism.SHA256_HMAC))
+    if derived is None:
+        raise _closed()
+    return derived
 
 
 def _closed() -> KeyUnavailable:
@@ -117,14 +135,16 @@ def _keys_named(session: Any, label: str) -> list[Any]:  # noqa: ANN401 - object
     return list(session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.LABEL: label}))
 
 
-def _only_key(session: Any, label: str) -> Any:  # noqa: ANN401
+def _only_key(session: Any, label: str, *, came_in: bool = False) -> Any:  # noqa: ANN401
     """Return the one key of a label, and refuse one that the token would give out, or once would have."""
     from pkcs11 import Attribute  # noqa: PLC0415
 
     found = _keys_named(session, label)
     if len(found) != 1:
         raise _closed()
-    if not found[0][Attribute.NEVER_EXTRACTABLE] or not found[0][Attribute.ALWAYS_SENSITIVE]:
+    stays = found[0][Attribute.SENSITIVE] and not found[0][Attribute.EXTRACTABLE]
+    was_made_here = found[0][Attribute.NEVER_EXTRACTABLE] and found[0][Attribute.ALWAYS_SENSITIVE]
+    if not stays or not (came_in or was_made_here):
         message = "The token's key could leave it, or came from outside."
         raise KeyUnavailable(message, "Make a root in the token itself: caregate keys ceremony --provider pkcs11.")
     return found[0]
@@ -139,12 +159,47 @@ def create_token_root(place: TokenPlace, pin: Secret) -> TokenRoot:
 
     guarded = {Attribute.PRIVATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.SIGN: True}
     with _session(place, pin, to_write=True) as session:
-        if _keys_named(session, place.key):
-            message = "The token holds a key of that name already."
-            raise Conflict(message, "Open it, or choose another name.")
+        _require_free(session, place.key)
         with suppress(PKCS11Error):  # a token that cannot make it holds none: opening it below says so
             session.generate_key(KeyType.GENERIC_SECRET, KEY_BITS, label=place.key, store=True, template=guarded)
     return open_token_root(place, pin)
+
+
+def _require_free(session: Any, label: str) -> None:  # noqa: ANN401
+    if _keys_named(session, label):
+        message = "The token holds a key of that name already."
+        raise Conflict(message, "Open it, or choose another name.")
+
+
+def bring_in(place: TokenPlace, pin: Secret, secret: Secret) -> None:
+    """Give a token a secret that it will not give out again.
+
+    Raises: Conflict if the token holds a key of that label; KeyUnavailable, where the token takes no secret from outside too.
+    """
+    from pkcs11 import Attribute, KeyType, ObjectClass, PKCS11Error  # noqa: PLC0415
+
+    taken = False
+    with _session(place, pin, to_write=True) as session:
+        _require_free(session, place.key)
+        with suppress(PKCS11Error):
+            session.create_object({
+                Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: KeyType.GENERIC_SECRET,
+                Attribute.LABEL: place.key, Attribute.VALUE: secret.reveal(), Attribute.TOKEN: True,
+                Attribute.PRIVATE: True, Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.SIGN: True,
+            })  # fmt: skip
+            taken = True
+    if not taken:
+        message = "The token takes no secret from outside."
+        raise KeyUnavailable(message, "Use a token that does, or leave the root where it is.")
+
+
+def holds_key(place: TokenPlace, pin: Secret) -> bool:
+    """Say whether a token holds a key of a label.
+
+    Raises: KeyUnavailable.
+    """
+    with _session(place, pin, to_write=False) as session:
+        return bool(_keys_named(session, place.key))
 
 
 def open_token_root(place: TokenPlace, pin: Secret) -> TokenRoot:

@@ -18,6 +18,7 @@ import types
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -365,8 +366,45 @@ def cells(taken: Taken, change: Callable[[list[list[str]]], object], name: str =
     taken.sign_anew()
 
 
+def both(taken: Taken, change: Callable[[list[list[str]]], object], name: str = CSV) -> None:
+    """Change the cells of a CSV file and write its Parquet file again from it, so that the two stay alike."""
+    cells(taken, change, name)
+    with taken.path(name).open(newline="") as stream:
+        heads, *rows = csv.reader(stream)
+    exact = taken.path(name).with_suffix(".parquet")
+    columns = zip(*([cell.removeprefix("'") or None for cell in row] for row in rows), strict=True)
+    held = {head: pa.array(column, pa.string()) for head, column in zip(heads, columns, strict=True)}
+    schema = pa.schema([one.with_nullable(nullable=True) for one in pq.read_schema(exact)])
+    pq.write_table(pa.table(held).cast(schema), exact)
+    taken.sign_anew()
+
+
 def person_key(value: Callable[[str], str]) -> Callable[[Taken], object]:
-    return lambda t: cells(t, lambda rows: rows[1].__setitem__(0, value(rows[1][0])))
+    return lambda t: both(t, lambda rows: rows[1].__setitem__(0, value(rows[1][0])))
+
+
+def in_parquet(column: str, change: Callable[[list[Any]], object]) -> Callable[[Taken], object]:
+    """Change the values of one column in the Parquet file alone."""
+
+    def spoil(taken: Taken) -> None:
+        rows = pq.read_table(taken.path(PARQUET))
+        place = rows.column_names.index(column)
+        values = rows[column].to_pylist()
+        change(values)
+        pq.write_table(
+            rows.set_column(place, rows.schema.field(place), pa.array(values, rows.schema.field(place).type)),
+            taken.path(PARQUET),
+        )
+        taken.sign_anew()
+
+    return spoil
+
+
+def exchanged(rows: list[list[str]]) -> None:
+    """Exchange one column's cells of two rows: each column by itself stays what it was."""
+    place = rows[0].index("event_start_date")
+    other = next(n for n in range(2, len(rows)) if rows[n][place] != rows[1][place])
+    rows[1][place], rows[other][place] = rows[other][place], rows[1][place]
 
 
 def parquet_key(taken: Taken, value: Callable[[str], str]) -> None:
@@ -402,6 +440,7 @@ def other_domain(value: str) -> str:
     return value[:26] + ("0" if value[26] != "0" else "1")
 
 
+IN_ONE_FORM, UNLIKE = "a pseudonym mistyped in Parquet", "hold different cells"
 TABLES: list[Fault] = [
     ("a row more than the dictionary says", dictionary(lambda d: resource_of(d, CSV).update(n_rows=1)), 11, "the dictionary says 1"),
     ("a column of another name", lambda t: cells(t, lambda rows: rows[0].__setitem__(3, "renamed")), 11, "other columns"),
@@ -419,13 +458,21 @@ TABLES: list[Fault] = [
     ("a pseudonym of an unknown key version", person_key(lambda v: checked_anew("Q" + v[1:])), 12, "another key version"),
     ("an NHS number for a pseudonym", person_key(lambda _: "9434765919"), 12, "no pseudonym"),
     ("a pseudonym in small letters", person_key(str.lower), 12, "no pseudonym"),
-    ("a pseudonym mistyped in Parquet", lambda t: parquet_key(t, neighbours_swapped), 12, "check character"),
+    (IN_ONE_FORM, lambda t: parquet_key(t, neighbours_swapped), 12, "check character"),
+    ("a cell of the CSV file alone", lambda t: cells(t, lambda rows: rows[7].__setitem__(rows[0].index("gender"), "Other")), 11, UNLIKE),
+    ("a cell of the CSV file emptied", lambda t: cells(t, lambda rows: rows[7].__setitem__(rows[0].index("gender"), "")), 11, UNLIKE),
+    ("two rows of the CSV file exchange a cell", lambda t: cells(t, exchanged), 11, UNLIKE),
+    ("one row of the CSV file twice, another not at all", lambda t: cells(t, lambda rows: rows.__setitem__(9, next(row for row in rows[1:] if row != rows[9]))), 11, UNLIKE),
+    ("a cell of the Parquet file alone", in_parquet("gender", lambda values: values.__setitem__(3, "Other")), 11, UNLIKE),
+    ("a date of the Parquet file moved by a day", in_parquet("event_start_date", lambda values: values.__setitem__(3, values[3] + timedelta(days=1))), 11, UNLIKE),
+    ("a statement of another key version", lambda t: t.sign_anew(lambda s: s["predicate"].update(key_version=2)), 12, "not the one that the statement names"),
+    ("a statement without pseudonyms", lambda t: t.sign_anew(lambda s: s["predicate"].update(key_version=None)), 12, "not the one that the statement names"),
     ("a key version that the dictionary does not know", dictionary(lambda d: [f["caregate"]["pseudonym"].update(version=2) for f in resource_of(d, CSV)["schema"]["fields"] if "pseudonym" in f.get("caregate", {})]), 12, "another key version than the dictionary's, 2"),
 ]  # fmt: skip
 
 
 def count(value: str) -> Callable[[Taken], object]:
-    return lambda t: cells(t, lambda rows: rows[1].__setitem__(-1, value), "data/persons_by_council_age.csv")
+    return lambda t: both(t, lambda rows: rows[1].__setitem__(-1, value), "data/persons_by_council_age.csv")
 
 
 SMALL: list[Fault] = [
@@ -458,7 +505,8 @@ def test_each_fault_of_a_package_is_refused_for_its_own_reason(fault: Fault, hou
     taken = Taken.copy_of(house.opened["Lincolnshire council"], tmp_path / "package", house.keys)
     held_against(taken, fault)
     if fault in (*SEEN, *TABLES, *SMALL):  # everything else about it is right
-        assert list(failed_of(taken.report())) == [fault[2]]
+        also = [11] if fault[0] == IN_ONE_FORM else []
+        assert list(failed_of(taken.report())) == [*also, fault[2]]
 
 
 @pytest.mark.parametrize("fault", SMALL, ids=lambda fault: fault[0])
@@ -684,6 +732,6 @@ def test_the_one_file_and_the_command_give_the_same_answers(fault: Fault, house:
     alone = one_file_module()
     asked = alone["Asked"](**{"policy": taken.trust, "on": ON, **taken.asked})
     ours, theirs = taken.report(), alone["verify_folder"](taken.folder, asked)
-    if "Parquet" not in fault[0]:
+    if "Parquet" not in fault[0] and fault[3] != UNLIKE:  # what only Parquet shows
         assert list(failed_of(theirs)) == list(failed_of(ours))
         assert theirs["ok"] == ours["ok"]

@@ -23,7 +23,7 @@ from cld.datasets import Identified
 from cld.engine import Query, scratch_engine
 from cld.errors import CLDError
 from cld.shelf import Shelf
-from keys.ceremony import custody_ceremony, file_ceremony
+from keys.ceremonies.making import custody_ceremony, file_ceremony
 from keys.derivation import PseudonymDomain, Secret, domain_key, key_encryption_key, pepper_of
 from keys.periods import Periods
 from keys.providers.custody import read_custody, root_of_shares

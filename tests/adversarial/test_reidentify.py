@@ -13,12 +13,16 @@ import pyrage
 import pytest
 
 from api.emergency import role_of
+from api.reidentification import Desk
 from api.wiring import Workspace, demo_workspace
+from audit.commitment import opens
+from audit.sealing import new_identity, open_seal
 from audit.stop import stop
 from cld.errors import (
     BadSignature,
     CLDError,
     InputError,
+    InvalidTransition,
     KeyDestroyed,
     NotPermitted,
     PolicyRefused,
@@ -27,15 +31,18 @@ from cld.errors import (
     WrongRole,
 )
 from cld.signing import sign_off
+from extracts.recipients import lose_key
 from keys.derivation import PseudonymDomain
-from keys.legal_basis import LegalBasis, basis_in_force, record_basis
+from keys.legal_basis import LegalBasis, basis_in_force, record_basis, withdraw_basis
 from keys.pseudonym import plain_pseudonym
 from keys.reidentify import Limits, People, Question, reidentify
+from tests.lib.enrolling import enrol
 
 DOMAIN = PseudonymDomain("503", "A-1", "cld", "person")
 KEY_ID = "agreement-A-1"
 NUMBER, OTHER, ELSEWHERE = "9434765919", "9434765870", "9000000009"
 COUNCIL = pyrage.x25519.Identity.generate()
+KEYS = {"503": str(COUNCIL.to_public())}
 LIMITS = Limits(cap_of_an_agreement=3, most_at_once=2, most_days_open=28)
 
 
@@ -63,15 +70,15 @@ def a_question(space: Workspace, *identifiers: str) -> Question:
 
 def ask(
     space: Workspace, question: Question, *, signers: tuple[str, ...] = ("approver one", "releaser one"),
-    over: Question | None = None, allowed: bool = True, today: date | None = None, people: People | None = None,
+    over: Question | None = None, allowed: bool | Callable[[], bool] = True, today: date | None = None, people: People | None = None,
     limits: Limits = LIMITS,
 ) -> Path:  # fmt: skip
     digest = (over or question).digest()
-    register = People(space.people(), {name: role_of(name) for name in space.staff}, {"503": str(COUNCIL.to_public())})
+    register = People(space.people(), {name: role_of(name) for name in space.staff}, KEYS.get)
     with space.engine.session() as session:
         session.take("own_rows", pa.table({"person_id": [NUMBER, OTHER]}))
         return reidentify(
-            question, tuple(sign_off(name, space.staff[name], digest) for name in signers), allowed=allowed, limits=limits,
+            question, tuple(sign_off(name, space.staff[name], digest) for name in signers), allowed=allowed if callable(allowed) else lambda: allowed, limits=limits,
             people=people or register, today=today or space.clock.today(), session=session, own_rows=lambda: ("own_rows", "person_id"), keys=space.keys, journal=space.journal, folder=space.folder / "reidentified",
         )  # fmt: skip
 
@@ -108,7 +115,10 @@ def test_neither_the_sealed_file_nor_the_log_before_it_tells_whether_somebody_wa
     sizes = {len(pyrage.decrypt(path.read_bytes(), [COUNCIL])) for path in (found, nobody)}
     assert len(sizes) == 1
     again = events(space)[-2]
-    told = [{k: v for k, v in one["details"].items() if k != "question"} for one in (asked, again)]  # type: ignore[attr-defined]
+    told = [
+        {k: v for k, v in one["details"].items() if k not in ("question", "purpose")}  # type: ignore[attr-defined]
+        for one in (asked, again)
+    ]
     assert told[0] == told[1]
 
 
@@ -163,7 +173,7 @@ def test_a_signature_over_another_question_does_not_serve(space: Workspace) -> N
 def test_people_without_a_role_that_carries_it_do_not_serve(space: Workspace) -> None:
     roles = {"approver one": "approver", "releaser one": "analyst"}
     with pytest.raises(WrongRole):
-        ask(space, a_question(space), people=People(space.people(), roles, {"503": str(COUNCIL.to_public())}))
+        ask(space, a_question(space), people=People(space.people(), roles, KEYS.get))
 
 
 def test_the_cap_of_an_agreement_counts_every_pseudonym_ever_asked(space: Workspace) -> None:
@@ -186,6 +196,82 @@ def test_the_emergency_stop_stops_it(space: Workspace) -> None:
     stop(space.journal, "approver two", "approver")
     with pytest.raises(Stopped):
         ask(space, question)
+
+
+def test_a_basis_withdrawn_or_a_key_that_ended_while_an_answer_is_made_holds_for_it_too(space: Workspace) -> None:
+    turns = iter((True, False))
+    with pytest.raises(PolicyRefused):
+        ask(space, a_question(space), allowed=lambda: next(turns))
+    held = iter((KEYS["503"], None))
+    register = People(space.people(), {name: role_of(name) for name in space.staff}, lambda _: next(held))
+    with pytest.raises(NotPermitted, match="enrolled no key"):
+        ask(space, replace(a_question(space), reference="Q-2"), people=register)
+    assert [event["action"] for event in events(space)[-4:]] == ["re-identified", "re-identification refused"] * 2
+    assert not (space.folder / "reidentified").exists()
+
+
+@pytest.mark.parametrize("kind", ["age", "xwing", "crypt4gh"])
+def test_the_answer_is_sealed_as_the_councils_enrolled_key_asks(space: Workspace, tmp_path: Path, kind: str) -> None:
+    secret, key = new_identity(kind)
+    register = People(space.people(), {name: role_of(name) for name in space.staff}, {"503": key}.get)
+    sealed = ask(space, a_question(space), people=register)
+    assert open_seal(sealed, secret, tmp_path / "plain") == kind
+    assert json.loads((tmp_path / "plain").read_bytes())["answers"][0]["identifier"] == NUMBER
+
+
+def test_the_desk_seals_to_the_key_that_is_enrolled_now(space: Workspace) -> None:
+    desk, first, second = Desk(space), new_identity("age"), new_identity("xwing")
+    assert desk._council_key("503") is None
+    enrol(space, "503", first[0])
+    assert desk._council_key("503") == first[1]
+    enrol(space, "503", second[0], old=first[0], retire=(first[1],))
+    assert desk._council_key("503") == second[1]
+    lose_key("503", second[1], journal=space.journal, actor="officer")
+    assert desk._council_key("503") is None
+
+
+def test_the_words_of_questions_and_bases_reach_the_log_as_salted_commitments_alone(space: Workspace) -> None:
+    ask(space, a_question(space))
+    with pytest.raises(PolicyRefused):
+        ask(space, replace(a_question(space), reference="Q-2"), allowed=False)
+    purposes = [event["details"]["purpose"] for event in events(space)]  # type: ignore[index]
+    assert len(purposes) == 3
+    assert len({one["sha256-salted"] for one in purposes}) == 3
+    for one in purposes:
+        opening = space.journal.opening(one["sha256-salted"])
+        assert opening is not None
+        assert (opening.text, opens(opening)) == ("to reach a person at risk", True)
+
+
+def a_recorded_basis(space: Workspace) -> LegalBasis:
+    basis = LegalBasis("503", "Care Act 2014 s42", date(2022, 1, 1), date(2022, 12, 31))
+    two = tuple(sign_off(name, space.staff[name], basis.digest()) for name in ("approver one", "releaser one"))
+    record_basis(basis, two, recorded_by="officer", people=space.people(), journal=space.journal)
+    return basis
+
+
+def test_a_basis_is_withdrawn_at_once_by_an_authorised_role_and_recorded_anew_by_two(space: Workspace) -> None:
+    basis, day = a_recorded_basis(space), date(2022, 3, 1)
+    how = {"day": day, "journal": space.journal}
+    with pytest.raises(WrongRole):
+        withdraw_basis(basis.digest(), "503", "why", person="somebody", role="analyst", **how)  # type: ignore[arg-type]
+    for digest, council in ((basis.digest(), "504"), ("0" * 64, "503")):
+        with pytest.raises(InvalidTransition):
+            withdraw_basis(digest, council, "why", person="approver two", role="approver", **how)  # type: ignore[arg-type]
+    with pytest.raises(InputError):
+        withdraw_basis(basis.digest(), "503", " ", person="approver two", role="approver", **how)  # type: ignore[arg-type]
+    assert basis_in_force(basis.digest(), "503", day, space.journal)
+    withdraw_basis(basis.digest(), "503", "Mr Jones died", person="approver two", role="approver", **how)  # type: ignore[arg-type]
+    assert not basis_in_force(basis.digest(), "503", day, space.journal)
+    last = events(space)[-1]
+    assert (last["actor"], last["role"], last["details"]["on"]) == ("approver two", "approver", "2022-03-01")  # type: ignore[index]
+    log = b"".join(space.journal.leaves())
+    assert b"Jones" not in log
+    assert b"Care Act" not in log
+    with pytest.raises(InvalidTransition):
+        withdraw_basis(basis.digest(), "503", "why", person="approver two", role="approver", **how)  # type: ignore[arg-type]
+    a_recorded_basis(space)
+    assert basis_in_force(basis.digest(), "503", day, space.journal)
 
 
 def test_a_basis_holds_for_its_council_and_days_alone_and_needs_two_others(space: Workspace) -> None:

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cld.engine import scratch_engine
+from cld.errors import UnreadableFile
 from keys.canonical import plain_texts
 from tests.functional.test_command_line import run
 from tests.lib.second_pseudonym import second_pseudonym
@@ -290,6 +292,38 @@ def test_a_file_that_breaks_off_half_way_is_unreadable_and_leaves_nothing(tmp_pa
     assert found["status"] == 3
     assert "in.parquet" in str(found["errors"])
     assert not list(tmp_path.glob("*out*"))
+
+
+@pytest.mark.parametrize("place", ["header", "first rows", "far down"])
+@pytest.mark.parametrize(("encoding", "named"), [("latin-1", "Latin-1"), ("utf-16", "UTF-16"), ("utf-16-le", "UTF-16")])
+def test_a_file_in_another_encoding_is_refused_by_naming_the_one_expected(
+    tmp_path: Path, encoding: str, named: str, place: str
+) -> None:
+    path = tmp_path / "in.csv"
+    rows = [f"{number},plain" for number in range(200_000 if place == "far down" else 3)]
+    rows[-1] = "é,x" if place != "header" else rows[-1]
+    path.write_bytes("\n".join(["id,naïve" if place == "header" else "id,name", *rows, ""]).encode(encoding))
+    with scratch_engine(tmp_path / "engine").session() as session:
+        with pytest.raises(UnreadableFile, match=f"in.csv is not in UTF-8, which is expected; .*{named}"):
+            session.scan_file("rows", path)
+        with pytest.raises(UnreadableFile, match="not in UTF-8"):
+            session.read_file("same", path)
+
+
+def test_a_command_on_a_file_in_another_encoding_ends_as_on_any_that_cannot_be_read(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    path.write_bytes("id,name\n1,é\n".encode("latin-1"))
+    found = keyed(path, out, "--column", "id:client")
+    assert (found["status"], "not in UTF-8" in str(found["errors"]), out.exists()) == (3, True, False)
+
+
+def test_parquet_columns_that_differ_in_capitals_alone_are_refused(tmp_path: Path) -> None:
+    path, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    pq.write_table(pa.table({"id": ["1"], "ID": ["2"]}), path)
+    found = keyed(path, out, "--column", "id:client")
+    assert found["status"] == 3
+    assert "one name, but for capitals" in str(found["errors"])
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("domain", [(), (*DOMAIN, "--kind", "client")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import pty
@@ -13,23 +12,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.database import ApplicationRow
 from api.house import House
-from api.key_acts import bridge_file, change_state, destroy_key, in_the_log, rotate_key
+from api.key_acts import change_state, in_the_log, rotate_key
 from api.wiring import KEYSTORE, DemoUnlocking, Workspace, open_demo_workspace
 from cld.clock import SystemEntropy
 from cld.errors import CLDError, InvariantBroken, KeyDestroyed, KeyUnavailable
 from extracts.keying import PERSON_KIND, key_id_for
 from keys import judges
-from keys.ceremony import file_ceremony
+from keys.ceremonies.making import file_ceremony
 from keys.certificate import require_certificate
 from keys.derivation import PseudonymDomain, Secret
-from keys.pseudonym import check_texts
 from keys.states import KeyState
 from keys.watch import REFUSED
 from tests.functional.test_command_line import run
@@ -179,49 +176,6 @@ def test_keys_are_listed_without_anything_secret(folder: Path) -> None:
     with opened(folder) as space:
         wrapped = [version.wrapped.hex() for row in rows for version in space.keys.versions(row["key_id"])]
     assert not [text for text in wrapped if text and text in found.stdout]
-
-
-def test_after_a_rotation_the_bridge_leads_from_every_key_delivered_to_its_successor(
-    folder: Path, tmp_path: Path
-) -> None:
-    with opened(folder) as space:
-        reference = pseudonymised(space)
-        house = House(space)
-        application, plan = house.application(reference)
-        key_id = key_id_for(application, plan)
-        held = next(
-            table for table in house.candidate(reference).document.body["tables"].values()
-            if "person_key" in table["dataset"]["columns"]
-        )  # fmt: skip
-        assert rotate_key(space, key_id, "a custodian") == 2
-        found = bridge_file(space, reference, tmp_path / "bridge.csv", "a custodian")
-        assert actions(space)[-2:] == ["key rotated", "bridge written"]
-    with (tmp_path / "bridge.csv").open(newline="") as stream:
-        rows = [tuple(row.values()) for row in csv.DictReader(stream)]
-    assert len(rows) == found["n_rows"] == held["n_persons"]
-    assert rows == sorted(rows)
-    old, new = zip(*rows, strict=True)
-    assert (len(set(old)), len(set(new)), len({*old, *new})) == (len(rows), len(rows), 2 * len(rows))
-    assert ({text[0] for text in old}, {text[0] for text in new}) == ({"A"}, {"B"})
-    names = (application.body_code, application.agreement.reference, plan.family, PERSON_KIND)
-    for texts, version in ((old, 1), (new, 2)):
-        bad, other = check_texts(pa.array(list(texts)), PseudonymDomain(*names, version))
-        assert not bad.any()
-        assert not other.any()
-
-
-def test_no_bridge_without_a_rotation_nor_after_the_old_version_ended(folder: Path, tmp_path: Path) -> None:
-    with opened(folder) as space:
-        reference = pseudonymised(space)
-        key_id = key_id_for(*House(space).application(reference))
-        with pytest.raises(CLDError, match="never rotated"):
-            bridge_file(space, reference, tmp_path / "bridge.csv", "a custodian")
-        rotate_key(space, key_id, "a custodian")
-        destroy_key(space, key_id, 1, "a custodian")
-        with pytest.raises(KeyDestroyed):
-            bridge_file(space, reference, tmp_path / "bridge.csv", "a custodian")
-        assert actions(space)[-1] == REFUSED
-    assert not (tmp_path / "bridge.csv").exists()
 
 
 def test_a_destroyed_key_has_a_certificate_that_the_houses_release_key_signed(folder: Path, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from api.witness_client import HttpWitness, witnesses_of
 from api.witness_http import create_witness_app
 from api.witness_store import create_witness_keys, open_witness
 from audit.commitment import COMMITTED, opens
-from audit.export import ExportedRows, export_log
-from audit.fsck import fsck, fsck_rows
+from audit.export import export_log
+from audit.fsck import fsck, fsck_export
 from audit.journal import Event
 from audit.log import Log, LogFolder
 from audit.note import read_checkpoint, read_note
@@ -142,10 +142,10 @@ def test_an_exported_log_is_checked_without_the_database_and_an_altered_entry_is
     with pytest.raises(Conflict):
         export_log(made.log.folder, "", out)
     folder = LogFolder(TileStore(out), ORIGIN, made.log.policy)
-    assert fsck_rows(ExportedRows(folder.tiles), folder)["faults"] == []
+    assert fsck_export(folder)["faults"] == []
     bundle = out / "tile" / "entries" / "001"
     bundle.write_bytes(bundle.read_bytes().replace(b'"n":300', b'"n":301'))
-    assert fsck_rows(ExportedRows(folder.tiles), folder)["kinds"] == ["edited row"]
+    assert fsck_export(folder)["kinds"] == ["edited row"]
 
 
 def test_a_witness_over_http_answers_as_its_page_says(tmp_path: Path) -> None:

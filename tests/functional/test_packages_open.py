@@ -22,7 +22,7 @@ from audit.verify import open_package
 from cld.datasets import Pseudonymised
 from cld.engine import Query, scratch_engine
 from cld.journey import CheckedExtract, Document, DocumentKind
-from extracts.tables import MOST_EXCEL_ROWS, write_tables
+from extracts.tables import MOST_EXCEL_ROWS, Keyed, write_tables
 
 RECIPIENTS = ("NHS Oxfordshire CCG", "DHSC", "Derbyshire council, benchmarking")
 CONTEXT = Path(__file__).parents[1] / "data" / "ro-crate" / "context-1.3.jsonld.gz"
@@ -199,7 +199,7 @@ def made_of(tmp_path: Path, rows: pa.Table) -> list[dict[str, Any]]:
         CheckedExtract(Document(DocumentKind.CHECKED_EXTRACT, (), body)),
         plan,
         engine,
-        key_version=None,
+        keyed=Keyed(None),
     )
 
 

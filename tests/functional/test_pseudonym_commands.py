@@ -13,9 +13,11 @@ import pyrage
 import pytest
 
 from api.demo_requests import demo_requests
+from api.wiring import open_demo_workspace
 from audit.verify import open_package
 from extracts.keying import is_of_one_release, key_id_for
 from tests.functional.test_command_line import run
+from tests.lib.enrolling import enrol
 
 LINCOLNSHIRE, CCG, DHSC = "Lincolnshire council", "NHS Oxfordshire CCG", "DHSC"
 
@@ -113,14 +115,43 @@ def test_a_person_is_found_again_by_commands_for_the_council_alone(workspace: Pa
     assert run("reidentify", "answer", "Q-1", "--workspace", str(workspace)).returncode == 4
     for person in ("approver one", "releaser one"):
         command(workspace, "reidentify", "sign", "Q-1", "--as", person)
+    nobody = run("reidentify", "answer", "Q-1", "--workspace", str(workspace))
+    assert (nobody.returncode, "The council has enrolled no key" in nobody.stderr) == (4, True)
+    own = pyrage.x25519.Identity.generate()
+    space = open_demo_workspace(workspace)
+    enrol(space, "503", str(own))
+    space.journal.close()
     sealed = Path(command(workspace, "reidentify", "answer", "Q-1")["sealed"])
-    identity = (workspace / "recipients" / "CG-0001.age-key").read_text().strip()
-    told = json.loads(pyrage.decrypt(sealed.read_bytes(), [pyrage.x25519.Identity.from_str(identity)]))
+    with pytest.raises(pyrage.DecryptError):
+        identity = (workspace / "recipients" / "CG-0001.age-key").read_text().strip()
+        pyrage.decrypt(sealed.read_bytes(), [pyrage.x25519.Identity.from_str(identity)])
+    told = json.loads(pyrage.decrypt(sealed.read_bytes(), [own]))
     assert told["answers"][0]["pseudonym"] == pseudonym
     with (workspace / "truth" / "clients.csv").open(newline="") as stream:
         known = {row["true_nhs_number"] for row in csv.DictReader(stream)}
     found = told["answers"][0]["identifier"]
     assert found in known or found.startswith("L503|")
+
+
+def test_a_basis_withdrawn_by_command_ends_a_question_that_was_signed(workspace: Path, tmp_path: Path) -> None:
+    days = ("--from", "2022-01-01", "--to", "2022-12-31", "--as", "approver one", "--as", "releaser one")
+    given = ("--council", "503", "--words", "Mental Capacity Act 2005", "--recorded-by", "officer")
+    basis = command(workspace, "reidentify", "basis", *given, *days)["legal_basis"]
+    path, _ = a_question(workspace, tmp_path, basis, reference="W-1")
+    command(workspace, "reidentify", "ask", str(path))
+    for person in ("approver one", "releaser one"):
+        command(workspace, "reidentify", "sign", "W-1", "--as", person)
+    why = ("--council", "503", "--reason", "the court order of Mrs Smith lapsed", "--as", "approver two")
+    assert command(workspace, "reidentify", "withdraw", basis, *why)["withdrawn"]
+    again = run("reidentify", "withdraw", basis, *why, "--workspace", str(workspace))
+    refused = run("reidentify", "answer", "W-1", "--workspace", str(workspace))
+    assert (again.returncode, refused.returncode, "policy-refused" in refused.stderr) == (5, 1, True)
+    space = open_demo_workspace(workspace)
+    log = b"".join(space.journal.leaves())
+    space.journal.close()
+    assert b"Mrs Smith" not in log
+    assert b"Mental Capacity" not in log
+    assert b"re-identification basis withdrawn" in log
 
 
 def test_a_general_practitioner_and_a_council_without_a_basis_are_refused(workspace: Path, tmp_path: Path) -> None:

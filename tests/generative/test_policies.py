@@ -48,12 +48,15 @@ def asked() -> Iterator[dict[str, Any]]:
             yield {**request, **processor, "nihr_funded": nihr, "joint_approval": joint}
 
 
-def approvals(largest: int) -> Iterator[dict[str, Any]]:
-    """Every state of the approval in which at most so many grounds, checks, purposes and days fail."""
-    faults = [{name: False} for name in (*GROUNDS, *CHECKS)] + [{"purposes": []}, *WHENS[1:]]
-    for n_faults in range(largest + 1):
-        for chosen in itertools.combinations(faults, n_faults):
-            yield {name: value for fault in chosen for name, value in fault.items()}
+def approvals(is_long: bool) -> Iterator[dict[str, Any]]:
+    """States of the approval: every pair of faults in grounds, checks, purposes and days; in the long form every state."""
+    truths: list[dict[str, Any]] = [{name: False} for name in (*GROUNDS, *CHECKS)]
+    faults: list[dict[str, Any]] = [*truths, {"purposes": []}, *WHENS[1:]]
+    chosen = (pair for n_faults in range(3) for pair in itertools.combinations(faults, n_faults))
+    held: dict[str, Any] = {}
+    every = itertools.product(*((held, fault) for fault in (*truths, {"purposes": []})), WHENS)
+    for state in every if is_long else chosen:
+        yield {name: value for fault in state for name, value in fault.items()}
 
 
 def open_routes() -> Iterator[dict[str, Any]]:
@@ -65,7 +68,7 @@ def open_routes() -> Iterator[dict[str, Any]]:
 def every_request(is_long: bool) -> Iterator[dict[str, Any]]:
     """All requests of the exhaustive run; the long form crosses every state with every other."""
     yield from asked()
-    states = list(approvals(len((*GROUNDS, *CHECKS)) if is_long else 2))
+    states = list(approvals(is_long))
     for request in open_routes():
         for state in states:
             yield {**request, **state}

@@ -19,6 +19,7 @@ from api.wiring import DemoKeys
 from audit.note import Checkpoint, cosign, sign_head
 from audit.scan import fast_scan
 from audit.tree import inclusion_proof, leaf_hash, root_of
+from audit.twins import cells_differ
 from audit.verifying.checks import Asked, verify_folder
 from audit.verifying.manifest import CRATE, DATA_MANIFEST, EVIDENCE, MANIFEST, PROOF, STATEMENT
 from audit.verifying.statement import PAYLOAD_TYPE, pre_authentication
@@ -61,7 +62,9 @@ class Taken:
 
     def report(self) -> dict[str, Any]:
         """Verify what is there now."""
-        return verify_folder(self.folder, Asked(**{"policy": self.trust, "on": ON, **self.asked}), fast_scan)
+        return verify_folder(
+            self.folder, Asked(**{"policy": self.trust, "on": ON, **self.asked}), fast_scan, cells_differ
+        )
 
     def statement(self) -> dict[str, Any]:
         envelope = json.loads(self.path(STATEMENT).read_bytes())

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from audit.journal import Event, leaf_bytes
-from audit.log import Log, single_witness_policy
+from audit.log import Extent, Log, single_witness_policy
 from audit.note import CosignerKeys
 from audit.policy import read_policy
 from audit.tiles import TileStore
@@ -51,6 +51,15 @@ class MemoryRows:
     """Leaves in a dictionary: what a database is to the log, and as easy to tamper with."""
 
     held: dict[int, bytes] = field(default_factory=dict)
+    n_counted: int = 0
+
+    def extent(self) -> Extent:
+        """Return where leaves begin and end, and how many there are and were."""
+        return Extent(min(self.held, default=0), self.n_leaves(), len(self.held), self.n_counted)
+
+    def apart(self) -> MemoryRows:
+        """Return these, which another process gets as a copy."""
+        return self
 
     def n_leaves(self) -> int:
         """Return one more than the last place."""
@@ -58,7 +67,9 @@ class MemoryRows:
 
     def rows(self, start: int, stop: int) -> list[tuple[int, bytes]]:
         """Return what is held of a range."""
-        return [(place, self.held[place]) for place in range(start, stop) if place in self.held]
+        wanted = range(start, stop)
+        places = wanted if len(wanted) <= len(self.held) else sorted(self.held)
+        return [(place, self.held[place]) for place in places if place in self.held and place in wanted]
 
     def leaves(self) -> tuple[bytes, ...]:
         """Return every leaf."""
@@ -69,11 +80,17 @@ class MemoryRows:
         del digest
         return None
 
+    def keep_first(self, n: int, of: MemoryRows | None = None) -> None:
+        """Hold no more than the first leaves, of others or of these, as an older backup would."""
+        self.held = {place: held for place, held in (of or self).held.items() if place < n}
+        self.n_counted = n
+
     def add(self, n: int, word: str = "counted") -> None:
         """Append leaves, one second apart."""
         for _ in range(n):
             place = self.n_leaves()
             self.held[place] = leaf(place, word)
+            self.n_counted = place + 1
 
 
 def leaf(place: int, word: str = "counted") -> bytes:
@@ -100,13 +117,13 @@ class SmallLog:
     def fork(self, folder: Path, start: int, n: int, word: str) -> SmallLog:
         """Return another history under the same keys: the same leaves up to ``start``, then others, with another witness."""
         other = small_log(folder)
-        other.rows.held = {place: held for place, held in self.rows.held.items() if place < start}
+        other.rows.keep_first(start, self.rows)
         other.rows.add(n, word)
         return other
 
     def take_over(self, other: SmallLog) -> None:
         """Put another log's database and folder in place of these, as an operator could."""
-        self.rows.held = dict(other.rows.held)
+        self.rows.keep_first(other.rows.n_leaves(), other.rows)
         shutil.rmtree(self.folder / "log")
         shutil.copytree(other.folder / "log", self.folder / "log")
 

@@ -135,7 +135,7 @@ def test_the_page_shows_a_stars_interval_on_hover_and_the_statement_never_does()
     body = body_of(table_report(), n_primary=1, n_secondary=3, intervals=[["A", "x", 1, 7]])
     star = next(line for line in body["report"]["people"]["grid"] if line[2] == "*")
     assert f"between {star[3]} and {star[4]}" in report_page("Disclosure report", body)
-    statement = disclosure_statement("aggregate", body)
+    statement = disclosure_statement("aggregate", body, {})
     for told in (json.dumps(statement), disclosure_statement_page(statement)):
         for secret in ("between", "interval", "n_primary", "n_secondary", "grid", "narrowest"):
             assert secret not in told, secret
@@ -212,7 +212,7 @@ def test_the_statement_of_rows_counts_nobody(session: Session) -> None:
         "levels": {"age_years": "all"},
         "quasi_identifiers": ["age_years"],
     }
-    statement = disclosure_statement("anonymised", body_of(people_report(session), **measures))
+    statement = disclosure_statement("anonymised", body_of(people_report(session), **measures), {})
     assert statement["tables"]["people"]["detail_lost"] == {"age_years": "1.0000", "gender": "0.0000"}
     for secret in ("n_uniques", "n_suppressed", "sizes", "intruders", "n_alone"):
         assert secret not in json.dumps(statement), secret

@@ -12,8 +12,8 @@ from Crypto.Protocol.SecretSharing import Shamir
 
 from cld.clock import SystemEntropy
 from cld.errors import Conflict, InputError, KeyUnavailable
-from keys.ceremony import custody_ceremony, file_ceremony
-from keys.custodians import replace_custodians
+from keys.ceremonies.custodians import replace_custodians
+from keys.ceremonies.making import custody_ceremony, file_ceremony
 from keys.derivation import PseudonymDomain, Secret
 from keys.providers import custody
 from keys.providers.choose import RootKind, open_provider, read_settings

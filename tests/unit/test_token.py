@@ -10,13 +10,13 @@ import pytest
 
 from cld.clock import SystemEntropy
 from cld.errors import Conflict, KeyUnavailable
+from keys.ceremonies.token import token_ceremony
 from keys.derivation import PseudonymDomain, Secret
 from keys.judges import JUDGES
 from keys.providers.choose import open_provider
 from keys.providers.root import RootKind
 from keys.providers.token import TokenPlace, counter_input, create_token_root, open_token_root, remove_token_root
 from keys.store import KeyStore
-from keys.token_ceremony import token_ceremony
 from tests.lib.custodians import Played, files_in
 from tests.lib.softhsm import PIN, module_path, start_token
 
@@ -115,7 +115,9 @@ def test_a_dry_run_and_a_ceremony_that_fails_leave_token_and_keystore_as_they_we
     assert made.root_id == ""
     assert files_in(tmp_path) == []
     said = AtTheToken()
-    monkeypatch.setattr("keys.token_ceremony.settings_bytes", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
+    monkeypatch.setattr(
+        "keys.ceremonies.token.settings_bytes", lambda _: (_ for _ in ()).throw(OSError(28, "No space"))
+    )
     with pytest.raises(OSError, match="No space"):
         token_ceremony(tmp_path / "k", place, said, dry_run=False)
     assert "Nothing of it was kept" in said.said[-1]

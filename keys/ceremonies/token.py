@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keys.ceremony import CeremonyResult, Dialogue, require_empty, whole_or_nothing
+from keys.ceremonies.making import CeremonyResult, Dialogue, require_empty, whole_or_nothing
 from keys.derivation import Secret
 from keys.providers.choose import SETTINGS, RootSettings, settings_bytes
 from keys.providers.root import RootKind
@@ -26,13 +26,8 @@ def token_ceremony(keystore: Path, place: TokenPlace, dialogue: Dialogue, *, dry
         pin = dialogue.passphrase("the token (its PIN)")
         used = TokenPlace(place.module, place.token, place.key + TRIAL) if dry_run else place
         root = create_token_root(used, pin)
-        try:
-            root.key_encryption_key(Secret(bytes(32)))
-            root_id = root.root_id()
-            together.stage(keystore / SETTINGS, settings_bytes(RootSettings(RootKind.TOKEN, place)))
-        except BaseException:
-            remove_token_root(used, pin)
-            raise
-        if dry_run:
-            remove_token_root(used, pin)
+        together.on_abandon(lambda: remove_token_root(used, pin))
+        root.key_encryption_key(Secret(bytes(32)))
+        root_id = root.root_id()
+        together.stage(keystore / SETTINGS, settings_bytes(RootSettings(RootKind.TOKEN, place)))
     return CeremonyResult(RootKind.TOKEN, dry_run, "" if dry_run else root_id, 1, 0, ())

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from cld.clock import Entropy
 from cld.errors import InputError
-from keys.ceremony import CeremonyResult, Custodian, Dialogue, issue, whole_or_nothing
+from keys.ceremonies.making import CeremonyResult, Custodian, Dialogue, issue, whole_or_nothing
+from keys.plain_files import overwrite_and_remove
 from keys.providers.custody import CUSTODY, custody_bytes, index_in, open_share, read_custody
 from keys.providers.root import HeldRoot, RootKind
 from keys.providers.shares import Commitments, combine
@@ -70,7 +71,7 @@ def _require_everybody(
 
 def _take_away(old: Iterable[Path], dialogue: Dialogue) -> None:
     for path in old:
-        path.unlink(missing_ok=True)
+        overwrite_and_remove(path)
     dialogue.say(
         "The old share files given are gone. Every other copy of an old share must be destroyed by its custodian."
     )

@@ -16,13 +16,14 @@ from typing import Protocol
 
 from cld.clock import Entropy
 from cld.errors import Conflict, InputError, InvariantBroken, KeyUnavailable
+from keys.ceremonies.together import Together
 from keys.derivation import KEY_BYTES, Secret
+from keys.plain_files import is_there, overwrite_and_remove
 from keys.providers.choose import ROOT_FILE, SETTINGS, RootSettings, settings_bytes
 from keys.providers.custody import CUSTODY, custody_bytes, open_share, share_bytes, share_name
 from keys.providers.file import open_root, sealed_root
 from keys.providers.root import HeldRoot, RootKind
 from keys.providers.shares import Commitments, Share, combine, require_plan, split
-from keys.together import Together
 
 __all__ = ["CeremonyResult", "Dialogue", "custody_ceremony", "file_ceremony", "require_empty", "whole_or_nothing"]
 
@@ -64,7 +65,7 @@ def require_empty(keystore: Path) -> None:
 
     Raises: Conflict.
     """
-    if any((keystore / name).exists() for name in (SETTINGS, ROOT_FILE)):
+    if any(is_there(keystore / name) for name in (SETTINGS, ROOT_FILE)):
         message = "This keystore has a root already."
         raise Conflict(message, "Open it, or choose an empty keystore.")
 
@@ -112,12 +113,13 @@ def file_ceremony(keystore: Path, dialogue: Dialogue, entropy: Entropy, *, dry_r
         root = Secret(entropy.secret_bytes(KEY_BYTES, "root"))
         staged = together.stage(keystore / ROOT_FILE, sealed_root(root, passphrase, entropy))
         opened = open_root(staged, passphrase)
-        _require_refused_file(staged)
+        require_refused_file(staged)
         root_id = "" if dry_run else opened.root_id()
     return CeremonyResult(RootKind.FILE, dry_run, root_id, 1, 1, (keystore / ROOT_FILE,))
 
 
-def _require_refused_file(staged: Path) -> None:
+def require_refused_file(staged: Path) -> None:
+    """Hold that a sealed root does not open with a passphrase that is not its own."""
     try:
         open_root(staged, Secret(b"not the passphrase"))
     except KeyUnavailable:
@@ -134,7 +136,7 @@ def custody_ceremony(
     Raises: Conflict if the keystore has a root; InputError for a senseless plan or a short passphrase.
     """
     require_empty(keystore)
-    require_plan(threshold, len(folders))
+    require_custody(threshold, folders)
     dialogue.say(f"A root is made and shared among {len(folders)} custodians; any {threshold} of them open it.")
     with whole_or_nothing(dialogue, dry_run=dry_run, left="There is no root.") as together:
         root = Secret(entropy.secret_bytes(KEY_BYTES, "root"))
@@ -144,6 +146,17 @@ def custody_ceremony(
         together.stage(keystore / SETTINGS, settings_bytes(RootSettings(RootKind.SHARES)))
         root_id = "" if dry_run else HeldRoot(root).root_id()
     return CeremonyResult(RootKind.SHARES, dry_run, root_id, issued.n_opened, issued.n_refused, issued.files)
+
+
+def require_custody(threshold: int, folders: Sequence[Path]) -> None:
+    """Hold a plan of custody to sense: numbers that make one, and a folder for each custodian.
+
+    Raises: InputError.
+    """
+    require_plan(threshold, len(folders))
+    if len({folder.resolve() for folder in folders}) != len(folders):
+        message = "Two custodians have one folder: whoever holds it holds two shares."
+        raise InputError(message, "Give a folder for each.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +169,11 @@ class Custodian:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A set of shares staged and proven."""
+    """A set of shares staged and proven; each file's passphrase is kept to open it once more under its final name."""
 
     commitments: Commitments
     files: tuple[Path, ...]
+    passphrases: tuple[Secret, ...]
     n_opened: int
     n_refused: int
 
@@ -171,18 +185,32 @@ def issue(
     """Split a root afresh, stage a file for each custodian and prove the set from the staged files."""
     set_id = entropy.secret_bytes(SET_BYTES, f"share set of {keystore.name}").hex()
     shares, commitments = split(root, threshold, len(custodians), set_id)
-    proven, files = [], []
+    proven, files, passphrases = [], [], []
     for share in shares:
         custodian = custodians[share.index]
         dialogue.say(f"Custodian {share.index} of {len(custodians)}.")
         passphrase = custodian.passphrase or fresh_passphrase(dialogue, f"custodian {share.index}")
+        if custodian.passphrase is None:
+            _look_for_others(custodian.folder, dialogue)
         path = custodian.folder / share_name(commitments, share.index)
         staged = together.stage(path, share_bytes(share, commitments, passphrase, entropy))
         proven.append(open_share(staged, passphrase, commitments))
         files.append(path)
+        passphrases.append(passphrase)
     n_opened, n_refused = _prove(proven, commitments)
     dialogue.say(f"Proven: {n_opened} quorums open the root, {n_refused} sets one short of a quorum do not.")
-    return Issued(commitments, tuple(files), n_opened, n_refused)
+    return Issued(commitments, tuple(files), tuple(passphrases), n_opened, n_refused)
+
+
+def _look_for_others(folder: Path, dialogue: Dialogue) -> None:
+    """Take away shares that a killed ceremony never named, and tell of named ones: they may be somebody's."""
+    for left in folder.glob(".caregate-share-*.part"):
+        overwrite_and_remove(left)
+    if any(folder.glob("caregate-share-*.json")):
+        dialogue.say(
+            f"{folder.name} holds a share of another set. If a ceremony that was cut off or a move left it there, "
+            "its custodian must destroy it."
+        )
 
 
 def _prove(shares: Sequence[Share], commitments: Commitments) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +20,11 @@ class Together:
         """Begin with none."""
         self._staged: list[tuple[Path, Path]] = []
         self._folders: list[Path] = []
+        self._undo: list[Callable[[], None]] = []
+
+    def on_abandon(self, undo: Callable[[], None]) -> None:
+        """Undo something else too, such as a key made in a token, if these files never get their names."""
+        self._undo.append(undo)
 
     def stage(self, path: Path, content: bytes, *, replacing: bool = False) -> Path:
         """Write a file beside its final place, for its owner's eyes alone, and return where it lies until then.
@@ -29,6 +35,8 @@ class Together:
             message = f"{path.name} is there already."
             raise Conflict(message, "Choose another folder, or take it away.")
         self._make_folder(path.parent)
+        for left in path.parent.glob(f".{path.name}.*.part"):
+            left.unlink()  # of a process that was killed
         waiting = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._staged.append((waiting, path))
         with os.fdopen(os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
@@ -48,20 +56,24 @@ class Together:
         """Give every file its name, in the order staged; if one cannot have it, take the earlier ones away again."""
         named: list[Path] = []
         try:
-            for waiting, path in self._staged:
+            for waiting, path in self._staged[:-1]:
+                waiting.replace(path)
+                named.append(path)
+            _sync_all(named)  # the deciding file may lie on another medium: it is named once the others are safe
+            for waiting, path in self._staged[-1:]:
                 waiting.replace(path)
                 named.append(path)
         except BaseException:
             for path in named:
                 path.unlink(missing_ok=True)
             raise
-        for folder in {path.parent for path in named}:
-            sync_folder(folder)
+        _sync_all(named[-1:])
         self._staged.clear()
         self._folders.clear()
+        self._undo.clear()
 
     def abandon(self) -> None:
-        """Take every staged file away, and every folder that was made for one."""
+        """Take every staged file away, and every folder that was made for one, and undo what else was to be undone."""
         for waiting, _ in self._staged:
             waiting.unlink(missing_ok=True)
         for folder in reversed(self._folders):
@@ -69,3 +81,11 @@ class Together:
                 folder.rmdir()
         self._staged.clear()
         self._folders.clear()
+        to_undo, self._undo = self._undo, []
+        for undo in to_undo:
+            undo()
+
+
+def _sync_all(paths: Iterable[Path]) -> None:
+    for folder in {path.parent for path in paths}:
+        sync_folder(folder)
