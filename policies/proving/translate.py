@@ -30,7 +30,7 @@ class Choice:
 
     def is_value(self, value: tuple[str, str]) -> z3.BoolRef:
         """Return the truth of a value, false for one it can never be."""
-        return self.truths.get(value, z3.BoolVal(val=False))
+        return self.truths.get(value, FALSE)
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Many:
 
 
 Symbol: TypeAlias = z3.BoolRef | Choice | Many | z3.ArithRef
+
+TRUE, FALSE = z3.BoolVal(val=True), z3.BoolVal(val=False)
 
 ORDERS: Mapping[str, Callable[[z3.ArithRef, z3.ArithRef], z3.BoolRef]] = {
     "<": operator.lt,
@@ -96,7 +98,7 @@ def _unknown() -> UnknownSpecification:
 def _scope(scope: Mapping[str, Any], symbol: Choice) -> z3.BoolRef:
     match scope:
         case {"op": "All"}:
-            return z3.BoolVal(val=True)
+            return TRUE
         case {"op": "==", "entity": entity}:
             return symbol.is_value(_entity(entity))
         case {"op": "in", "entities": entities}:
@@ -128,13 +130,13 @@ def _value(body: Mapping[str, Any], symbols: Mapping[str, Choice], facts: Facts)
         case {"Value": bool(held)}:
             return z3.BoolVal(held)
         case {"Value": {"__entity": entity}}:
-            return Choice({_entity(entity): z3.BoolVal(val=True)})
+            return Choice({_entity(entity): TRUE})
         case {"Var": "principal" | "action" | "resource" as name}:
             return symbols[name]
         case {".": {"left": {"Var": "context"}, "attr": name}} if name in facts.symbols:
             return facts.symbols[name]
         case {"has": {"left": {"Var": "context"}, "attr": name}} if name in facts.symbols:
-            return facts.present.get(name, z3.BoolVal(val=True))
+            return facts.present.get(name, TRUE)
         case {"datetime": [{"Value": str(written)}]}:
             return z3.IntVal(milliseconds(moment_of(written)))
         case {"!": {"arg": part}}:
@@ -184,28 +186,33 @@ def _set(elements: list[Symbol]) -> Many:
 
 
 def _equal(left: Symbol, right: Symbol) -> z3.BoolRef:
-    false = z3.BoolVal(val=False)
     match left, right:
         case (z3.BoolRef(), z3.BoolRef()) | (z3.ArithRef(), z3.ArithRef()):
             return left == right
         case Choice(), Choice():
-            return z3.Or([z3.And(held, right.is_value(value)) for value, held in left.truths.items()])
+            return _share(left, right)
         case Many(), Many():
             values = left.truths.keys() | right.truths.keys()
-            return z3.And([left.truths.get(value, false) == right.truths.get(value, false) for value in sorted(values)])
+            return z3.And([left.truths.get(value, FALSE) == right.truths.get(value, FALSE) for value in sorted(values)])
     raise _unknown()
+
+
+def _share(left: Choice | Many, right: Choice | Many) -> z3.BoolRef:
+    """Return the truth that some value holds on both sides; a side that is written out needs no conjunction."""
+    shared = [(held, right.truths[value]) for value, held in left.truths.items() if value in right.truths]
+    found = [one if other is TRUE else other if one is TRUE else z3.And(one, other) for one, other in shared]
+    return found[0] if len(found) == 1 else z3.Or(found)
 
 
 def _contains(left: Symbol, right: Symbol) -> z3.BoolRef:
     if isinstance(left, Many) and isinstance(right, Choice):
-        return z3.Or([z3.And(held, right.is_value(value)) for value, held in left.truths.items()])
+        return _share(left, right)
     raise _unknown()
 
 
 def _contains_all(left: Symbol, right: Symbol) -> z3.BoolRef:
     if isinstance(left, Many) and isinstance(right, Many):
-        false = z3.BoolVal(val=False)
-        return z3.And([z3.Implies(held, left.truths.get(value, false)) for value, held in right.truths.items()])
+        return z3.And([z3.Implies(held, left.truths.get(value, FALSE)) for value, held in right.truths.items()])
     raise _unknown()
 
 
