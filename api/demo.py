@@ -23,8 +23,9 @@ from api.demo_requests import DemoRequest, demo_requests
 from api.house import House, Stage
 from api.register import write_register
 from api.run import peak_bytes
-from api.wiring import demo_workspace
+from api.wiring import TRUST, demo_workspace
 from audit.scan import fast_scan
+from audit.trust import policy_event, read_trust
 from audit.verify import open_package, verify_package
 from audit.verifying.checks import Asked, verify_folder
 from cld.errors import Conflict, DisclosureRefused, InputError, InvariantBroken, PolicyRefused, SubmissionRejected
@@ -32,14 +33,12 @@ from cld.places import Council, Participation, council_regions
 from cld.progress import Progress
 from cld.shelf import atomic_write
 from cld.vocabulary import Action, Form
-from extracts.release import trust_policy
 from synthetic.england import England, make_england
 
 __all__ = ["demo_participations", "run_demo"]
 
 LOCAL_ITEM = "Local: Frailty Band"
 OUTSIDER = Participation(Council("999", "E10000032", "West Sussex", "South East"), date(2022, 4, 1), None)
-TRUST = "trust-policy.txt"
 N_OTHER_STEPS = 16
 
 
@@ -87,7 +86,7 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
     shutil.rmtree(out / "scratch", ignore_errors=True)
     house = House(demo_workspace(out, seed=seed, n_threads=n_threads))
     write_register(out, demo_participations())
-    atomic_write(out / TRUST, trust_policy(house.space.release_keys).encode())
+    house.space.journal.record(policy_event(read_trust(house.space.release_keys.trust), "custodian"))
     run = _Run(house, england, progress, {"synthetic": round(time.monotonic() - started, 3)})
     _accept_all(run)
     with run.stage("link", "Linking people to the person index and the NHS data sets"):

@@ -1,4 +1,4 @@
-"""The log as commands: sign a head, recompute everything, copy it out, prove consistency, and be a witness."""
+"""The log as commands: sign a head, recompute everything, copy it out, prove consistency, and enter a stolen key."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.run import Json, answer
+from api.run import Json, answer, text_of
+from api.trust_commands import trust_app
+from api.witness_commands import witness_app
 
 if TYPE_CHECKING:
-    from audit.log import Log, LogFolder
+    from audit.log import LogFolder
 
 __all__ = ["log_app"]
 
 log_app = typer.Typer(no_args_is_help=True, help="The audit log: heads, proofs, checks, and witnesses.")
-witness_app = typer.Typer(no_args_is_help=True, help="Be a witness to somebody's log.")
 log_app.add_typer(witness_app, name="witness")
+log_app.add_typer(trust_app, name="trust")
 
 Workspace = Annotated[Path, typer.Option("--workspace", help="A workspace that demo made.")]
 Seen = Annotated[
     list[Path] | None, typer.Option("--seen", help="A head from elsewhere: a witness, an earlier package.")
 ]
-Folder = Annotated[Path, typer.Option(help="The witness's own folder.")]
 FAULTY = 6
 
 
@@ -34,43 +35,15 @@ def _space(workspace: Path) -> Any:  # noqa: ANN401 - the type would load the wh
     return open_demo_workspace(workspace)
 
 
-def _text(path: Path) -> str:
-    from cld.errors import UnreadableFile  # noqa: PLC0415
-
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        message = f"{path.name} cannot be read."
-        raise UnreadableFile(message, "Check the name.") from fault
-
-
 @log_app.command()
-def checkpoint(
-    workspace: Workspace,
-    policy: Annotated[
-        Path | None, typer.Option(help="Policy with more witnesses; those with a URL are asked over HTTP.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Sign a head over everything logged until now, and have it witnessed."""
+def checkpoint(workspace: Workspace, as_json: Json = False) -> None:
+    """Sign a head over everything logged until now, and have it witnessed as the trust policy in force asks."""
     from audit.note import read_checkpoint  # noqa: PLC0415
 
     space = _space(workspace)
-    log = space.log if policy is None else _with_witnesses(space.log, _text(policy))
-    note = log.head(space.journal)
+    note = space.log.head(space.journal)
     found = read_checkpoint(note.text)
     answer({"size": found.size, "root": found.root.hex(), "head": note.content}, note.content.rstrip(), as_json=as_json)
-
-
-def _with_witnesses(log: Log, policy: str) -> Log:
-    """Return the log under another policy, asking every witness that has a URL beside those in this process."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from api.witness_client import witnesses_of  # noqa: PLC0415
-    from audit.trust import read_trust  # noqa: PLC0415
-
-    witnessing = read_trust(policy).witnessing
-    return replace(log, policy=witnessing, witnesses=(*log.witnesses, *witnesses_of(witnessing)))
 
 
 @log_app.command()
@@ -82,9 +55,9 @@ def fsck(
     as_json: Json = False,
 ) -> None:
     """Recompute every leaf, tile, head and document digest; exit 0 when all agree, 6 when not."""
-    heads = {f"head in {path.name}": _text(path) for path in seen or ()}
+    heads = {f"head in {path.name}": text_of(path) for path in seen or ()}
     if export is not None and trust is not None:
-        report = _check_export(export, _text(trust), heads)
+        report = _check_export(export, text_of(trust), heads)
     elif workspace is not None:
         report = _check_workspace(workspace, heads)
     else:
@@ -118,9 +91,9 @@ def _check_workspace(workspace: Path, heads: dict[str, str]) -> dict[str, Any]:
 
 
 def _check_export(export: Path, trust: str, heads: dict[str, str]) -> dict[str, Any]:
-    from audit.fsck import fsck_export  # noqa: PLC0415
+    from audit.copied import check_export  # noqa: PLC0415
 
-    return fsck_export(_folder_of(export, trust), heads)
+    return check_export(_folder_of(export, trust), heads)
 
 
 def _folder_of(export: Path, trust: str) -> LogFolder:
@@ -138,10 +111,9 @@ def export(
 ) -> None:
     """Copy tiles, bundles and heads out for an auditor; no document and nobody's words go with them."""
     from audit.export import export_log  # noqa: PLC0415
-    from extracts.release import trust_policy  # noqa: PLC0415
 
     space = _space(workspace)
-    size = export_log(space.log.folder, trust_policy(space.release_keys), out)
+    size = export_log(space.log.folder, space.release_keys.trust, out)
     answer({"size": size, "out": str(out)}, f"{size} entries in {out}", as_json=as_json)
 
 
@@ -157,7 +129,7 @@ def consistency(
     from cld.shelf import atomic_write  # noqa: PLC0415
 
     space = _space(workspace)
-    older = read_checkpoint(read_note(_text(seen)).text)
+    older = read_checkpoint(read_note(text_of(seen)).text)
     newest = read_checkpoint(space.log.head(space.journal).text)
     proof = space.log.consistency(older.size, newest.size)
     atomic_write(out, consistency_text({older.size: proof}).encode())
@@ -187,62 +159,3 @@ def compromised(
     event = compromise_event(NoteKey.parse(key), day, counts, actor)
     space.journal.record(event)
     sys.stdout.write(json.dumps({"retired": f"retired {key} {counts}", "counts_until": counts}) + "\n")
-
-
-@log_app.command()
-def follow(
-    policy: Annotated[Path, typer.Argument(help="The trust policy you hold.")],
-    update: Annotated[Path, typer.Argument(help="The signed update that you were sent.")],
-    out: Annotated[Path, typer.Option(help="File for the new policy.")],
-) -> None:
-    """Take a new trust policy only if the one you hold says that it may succeed it; exit 6 if not."""
-    from audit.trust import follow as succeed  # noqa: PLC0415
-    from audit.trust import read_trust  # noqa: PLC0415
-    from cld.shelf import atomic_write  # noqa: PLC0415
-
-    found = succeed(read_trust(_text(policy)), _text(update))
-    atomic_write(out, found.text.encode())
-    told = {"policy": found.number, "digest": found.digest, "retired": len(found.retired)}
-    sys.stdout.write(json.dumps(told) + "\n")
-
-
-@witness_app.command()
-def create(
-    folder: Folder, name: Annotated[str, typer.Option(help="Name in its keys, such as dhsc.example/w1.")]
-) -> None:
-    """Make a witness's keys in its folder, and print the two lines a policy needs."""
-    from api.witness_store import create_witness_keys  # noqa: PLC0415
-
-    for key in create_witness_keys(folder, name).witness_keys():
-        sys.stdout.write(key.text() + "\n")
-
-
-@witness_app.command(name="answer")
-def answer_request(
-    request: Annotated[Path, typer.Argument(help="What the log sent: an add-checkpoint request.")],
-    folder: Folder,
-    trust: Annotated[Path, typer.Option(help="Policy naming the logs to watch.")],
-) -> None:
-    """Answer one request that came as a file, for networks that are not joined; exit 6 unless it was cosigned."""
-    from api.witness_store import open_witness  # noqa: PLC0415
-
-    found = open_witness(folder, _text(trust)).add_checkpoint(request.read_bytes())
-    sys.stdout.write(found.body)
-    raise typer.Exit(0 if found.status == 200 else FAULTY)  # noqa: PLR2004 - HTTP's success
-
-
-@witness_app.command()
-def serve(
-    folder: Folder,
-    trust: Annotated[Path, typer.Option(help="Policy naming the logs to watch.")],
-    port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8010,
-) -> None:
-    """Answer over HTTP on this machine alone; put a server with TLS before it to be reached from elsewhere."""
-    import uvicorn  # noqa: PLC0415
-
-    from api.witness_http import create_witness_app  # noqa: PLC0415
-    from api.witness_store import open_witness  # noqa: PLC0415
-
-    uvicorn.run(
-        create_witness_app(open_witness(folder, _text(trust))), host="127.0.0.1", port=port, log_level="warning"
-    )

@@ -18,7 +18,19 @@ import typer
 if TYPE_CHECKING:
     from cld.engine import Session
 
-__all__ = ["Json", "Memory", "Out", "Report", "Stopwatch", "Threads", "answer", "finish", "peak_bytes", "session_of"]
+__all__ = [
+    "Json",
+    "Memory",
+    "Out",
+    "Report",
+    "Stopwatch",
+    "Threads",
+    "answer",
+    "finish",
+    "peak_bytes",
+    "session_of",
+    "text_of",
+]
 
 SIZE = re.compile(r"\d+(\.\d+)?\s*[KMGT]B", re.IGNORECASE)
 
@@ -77,3 +89,17 @@ def answer(found: Mapping[str, object], words: str, *, as_json: bool) -> None:
 def finish(summary: dict[str, object], watch: Stopwatch, words: str, *, as_json: bool) -> None:
     """Answer with the seconds by stage and the highest memory added."""
     answer({**summary, "seconds": watch.stop(), "peak_bytes": peak_bytes()}, words, as_json=as_json)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that somebody named.
+
+    Raises: UnreadableFile.
+    """
+    from cld.errors import UnreadableFile  # noqa: PLC0415 - help loads nothing
+
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        message = f"{path.name} cannot be read."
+        raise UnreadableFile(message, "Check the name.") from fault

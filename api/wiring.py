@@ -12,16 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from sqlalchemy import Engine as Database
 
 from api.database import open_database
 from api.journal import SqlJournal
 from api.key_prompts import FileUnlocking, Prompts
-from audit.log import Log, moment_of, single_witness_policy
-from audit.note import CosignerKeys, verified_at
-from audit.policy import read_policy
+from api.signing_keys import DemoKeys, demo_keys, first_trust
+from api.witness_client import witnesses_of
+from audit.log import Log, moment_of
+from audit.note import verified_at
 from audit.tiles import TileStore
+from audit.trust import read_trust
 from audit.witness import Witness
 from cld.canonical import canonical_bytes
 from cld.clock import SeededClock, SeededEntropy
@@ -36,6 +37,7 @@ from keys.store import KeyStore
 from keys.watch import watched
 
 __all__ = [
+    "TRUST",
     "DemoKeys",
     "Workspace",
     "begin_period",
@@ -52,23 +54,9 @@ KEYSTORE = "keystore"
 FIRST_PERIOD = "2022"
 SETTINGS = "workspace.json"
 DATABASE = "caregate.sqlite"
-ORIGIN = "caregate.demo"
+TRUST = "trust-policy.txt"
 STAFF = ("approver one", "approver two", "releaser one", "releaser two")
 REVIEWERS = ("reviewer one", "reviewer two", "reviewer three")
-
-
-@dataclass(frozen=True, slots=True)
-class DemoKeys:
-    """Signing keys that follow from the seed."""
-
-    release_key: Ed25519PrivateKey
-    log: CosignerKeys
-    witness: CosignerKeys
-
-
-def _cosigner(entropy: SeededEntropy, name: str) -> CosignerKeys:
-    ml_dsa = MLDSA44PrivateKey.from_seed_bytes(entropy.secret_bytes(32, f"ML-DSA {name}"))
-    return CosignerKeys(name, _key(entropy, f"Ed25519 {name}"), ml_dsa)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +89,7 @@ def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
     entropy = SeededEntropy(seed)
     create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
     atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
+    atomic_write(folder / TRUST, first_trust(entropy).encode())
     return _wire(folder, DemoUnlocking(), entropy, FIRST_PERIOD, n_threads)
 
 
@@ -170,20 +159,14 @@ def open_demo_log(folder: Path) -> Iterator[tuple[SqlJournal, Log, dict[str, str
     if not (folder / DATABASE).is_file():
         message = "The workspace's database is missing."
         raise LogInconsistent(message, "Restore it from the newest backup, and check again.")
-    clock, keys = SeededClock(DEMO_START), _demo_keys(entropy)
+    clock, keys = SeededClock(DEMO_START), demo_keys(entropy, _trust_in_force(folder))
     log = _log(folder, keys, clock)
-    held = _witness(folder, keys, clock).latest(hashlib.sha256(ORIGIN.encode()).hexdigest())
+    held = _witness(folder, keys, clock).latest(hashlib.sha256(keys.log.name.encode()).hexdigest())
     journal = SqlJournal(open_database(folder / DATABASE), clock)
     try:
         yield journal, log, {} if held is None else {"head that the witness kept": held}
     finally:
         journal.close()
-
-
-def _demo_keys(entropy: SeededEntropy) -> DemoKeys:
-    return DemoKeys(
-        _key(entropy, "signing release"), _cosigner(entropy, ORIGIN), _cosigner(entropy, f"{ORIGIN}/witness")
-    )
 
 
 def begin_period(space: Workspace, period: str) -> int:
@@ -213,15 +196,28 @@ def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
         journal.close()
 
 
-def _wind(clock: SeededClock, journal: SqlJournal, log: Log | None = None) -> None:
-    """Let a demo's clock go on from the last leaf of its log, and from the last signature on it."""
+def _wind(
+    clock: SeededClock, journal: SqlJournal, log: Log | None = None, release_keys: DemoKeys | None = None
+) -> None:
+    """Let a demo's clock go on from the last leaf of its log, and from the last signature on it.
+
+    Witnesses outside have clocks of their own, which say nothing of this one.
+    """
     moments = [moment_of(leaf) for leaf in journal.leaves()[-1:]]
     note = log.folder.last_head() if log is not None else None
-    if log is not None and note is not None:
-        keys = (*log.policy.log_keys(log.signer.name), *log.policy.witness_keys())
+    if log is not None and release_keys is not None and note is not None:
+        keys = (*log.policy.log_keys(log.signer.name), *release_keys.witness.witness_keys())
         moments += verified_at(note, keys).values()
     if moments:
         clock.start = datetime.fromtimestamp(max(moments), UTC)
+
+
+def _trust_in_force(folder: Path) -> str:
+    try:
+        return (folder / TRUST).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        message = f"The workspace's {TRUST} cannot be read."
+        raise UnreadableFile(message, "Restore it.") from fault
 
 
 def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: str, n_threads: int) -> Workspace:
@@ -230,10 +226,10 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
     database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
-    release_keys = _demo_keys(entropy)
+    release_keys = demo_keys(entropy, _trust_in_force(folder))
     log = _log(folder, release_keys, clock)
     journal = SqlJournal(database, clock, entropy=entropy, log=log)
-    _wind(clock, journal, log)
+    _wind(clock, journal, log, release_keys)
     with watched(journal, "open the root", "system"):
         keys = KeyStore(folder / KEYSTORE, open_provider(folder / KEYSTORE, unlocking), entropy, period)
     shelf = Shelf(folder / "shelf", keys)
@@ -252,10 +248,13 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
 
 
 def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:
-    """Wire the log to a witness of its own, which in a demo runs in the same process and keeps its own folder."""
-    text = single_witness_policy(keys.log, {"witness": keys.witness}, 1)
-    return Log(TileStore(folder / "log"), keys.log, (_witness(folder, keys, clock),), read_policy(text), clock)
+    """Wire the log to the witnesses of the policy: the demo's own, in this process and its own folder, and those with a URL."""
+    policy = read_trust(keys.trust).witnessing
+    own = _witness(folder, keys, clock)
+    others = tuple(one for one in witnesses_of(policy) if one.name != own.name)
+    return Log(TileStore(folder / "log"), keys.log, (own, *others), policy, clock)
 
 
 def _witness(folder: Path, keys: DemoKeys, clock: SeededClock) -> Witness:
-    return Witness(keys.witness, folder / "witness", {keys.log.name: keys.log.log_keys()}, clock)
+    watched = {keys.log.name: read_trust(keys.trust).witnessing.log_keys(keys.log.name)}
+    return Witness(keys.witness, folder / "witness", watched, clock)

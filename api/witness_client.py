@@ -15,11 +15,23 @@ from audit.policy import WitnessPolicy
 from audit.witness import Answer, WitnessPort
 from cld.errors import InputError
 
-__all__ = ["HttpWitness", "witnesses_of"]
+__all__ = ["HttpWitness", "require_url", "witnesses_of"]
 
 SECONDS = 10.0
 MOST_ANSWER_BYTES = 100_000
 UNREACHED = 503
+
+
+def require_url(url: str) -> str:
+    """Return a witness's URL without a slash at its end.
+
+    Raises: InputError if it is none of HTTP, or would not stand in one word of a policy.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or url.split() != [url]:
+        message = "A witness's URL is none."
+        raise InputError(message, "Write http:// or https:// and the host.")
+    return url.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +46,10 @@ class HttpWitness:
 
         Raises: InputError if the URL is none.
         """
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            message = "A witness's URL in the policy is none."
-            raise InputError(message, "Write http:// or https:// and the host.")
+        parts = urlsplit(require_url(self.url))
+        host = parts.hostname or ""
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname, parts.port, timeout=SECONDS)
+        connection = kind(host, parts.port, timeout=SECONDS)
         try:
             connection.request(
                 "POST", parts.path.rstrip("/") + "/add-checkpoint", request, {"Content-Type": "text/plain"}
@@ -54,6 +64,7 @@ class HttpWitness:
 
 
 def witnesses_of(policy: WitnessPolicy) -> tuple[WitnessPort, ...]:
-    """Return the witnesses of a policy that have a URL, each once however many keys it has."""
-    found = {witness.key.name: witness.url for witness in policy.witnesses if witness.url}
+    """Return the witnesses of a policy that have a URL and are not retired, each once however many keys it has."""
+    live = [witness for witness in policy.witnesses if witness.url and witness.key not in policy.retired]
+    found = {witness.key.name: witness.url for witness in live}
     return tuple(HttpWitness(name, url) for name, url in found.items())

@@ -9,7 +9,7 @@ with the quorum of the policy. Nothing is ever signed that does not continue wha
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
@@ -24,7 +24,7 @@ from cld.clock import Clock
 from cld.errors import BadSignature, LogInconsistent, NotWitnessed
 from cld.shelf import atomic_write
 
-__all__ = ["Extent", "LeafReader", "LeafRows", "Log", "LogFolder", "moment_of", "single_witness_policy"]
+__all__ = ["Extent", "LeafReader", "LeafRows", "Log", "LogFolder", "moment_of"]
 
 ENTRIES_AT_ONCE = 64 * TILE_WIDTH
 MOST_EARLIER = 256
@@ -74,20 +74,6 @@ def moment_of(leaf: bytes) -> int:
     """Return the time that a leaf states, in seconds since 1970."""
     at_utc = datetime.strptime(json.loads(leaf)["at_utc"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     return int(at_utc.timestamp())
-
-
-def single_witness_policy(log: CosignerKeys, witnesses: Mapping[str, CosignerKeys], least: int) -> str:
-    """Write a policy: both keys of the log, both keys of each witness, and how many witnesses must sign.
-
-    Source: C2SP tlog-policy.
-    """
-    lines = [f"log {key.text()}" for key in log.log_keys()]
-    for name, keys in witnesses.items():
-        kinds = ("ed25519", "ml-dsa-44")
-        lines += [f"witness {name}-{kind} {key.text()}" for kind, key in zip(kinds, keys.witness_keys(), strict=True)]
-        lines.append(f"group {name} all {name}-ed25519 {name}-ml-dsa-44")
-    lines += [f"group witnesses {least} {' '.join(witnesses)}", "quorum witnesses"]
-    return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True, slots=True)

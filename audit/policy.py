@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from audit.note import ED25519_COSIGNATURE, ED25519_NOTE, ML_DSA_44_COSIGNATURE, NoteKey
 from cld.errors import BadSignature, InputError
 
-__all__ = ["Group", "TrustedLog", "TrustedWitness", "WitnessPolicy", "read_policy"]
+__all__ = ["Earlier", "Group", "TrustedLog", "TrustedWitness", "WitnessPolicy", "read_policy"]
 
 NONE = "none"
 ENDLESS = 1 << 64
@@ -20,6 +20,10 @@ ALLOWED = re.compile(rb"[\t\n\x20-\x7e\x80-\xff]*")
 NUMBER = re.compile(r"[1-9][0-9]*")
 LOG_KINDS = (ED25519_NOTE, ML_DSA_44_COSIGNATURE)
 WITNESS_KINDS = (ED25519_COSIGNATURE, ML_DSA_44_COSIGNATURE)
+
+
+Earlier = tuple[int, int, tuple[str, ...]]
+"""A quorum of before: of trees of at most so many leaves it was enough that so many of these signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class WitnessPolicy:
     groups: tuple[Group, ...]
     quorum: str
     retired: Mapping[NoteKey, int] = field(default_factory=dict)
+    earlier: tuple[Earlier, ...] = ()
 
     def log_keys(self, origin: str, size: int | None = None) -> tuple[NoteKey, ...]:
         """Return the keys trusted for an origin: of each type the one in force for a tree of this size, or all.
@@ -86,13 +91,17 @@ class WitnessPolicy:
         for group in self.groups:
             if sum(member in met for member in group.members) >= group.least:
                 met.add(group.name)
-        return self.quorum in met
+        return self.quorum in met or any(
+            size <= until and sum(name in met for name in names) >= least for until, least, names in self.earlier
+        )
 
 
-def read_policy(text: str, retired: Mapping[NoteKey, int] | None = None) -> WitnessPolicy:
-    """Read a policy file; ``retired`` says up to which size a key counts.
+def read_policy(
+    text: str, retired: Mapping[NoteKey, int] | None = None, earlier: tuple[Earlier, ...] = ()
+) -> WitnessPolicy:
+    """Read a policy file; ``retired`` says up to which size a key counts, ``earlier`` which quorum once sufficed.
 
-    Raises: InputError naming the line that breaks the format.
+    Raises: InputError naming the line that breaks the format, or that an earlier quorum names nobody.
     """
     if not ALLOWED.fullmatch(text.encode("utf-8", "surrogateescape")):
         raise _refused(0, "a control character")
@@ -109,6 +118,7 @@ def read_policy(text: str, retired: Mapping[NoteKey, int] | None = None) -> Witn
         tuple(reading.groups.values()),
         reading.quorum,
         retired or {},
+        reading.known_quorums(earlier),
     )
 
 
@@ -136,6 +146,13 @@ class _Reading:
                 self.quorum = name
             case _:
                 raise _refused(number, "no line of a policy")
+
+    def known_quorums(self, earlier: tuple[Earlier, ...]) -> tuple[Earlier, ...]:
+        """Return quorums of before, holding that each can be had of witnesses that are named."""
+        for _, least, names in earlier:
+            if not 0 < least <= len(set(names)) == len(names) or not set(names) <= self._named():
+                raise _refused(0, "an earlier quorum of witnesses that are not named")
+        return earlier
 
     def _named(self) -> set[str]:
         return set(self.witnesses) | set(self.groups)

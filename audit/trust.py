@@ -1,7 +1,8 @@
 """The trust policy and its successors: how keys are replaced, and how recipients learn of it without another road.
 
 A policy is a text of lines: those of C2SP's tlog-policy, and ``release KEY``, ``threshold N``, ``retired KEY N`` (the key
-counts for trees of at most N leaves), ``withdrawn DIGEST WHY``. What concerns its succession stands in comments, so that
+counts for trees of at most N leaves), ``earlier N LEAST NAMES`` (of trees of at most N leaves it was enough that so many of
+these witnesses signed), ``withdrawn DIGEST WHY``. What concerns its succession stands in comments, so that
 any reader of the format can use the file:
 
     #: policy 2                      its number
@@ -27,16 +28,17 @@ from datetime import UTC, date, datetime
 from audit.journal import Event
 from audit.log import LogFolder
 from audit.note import ED25519_NOTE, NoteKey, read_checkpoint, read_note, verified_at
-from audit.policy import WitnessPolicy, read_policy
+from audit.policy import Earlier, WitnessPolicy, read_policy
 from cld.canonical import digest_of_bytes
 from cld.errors import BadSignature, InputError
 
 __all__ = [
-    "Trust", "compromise_event", "follow", "last_size_before", "policy_event", "read_trust", "successor",
+    "MARK", "Trust", "compromise_event", "follow", "last_size_before", "policy_event", "read_trust", "required_signers",
+    "successor",
 ]  # fmt: skip
 
 MARK = "#: "
-OURS = ("release", "threshold", "retired", "withdrawn")
+OURS = ("release", "threshold", "retired", "earlier", "withdrawn")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -76,6 +78,7 @@ class _Reading:
     releases: list[NoteKey] = field(default_factory=list)
     threshold: int = 1
     retired: dict[NoteKey, int] = field(default_factory=dict)
+    earlier: list[Earlier] = field(default_factory=list)
     withdrawn: dict[str, str] = field(default_factory=dict)
     number: int = 1
     replaces: str = ""
@@ -91,6 +94,8 @@ class _Reading:
                 self.threshold = int(n)
             case ["retired", key, n] if NUMBER.fullmatch(n):
                 self.retired[NoteKey.parse(key)] = int(n)
+            case ["earlier", n, least, *names] if NUMBER.fullmatch(n) and NUMBER.fullmatch(least) and names:
+                self.earlier.append((int(n), int(least), tuple(names)))
             case ["withdrawn", digest, *why] if DIGEST.fullmatch(digest):
                 self.withdrawn[digest] = " ".join(why)
             case _:
@@ -138,7 +143,7 @@ def read_trust(text: str) -> Trust:
             message = f"The trust policy cannot be read, line {number}."
             raise InputError(message, "Get it again from who gave it.") from fault
         others.append("")
-    witnessing = read_policy("\n".join(others), reading.retired)
+    witnessing = read_policy("\n".join(others), reading.retired, tuple(reading.earlier))
     if not 0 < reading.threshold <= max(len(reading.releases), 1):
         message = "The trust policy asks for more release keys than it names."
         raise InputError(message, "Get it again from who gave it.")
@@ -164,7 +169,7 @@ def follow(old: Trust, update: str) -> Trust:
     if new.number != old.number + 1 or new.replaces != old.digest:
         message = "The update does not succeed this policy: its number or the digest it replaces is another."
         raise BadSignature(message, "Give the updates in their order, none left out.")
-    needed = _needed(old, new)
+    needed = required_signers(old, new)
     absent = needed - set(verified_at(note, needed))
     if absent or not needed:
         names = ", ".join(sorted(f"{key.name} {key.key_id.hex()}" for key in absent))
@@ -173,8 +178,11 @@ def follow(old: Trust, update: str) -> Trust:
     return new
 
 
-def _needed(old: Trust, new: Trust) -> set[NoteKey]:
-    """Return the keys that must sign: update keys, keys retired without a compromise, and keys brought in."""
+def required_signers(old: Trust, new: Trust) -> set[NoteKey]:
+    """Return the keys that must sign: update keys, keys retired without a compromise, and keys brought in.
+
+    Raises: BadSignature if the update calls a key compromised that nobody may.
+    """
     kept, called = set(new.signing_keys()), set(new.compromised) - set(old.compromised)
     left_out = set(old.signing_keys()) - kept
     if called & set(old.update_keys) or (called and not old.update_keys):

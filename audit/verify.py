@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from audit.archive import BadArchive, unpack
 from audit.scan import fast_scan
 from audit.sealing import is_sealed, open_seal, public_key_of
 from audit.twins import cells_differ
-from audit.verifying.checks import NO_SEAL, Asked, verify_folder
+from audit.verifying.checks import NO_SEAL, Asked, lies_within, verify_folder
 from audit.verifying.manifest import PROOF
 from audit.verifying.outcome import CHECKS
 from cld.canonical import canonical_bytes
@@ -28,10 +28,22 @@ UNOPENED = "the package was not opened"
 
 @dataclass(slots=True)
 class Remembered:
-    """What a recipient's verifier keeps: the last checkpoint of each log and the statement of each release it passed."""
+    """What a recipient's verifier keeps: the last checkpoint of each log, and of each release that it passed the statement
+    and the checkpoint.
+    """
 
     checkpoints: dict[str, str] = field(default_factory=dict)
     releases: dict[str, str] = field(default_factory=dict)
+    passed: dict[str, str] = field(default_factory=dict)
+
+    def last_seen(self, checkpoint: str) -> str | None:
+        """Return the checkpoint to hold a package's against: the very one if it passed before, or else its log's last.
+
+        One that passed was joined to the last of its day, so that an old package may be verified again.
+        """
+        text = checkpoint.partition("\n\n")[0]
+        again = (one for one in self.passed.values() if one.partition("\n\n")[0] == text)
+        return next(again, self.checkpoints.get(checkpoint.partition("\n")[0]))
 
 
 def read_remembered(path: Path) -> Remembered:
@@ -43,7 +55,7 @@ def read_remembered(path: Path) -> Remembered:
         return Remembered()
     try:
         held = json.loads(path.read_text("utf-8"))
-        return Remembered(dict(held["checkpoints"]), dict(held["releases"]))
+        return Remembered(dict(held["checkpoints"]), dict(held["releases"]), dict(held.get("passed", {})))
     except (OSError, ValueError, KeyError, TypeError) as fault:
         message = "What the verifier remembers cannot be read."
         raise UnreadableFile(message, "Restore the file, or begin a new one under another name.") from fault
@@ -86,6 +98,7 @@ def verify_package(
     asked = Asked(
         policy=_text(trust, "trust policy"),
         on=on,
+        policy_inside=lies_within(trust, package),
         recipient_keys=_public_keys(secret),
         last_seen=_text(last_seen, "checkpoint"),
         consistency=_text(consistency, "consistency proof") or "",
@@ -97,7 +110,7 @@ def verify_package(
         if folder is None:
             return _closed(opened[1])
         if asked.last_seen is None and kept.checkpoints:
-            asked = replace(asked, last_seen=kept.checkpoints.get(_origin(folder)))
+            asked = replace(asked, last_seen=kept.last_seen(_checkpoint(folder)))
         report = verify_folder(folder, replace(asked, opened=opened, digests=digests), fast_scan, cells_differ)
         if remember is not None and report["ok"]:
             _remember(remember, kept, report, folder)
@@ -163,15 +176,12 @@ def _checkpoint(folder: Path) -> str:
         return ""
 
 
-def _origin(folder: Path) -> str:
-    return _checkpoint(folder).partition("\n")[0]
-
-
 def _remember(path: Path, kept: Remembered, report: Mapping[str, Any], folder: Path) -> None:
     """Keep the newer checkpoint of the log and the statement of the release."""
     origin, size = report["log"]["origin"], report["log"]["size"]
     before = kept.checkpoints.get(origin)
     if before is None or int(before.split("\n")[1]) <= size:
         kept.checkpoints[origin] = _checkpoint(folder)
-    kept.releases[report["release"]["name"]] = report["release"]["statement"]
-    atomic_write(path, canonical_bytes({"checkpoints": kept.checkpoints, "releases": kept.releases}))
+    name = report["release"]["name"]
+    kept.releases[name], kept.passed[name] = report["release"]["statement"], _checkpoint(folder)
+    atomic_write(path, canonical_bytes(asdict(kept)))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.journal import Journal
-from audit.note import ED25519_NOTE, CosignerKeys, NoteKey
+from audit.note import CosignerKeys
 from audit.onefile import one_file
 from audit.verifying.checks import REISSUE_TYPE
 from audit.verifying.manifest import CONSISTENCY, CRATE, MANIFEST, PROOF, REISSUE, STATEMENT, payload_files, sha512_of
@@ -31,7 +31,6 @@ __all__ = [
     "beside_digests",
     "reissue_note",
     "statement_of",
-    "trust_policy",
     "write_beside",
     "write_evidence",
 ]
@@ -41,43 +40,23 @@ ACTS = (DocumentKind.APPROVED_PLAN, DocumentKind.CANDIDATE_EXTRACT, DocumentKind
 
 
 class ReleaseKeys(Protocol):
-    """The keys that sign: of releases, of the log and of the witness; the log's name is its origin."""
+    """The keys that sign releases and the log, whose name is its origin, and the text of the trust policy in force."""
 
     @property
     def release_key(self) -> Ed25519PrivateKey: ...  # noqa: D102
     @property
     def log(self) -> CosignerKeys: ...  # noqa: D102
     @property
-    def witness(self) -> CosignerKeys: ...  # noqa: D102
+    def trust(self) -> str: ...  # noqa: D102
 
 
 def _release_key_name(keys: ReleaseKeys) -> str:
     return f"{keys.log.name}/release"
 
 
-def trust_policy(keys: ReleaseKeys) -> str:
-    """Return the lines a verifier trusts: the release key, both keys of the log, and both of the witness as its quorum.
-
-    Source: C2SP tlog-policy; the lines ``release`` and ``threshold`` are outside its scope and ours.
-    """
-    release_key = NoteKey(_release_key_name(keys), ED25519_NOTE, keys.release_key.public_key().public_bytes_raw())
-    name = keys.witness.name
-    lines = [
-        f"release {release_key.text()}",
-        "threshold 1",
-        f"log {keys.log.note_key().text()}",
-        f"log {keys.log.ml_dsa_key().text()}",
-        f"witness {name}/ed25519 {keys.witness.cosigner_key().text()}",
-        f"witness {name}/ml-dsa {keys.witness.ml_dsa_key().text()}",
-        f"group {name} all {name}/ed25519 {name}/ml-dsa",
-        f"quorum {name}",
-    ]
-    return "".join(f"{line}\n" for line in lines)
-
-
 def beside_digests(keys: ReleaseKeys) -> dict[str, str]:
     """Return the SHA-512 digests of the files that travel beside every package, for the release's document to hold."""
-    texts = {TRUST: trust_policy(keys), VERIFIER: one_file()}
+    texts = {TRUST: keys.trust, VERIFIER: one_file()}
     return {name: hashlib.sha512(text.encode()).hexdigest() for name, text in texts.items()}
 
 
@@ -96,7 +75,7 @@ def write_beside(folder: Path, body: Mapping[str, Any], lineage: Lineage, journa
         [*reversed(acts), ("SignedRelease", "", body["signs"])],
     )
     atomic_write(folder / CRATE, crate)
-    for name, text in ((TRUST, trust_policy(keys)), (VERIFIER, one_file())):
+    for name, text in ((TRUST, keys.trust), (VERIFIER, one_file())):
         if body["beside"][name] == hashlib.sha512(text.encode()).hexdigest():
             atomic_write(folder / name, text.encode())
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from audit.journal import Event, Journal
 from audit.sealing import SEAL_SUFFIXES, key_fingerprint, seal_kind
+from audit.succession import require_in_force
+from audit.trust import read_trust
 from cld.canonical import digest_of_bytes
 from cld.engine import Engine
 from cld.errors import AlreadyReleased, DisclosureRefused, InvariantBroken, NotSealed
@@ -35,7 +37,6 @@ from extracts.evidence import (
     beside_digests,
     reissue_note,
     statement_of,
-    trust_policy,
     write_beside,
     write_evidence,
 )
@@ -45,7 +46,7 @@ from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
 from keys.store import KeyStore
 
-__all__ = ["ReleaseKeys", "deliver", "package_path", "reissue", "release", "trust_policy"]
+__all__ = ["ReleaseKeys", "deliver", "package_path", "reissue", "release"]
 
 
 def package_path(folder: Path, reference: str, recipient_key: str, suffix: str = "") -> Path:
@@ -93,6 +94,7 @@ def release(
     Raises: NotSealed, PolicyRefused, SamePerson, BadSignature, AlreadyReleased.
     Source: Direction 6(b); design, two signatures twice, log before bytes.
     """
+    require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(checked.document.digest, journal, people)
     application, plan = lineage.application, lineage.plan
     require_allowed(application, plan, today, checked=True, journal=journal)
@@ -169,6 +171,7 @@ def _again(
     signed: SignedRelease, event: Event, path: Path, *, people: Mapping[str, str], today: date, engine: Engine,
     journal: Journal, keys: KeyStore, release_keys: ReleaseKeys, recipient_key: str = "",
 ) -> Path:  # fmt: skip
+    require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(signed.document.digest, journal, people)
     application, body = lineage.application, signed.document.body
     require_allowed(application, lineage.plan, today, checked=True, journal=journal)

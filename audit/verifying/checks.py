@@ -14,7 +14,7 @@ from audit.verifying.logproof import (
     consistency_held,
     enough_witnesses,
     leaf_speaks,
-    log_signed,
+    log_signed_after,
     proof_leads_to_root,
     read_consistency,
     read_head,
@@ -35,9 +35,12 @@ from audit.verifying.tables import (
 )
 from audit.verifying.trust import TrustPolicy, read_policy
 
-__all__ = ["NO_POLICY", "Asked", "verify_folder"]
+__all__ = ["NO_POLICY", "Asked", "lies_within", "verify_folder"]
 
 NO_POLICY = "no trust policy was given: get it by another road than this package and give it with --trust"
+INSIDE_POLICY = (
+    "the trust policy given lies inside this package, where whoever forged one would put it: get it by another road"
+)
 REISSUE_TYPE = "urn:caregate:reissue:1"
 NO_SEAL = "what was given is not sealed"
 Value = TypeVar("Value")
@@ -47,7 +50,7 @@ Value = TypeVar("Value")
 class Asked:
     """What whoever verifies brings from outside the package.
 
-    ``policy`` is the trust policy's text; ``opened`` the outcome of check 1 (result, reason); ``recipient_keys`` the
+    ``policy`` is the trust policy's text, ``policy_inside`` that its file is one of the package's; ``opened`` the outcome of check 1 (result, reason); ``recipient_keys`` the
     public keys of whoever verifies; ``last_seen`` a checkpoint; ``consistency`` proofs beside the package's own;
     ``revocations`` a list in lines ``withdrawn``; ``releases_seen`` statement digests by release; ``digests`` SHA-512
     digests of files taken as they were written.
@@ -55,6 +58,7 @@ class Asked:
 
     policy: str | None
     on: date
+    policy_inside: bool = False
     opened: tuple[str, str] = ("not possible", NO_SEAL)
     recipient_keys: tuple[str, ...] = ()
     last_seen: str | None = None
@@ -72,7 +76,7 @@ def verify_folder(
     ``compare`` holds the two forms of a table against each other; without it each is held to the dictionary alone.
     """
     made = Checklist()
-    policy, trouble = _policy(asked.policy)
+    policy, trouble = _policy(asked)
 
     def need(value: Value | None, what: str) -> Value:
         if value is None:
@@ -94,7 +98,7 @@ def verify_folder(
     made.run(4, lambda: same_files(folder, need(statement, "the signed statement")))
     made.run(5, lambda: leaf_speaks(_proof(proof, proof_trouble), need(statement, "the signed statement")))
     made.run(6, lambda: proof_leads_to_root(need(proof, "the log proof")))
-    made.run(7, lambda: log_signed(need(proof, "the log proof").head, trusted()))
+    made.run(7, lambda: log_signed_after(need(proof, "the log proof"), trusted()))
     made.run(8, lambda: enough_witnesses(need(proof, "the log proof").head, trusted()))
     made.run(
         9,
@@ -111,6 +115,11 @@ def verify_folder(
     return _report(made, statement, proof, asked.on)
 
 
+def lies_within(path: Path | None, package: Path) -> bool:
+    """Say whether a file that was given is one of the package's own."""
+    return path is not None and package.is_dir() and package.resolve() in path.resolve().parents
+
+
 def _report(made: Checklist, statement: Statement | None, proof: LogProof | None, on: date) -> dict[str, Any]:
     ok = made.ok()
     report: dict[str, Any] = {"ok": ok, "in_force": bool(statement and _in_force(statement, on)), "checks": made.made}
@@ -121,11 +130,13 @@ def _report(made: Checklist, statement: Statement | None, proof: LogProof | None
     return report
 
 
-def _policy(text: str | None) -> tuple[TrustPolicy | None, str]:
-    if text is None:
+def _policy(asked: Asked) -> tuple[TrustPolicy | None, str]:
+    if asked.policy is None:
         return None, NO_POLICY
+    if asked.policy_inside:
+        return None, INSIDE_POLICY
     try:
-        return read_policy(text), ""
+        return read_policy(asked.policy), ""
     except ValueError as fault:
         return None, f"{fault}: get the present policy"
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from audit.verifying.checks import Asked, verify_folder
+from audit.verifying.checks import Asked, lies_within, verify_folder
 
 __all__ = ["main", "report_text"]
 
@@ -72,8 +72,9 @@ def main(arguments: list[str]) -> int:
     trust, last_seen, consistency, revoked = texts
     report = verify_folder(
         asked.folder,
-        Asked(trust, on, ("not possible", "this program opens no seal: caregate verify does"), tuple(asked.recipient_key),
-              last_seen, consistency or "", revoked),
+        Asked(policy=trust, on=on, policy_inside=lies_within(asked.trust, asked.folder), recipient_keys=tuple(asked.recipient_key),
+              opened=("not possible", "this program opens no seal: caregate verify does"),
+              last_seen=last_seen, consistency=consistency or "", revocations=revoked),
     )  # fmt: skip
     sys.stdout.write(json.dumps(report) + "\n" if asked.json else report_text(report, on))
     return 0 if report["ok"] else NOT_OK

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -27,6 +28,7 @@ __all__ = [
     "enough_witnesses",
     "leaf_speaks",
     "log_signed",
+    "log_signed_after",
     "proof_leads_to_root",
     "read_head",
     "read_proof",
@@ -211,6 +213,32 @@ def log_signed(head: SignedHead, policy: TrustPolicy) -> str:
     return f"{head.origin}, {head.size} leaves"
 
 
+def log_signed_after(proof: LogProof, policy: TrustPolicy) -> str:
+    """Hold the log's signatures, and that the leaf's own time is not after the one that the log stated as it signed.
+
+    Raises: Failed.
+    """
+    said = log_signed(proof.head, policy)
+    keys = {
+        (key.name, key.key_id)
+        for key in policy.log_keys(proof.head.origin, proof.head.size)
+        if key.kind == ML_DSA_44_COSIGNS
+    }
+    stamps = [
+        raw[KEY_ID_BYTES : KEY_ID_BYTES + TIME_BYTES]
+        for name, raw in proof.head.signatures
+        if (name, raw[:KEY_ID_BYTES]) in keys
+    ]
+    try:
+        stated = datetime.strptime(str(read_json(proof.leaf)["at_utc"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except (ValueError, KeyError):
+        return said
+    if stamps and stated.timestamp() > int.from_bytes(stamps[0], "big"):
+        message = "the log's leaf states a later time than the signature on the checkpoint that holds it"
+        raise Failed(message)
+    return said
+
+
 def enough_witnesses(head: SignedHead, policy: TrustPolicy) -> str:
     """Hold that the policy's quorum of witnesses signed the checkpoint.
 
@@ -218,7 +246,7 @@ def enough_witnesses(head: SignedHead, policy: TrustPolicy) -> str:
     """
     counted = {name: key for name, key in policy.witnesses.items() if policy.counts_at(key, head.size - 1)}
     signed = {name for name, key in counted.items() if key_signed(head, key)}
-    if not policy.quorum_met(signed):
+    if not policy.witnessed(signed, head.size):
         message = f"{len(signed)} of {len(counted)} trusted witness keys signed the checkpoint, which is no quorum of the policy"
         raise Failed(message)
     return "the policy asks for none" if policy.quorum == "none" else ", ".join(sorted(signed))
@@ -247,26 +275,36 @@ def read_consistency(text: str) -> dict[int, list[bytes]]:
 def consistency_held(head: SignedHead, seen: SignedHead, proofs: Mapping[int, list[bytes]], policy: TrustPolicy) -> str:
     """Hold that this checkpoint and one seen before are of one log that only grew.
 
+    Whether one continues the other is a matter of hashes: a checkpoint seen whose key was stolen since does no harm where
+    it is continued, and is named for what it is where it is not.
     Raises: NotPossible if the one seen is of another log; Failed if they contradict or nothing joins them.
     """
     if seen.origin != head.origin:
         message = f"the checkpoint seen before is of another log, {seen.origin}"
         raise NotPossible(message)
-    log_signed(seen, policy)
     older, newer = sorted((head, seen), key=lambda one: one.size)
-    if older.size == newer.size and older.root != newer.root:
-        message = "the log shows two histories of one size: it was rewritten; tell the sender and the witnesses"
-        raise Failed(message)
-    proof = [] if older.size == newer.size else proofs.get(older.size)
+    fault = _break_between(older, newer, proofs)
+    if fault:
+        log_signed(seen, policy)
+        raise Failed(fault)
+    return f"from {older.size} to {newer.size} leaves"
+
+
+def _break_between(older: SignedHead, newer: SignedHead, proofs: Mapping[int, list[bytes]]) -> str:
+    """Say why the newer checkpoint is not known to continue the older one, or nothing."""
+    if older.size == newer.size:
+        same = older.root == newer.root
+        return (
+            ""
+            if same
+            else "the log shows two histories of one size: it was rewritten; tell the sender and the witnesses"
+        )
+    proof = proofs.get(older.size)
     if proof is None:
-        message = (
+        return (
             f"nothing joins the checkpoint of {older.size} leaves to that of {newer.size}: "
             "ask the sender for a consistency proof and give it with --consistency"
         )
-        raise Failed(message)
-    if not continues(older.size, older.root, newer.size, newer.root, proof):
-        message = (
-            "the log does not continue the checkpoint seen before: it was rewritten; tell the sender and the witnesses"
-        )
-        raise Failed(message)
-    return f"from {older.size} to {newer.size} leaves"
+    if continues(older.size, older.root, newer.size, newer.root, proof):
+        return ""
+    return "the log does not continue the checkpoint seen before: it was rewritten; tell the sender and the witnesses"

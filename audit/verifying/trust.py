@@ -6,6 +6,7 @@
     witness <name> <verifier key> [url]      group <name> all|any|K <members>      quorum <name>|none
     release <verifier key>                   threshold <t>: how many different release keys must sign, 1 by default
     retired <verifier key> <n>               the key counts for leaves below n, and trees of at most n leaves, alone
+    earlier <n> <k> <members>                of trees of at most n leaves it was enough that k of these signed
     withdrawn <SHA-256 of a statement> <why> the package must not be used any more
 
 Source: C2SP tlog-policy for log, witness, group and quorum; the other lines are ours, outside its scope.
@@ -66,6 +67,7 @@ class TrustPolicy:
     threshold: int = 1
     retired: dict[VerifierKey, int] = field(default_factory=dict)
     withdrawn: dict[str, str] = field(default_factory=dict)
+    earlier: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
 
     def counts_at(self, key: VerifierKey, place: int) -> bool:
         """Say whether a key counts for a leaf at this place, or a tree whose last leaf is there."""
@@ -78,6 +80,13 @@ class TrustPolicy:
         for key in sorted(counting, key=lambda one: self.retired.get(one, ENDLESS)):
             found.setdefault(key.kind, key)
         return list(found.values())
+
+    def witnessed(self, signed: set[str], size: int) -> bool:
+        """Say whether the witnesses that signed a tree of this size are enough, or were when it was so small."""
+        return self.quorum_met(signed) or any(
+            size <= until and sum(self.quorum_met(signed, name) for name in names) >= needed
+            for until, needed, names in self.earlier
+        )
 
     def quorum_met(self, signed: set[str], name: str = "") -> bool:
         """Say whether the witnesses that signed are enough."""
@@ -129,6 +138,8 @@ def _take(policy: TrustPolicy, kind: str, words: list[str]) -> None:
             policy.threshold = number_of(words[0])
         case "retired":
             policy.retired[verifier_key(words[0])] = number_of(words[1])
+        case "earlier":
+            policy.earlier.append(_earlier(policy, words))
         case "withdrawn":
             if not HEX_DIGEST.fullmatch(words[0]):
                 raise ValueError
@@ -157,6 +168,13 @@ def _group(policy: TrustPolicy, needed: str, members: list[str]) -> tuple[int, t
     if not 1 <= number <= len(members):
         raise ValueError
     return number, tuple(members)
+
+
+def _earlier(policy: TrustPolicy, words: list[str]) -> tuple[int, int, tuple[str, ...]]:
+    until, needed, names = number_of(words[0]), number_of(words[1]), tuple(words[2:])
+    if not 1 <= needed <= len(set(names)) == len(names) or not set(names) <= {*policy.witnesses, *policy.groups}:
+        raise ValueError
+    return until, needed, names
 
 
 def _require_whole(policy: TrustPolicy) -> None:

@@ -30,7 +30,7 @@ from cld.journey import CheckedExtract, Document, DocumentKind
 from cld.plan import Keep, OutputColumn, Pseudonym, TablePlan
 from cld.shelf import atomic_write
 from cld.vocabulary import Form, Grain
-from extracts.evidence import beside_digests, statement_of, trust_policy, write_beside, write_evidence
+from extracts.evidence import beside_digests, statement_of, write_beside, write_evidence
 from extracts.package import seal_folder, write_manifests
 from extracts.tables import Keyed, write_tables
 from tests.lib.damage import Taken
@@ -126,7 +126,7 @@ def _make(folder: Path, n_bytes: int) -> tuple[Path, Path, Path, Path]:
     write_evidence(opened, statement, "", "", keys)
     Taken(opened, keys, "").log(statement)
     trust, identity, sealed = folder / "trust", folder / "key", folder / "package.zip.age"
-    trust.write_text(trust_policy(keys))
+    trust.write_text(keys.trust)
     identity.write_text(secret)
     seal_folder(opened, public, sealed)
     space.journal.close()

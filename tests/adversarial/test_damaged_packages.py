@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -37,7 +38,6 @@ from audit.verify import open_package, verify_package
 from audit.verifying.manifest import CRATE, DATA_MANIFEST, MANIFEST, PROOF, REISSUE, STATEMENT
 from audit.verifying.statement import pre_authentication
 from cld.canonical import canonical_bytes
-from extracts.evidence import trust_policy
 from tests.lib.damage import ON, Taken, base64_of, failed_of, flipped, signed_head
 
 Fault = tuple[str, Callable[[Taken], object], int, str]
@@ -237,6 +237,31 @@ def time_of_witness(taken: Taken) -> None:
     taken.in_proof(lambda head, note: (head, change(note)))
 
 
+def place_for_size(taken: Taken) -> None:
+    def change(head: list[str], note: list[str]) -> tuple[list[str], list[str]]:
+        return at(head, 2, f"index {note[1]}"), at(note, 1, head[2].removeprefix("index "))
+
+    taken.in_proof(change)
+
+
+def lookalike(taken: Taken) -> None:
+    """Sign the very checkpoint with a stranger's key under the log's name, one letter of it Cyrillic."""
+    name = taken.keys.log.name.replace("a", "\u0430", 1)
+    key = NoteKey(name, ED25519_NOTE, OUTSIDER.public_key().public_bytes_raw())
+
+    def change(note: list[str]) -> list[str]:
+        line = key.line(OUTSIDER.sign("".join(f"{one}\n" for one in note[:3]).encode()))
+        return [*note[:4], line[:-1], *note[5:]]
+
+    note_lines(change)(taken)
+
+
+def bad_line_first(taken: Taken) -> None:
+    """Put a line of the trusted key's name and id, with another signature, before the good one."""
+    line = taken.keys.log.note_key().line(bytes(64))[:-1]
+    note_lines(lambda note: [*note[:4], line, *note[4:]])(taken)
+
+
 def signed_by_others(taken: Taken, others: DemoKeys) -> None:
     head = taken.checkpoint().split("\n")
     note = signed_head(Checkpoint(head[0], int(head[1]), base64.b64decode(head[2])), others, taken.keys)
@@ -277,6 +302,10 @@ LOGGED: list[Fault] = [
     ("one key of the witness stripped", signers(0, 1, 2), 8, "1 of 2 trusted witness keys"),
     ("one witness key twice", signers(0, 1, 2, 2), 8, "1 of 2 trusted witness keys"),
     ("the witness's time changed", time_of_witness, 8, "1 of 2 trusted witness keys"),
+    ("place and size changed for each other", place_for_size, 6, "outside the tree"),
+    ("the log under a name that looks alike", lookalike, 7, "not signed by every trusted key of the log"),
+    ("a bad signature before the good one", bad_line_first, 7, "not signed by every trusted key of the log"),
+    ("a leaf of a time to come", lambda t: t.log(canonical_bytes(t.statement()), at_utc="2031-01-01T00:00:00Z"), 7, "a later time than the signature"),
 ]  # fmt: skip
 
 
@@ -296,6 +325,12 @@ def seen(size: int, *, fork: bool = False, theirs: bool = False) -> Callable[[Ta
             taken.asked["consistency"] = f"old {size}\n" + "".join(f"{base64_of(one)}\n" for one in hashes[:3]) + "\n"
 
     return change
+
+
+def older_than_seen(taken: Taken) -> None:
+    taken.sign_anew()
+    head = Checkpoint(taken.keys.log.name, 20, root_of([leaf_hash(b"%d" % number) for number in range(20)]))
+    taken.asked["last_seen"] = signed_head(head, taken.keys, taken.keys)
 
 
 def demo_keys_of_others() -> DemoKeys:
@@ -337,6 +372,7 @@ SEEN: list[Fault] = [
     ("two histories of one size", seen(12, fork=True), 9, "two histories"),
     ("a history that does not go on", seen(5, fork=True), 9, "does not continue"),
     ("nothing that joins", seen(5), 9, "nothing joins"),
+    ("a checkpoint older than the one seen", older_than_seen, 9, "nothing joins the checkpoint of 12 leaves to that of 20"),
     ("a checkpoint seen that is none", with_asked(last_seen="yesterday"), 9, "cannot be read"),
     ("a checkpoint seen that the log did not sign", seen(5, theirs=True), 9, "not signed by every trusted key"),
     ("a consistency proof that is none", lambda t: (seen(5)(t), t.asked.update(consistency="old five\n\n")), 9, "malformed"),
@@ -484,8 +520,8 @@ SMALL: list[Fault] = [
 UNTRUSTED: list[Fault] = [
     ("no trust policy", with_asked(policy=None), 3, "no trust policy was given"),
     ("a policy without a quorum", lambda t: setattr(t, "trust", "\n".join(t.trust.split("\n")[:-2])), 3, "no line quorum"),
-    ("a policy with a key that does not hold together", lambda t: setattr(t, "trust", t.trust.replace("+A", "+B", 1)), 3, "cannot be read"),
-    ("the policy of another house", lambda t: setattr(t, "trust", trust_policy(demo_keys_of_others())), 3, NONE_SIGNED),
+    ("a policy with a key that does not hold together", lambda t: setattr(t, "trust", re.sub("(?m)^(release .*[+])A", r"\\1B", t.trust)), 3, "cannot be read"),
+    ("the policy of another house", lambda t: setattr(t, "trust", demo_keys_of_others().trust), 3, NONE_SIGNED),
 ]  # fmt: skip
 OF_COUNCIL = [*FILES, *SIGNED, *LOGGED, *SEEN, *TABLES]
 
@@ -538,14 +574,57 @@ def test_the_log_of_another_house_signs_nothing(house: House, tmp_path: Path) ->
     assert 7 in failed_of(taken.report())
 
 
-@pytest.mark.parametrize("part", [STATEMENT, PROOF, MANIFEST])
-def test_parts_of_two_packages_do_not_make_one(part: str, house: House, tmp_path: Path) -> None:
+PARTS: list[tuple[tuple[str, ...], str]] = [
+    ((STATEMENT,), "another manifest"),
+    ((PROOF,), "another statement"),
+    ((MANIFEST,), "was altered"),
+    (("datapackage.json",), "datapackage.json was altered"),
+    ((STATEMENT, PROOF), "another manifest"),
+    ((STATEMENT, PROOF, MANIFEST, DATA_MANIFEST, CRATE), "not in the manifest: data/cld.csv"),
+]
+
+
+@pytest.mark.parametrize("parts", PARTS, ids=lambda parts: " ".join(parts[0]))
+def test_parts_of_two_packages_do_not_make_one(
+    parts: tuple[tuple[str, ...], str], house: House, tmp_path: Path
+) -> None:
     taken = Taken.copy_of(house.opened["Lincolnshire council"], tmp_path / "package", house.keys)
-    taken.path(part).write_bytes((house.opened["DHSC"] / part).read_bytes())
+    for name in parts[0]:
+        taken.path(name).write_bytes((house.opened["DHSC"] / name).read_bytes())
     report = taken.report()
     assert not report["ok"]
-    assert {STATEMENT: "another manifest", PROOF: "another statement", MANIFEST: "was altered"}[part] in " ".join(
-        failed_of(report).values()
+    assert parts[1] in " ".join(failed_of(report).values())
+
+
+def test_lines_of_keys_that_nobody_named_neither_help_nor_harm(house: House, tmp_path: Path) -> None:
+    """Source: C2SP signed-note: signatures of unknown keys are passed over."""
+    taken = Taken.copy_of(house.opened["Lincolnshire council"], tmp_path / "package", house.keys)
+    line = NoteKey("somebody.example", ED25519_NOTE, OUTSIDER.public_key().public_bytes_raw()).line(bytes(64))[:-1]
+    note_lines(lambda note: [*note[:-1], line, line, ""])(taken)
+    assert taken.report()["ok"]
+
+
+def test_a_policy_that_lies_in_the_package_is_no_policy(house: House, tmp_path: Path) -> None:
+    """By whatever path it is named; a copy put elsewhere is whoever copied it's own doing."""
+    taken = Taken.copy_of(house.opened["Lincolnshire council"], tmp_path / "package", house.keys)
+    (tmp_path / "road").symlink_to(taken.path("trust-policy.txt"))
+    for given in (taken.path("trust-policy.txt"), taken.folder / "data" / ".." / "trust-policy.txt", tmp_path / "road"):
+        report = verify_package(taken.folder, given, None, ON)
+        assert not report["ok"]
+        assert "lies inside this package" in report["checks"][2]["reason"]
+
+
+def test_an_old_package_passes_again_after_a_newer_one(house: House, tmp_path: Path) -> None:
+    """What was remembered of it stands for it; another package of its number is still another."""
+    row, newer = house.rows["Lincolnshire council"], house.rows["DHSC"]
+    remember, trust = tmp_path / "seen.json", house.folder / row["trust"]
+    for one in (row, newer, row):
+        report = verify_package(
+            house.folder / one["package"], trust, house.folder / one["identity"], ON, remember=remember
+        )
+        assert report["ok"], failed_of(report)
+    assert json.loads(remember.read_text())["checkpoints"][house.keys.log.name].split("\n")[1] == str(
+        max(int(one.split("\n")[1]) for one in json.loads(remember.read_text())["passed"].values())
     )
 
 
@@ -677,7 +756,7 @@ def test_before_a_seal_is_open_every_failure_looks_alike(
     kind: str, house: House, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened, trust = house.opened["Lincolnshire council"], tmp_path / "trust"
-    trust.write_text(trust_policy(house.keys))
+    trust.write_text(house.keys.trust)
     archive, sealed, key = tmp_path / "package.zip", tmp_path / "sealed", tmp_path / "key"
     pack_folder(opened, archive)
     secret, public = new_identity(kind)

@@ -12,7 +12,6 @@ import pytest
 from api.wiring import demo_workspace
 from audit.verify import verify_package
 from cld.errors import AlreadyReleased, NotSealed, SamePerson
-from extracts.release import trust_policy
 from tests.lib.journey import OpenJourney
 
 KINDS = ("AcceptedSubmission", "LinkedDataset", "ApprovedPlan", "CandidateExtract", "CheckedExtract")
@@ -78,14 +77,14 @@ def test_a_release_leaves_once_and_a_lost_delivery_is_repeated_with_the_same_pay
     again = journey.deliver(signed)
     key, trust = tmp_path / "key", tmp_path / "trust"
     key.write_text(str(journey.identity))
-    trust.write_text(trust_policy(journey.space.release_keys))
+    trust.write_text(journey.space.release_keys.trust)
     assert verify_package(again, trust, key, journey.space.clock.today())["ok"]
 
 
 def test_every_changed_or_added_or_missing_file_of_a_package_is_named(journey: OpenJourney, tmp_path: Path) -> None:
     _, path = journey.release()
     trust = tmp_path / "trust"
-    trust.write_text(trust_policy(journey.space.release_keys))
+    trust.write_text(journey.space.release_keys.trust)
     on = journey.space.clock.today()
     with zipfile.ZipFile(BytesIO(pyrage.decrypt(path.read_bytes(), [journey.identity]))) as source:
         names = source.namelist()
@@ -111,7 +110,7 @@ def test_a_package_signed_by_another_house_is_refused(journey: OpenJourney, tmp_
     other = demo_workspace(tmp_path / "other", seed=99, n_threads=1)
     key, trust = tmp_path / "key", tmp_path / "trust"
     key.write_text(str(journey.identity))
-    ours, theirs = (trust_policy(space.release_keys).splitlines() for space in (journey.space, other))
+    ours, theirs = (space.release_keys.trust.splitlines() for space in (journey.space, other))
     policies = [
         [*ours[:place], theirs[place], *ours[place + 1 :]] for place in range(len(ours)) if ours[place] != theirs[place]
     ]

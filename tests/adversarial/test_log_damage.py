@@ -66,6 +66,10 @@ class Space:
         (found,) = (self.log / "tile" / level).rglob(str(self.size % 256))
         return found
 
+    def head(self, number: int, part: str = "checkpoints") -> Path:
+        """Return a kept head, counted from the oldest."""
+        return sorted((self.log / part).iterdir(), key=lambda path: int(path.name))[number]
+
     def sign(self, n_events: int) -> str:
         """Log events and have a head signed."""
         with open_demo_log(self.folder) as (journal, log, _):
@@ -282,19 +286,19 @@ FILES: dict[str, tuple[Callable[[Space], object], str]] = {
     "the state is gone": (lambda s: (s.log / ".state" / "tree").unlink(), "missing: .state/tree"),
     "the state's folder is gone": (lambda s: shutil.rmtree(s.log / ".state"), "missing: .state/tree"),
     "the state is cut": (lambda s: _cut(s.log / ".state" / "tree"), "altered state: .state/tree cannot be read"),
-    "the state counts less": (lambda s: _restate(s, size=40), "altered state: .state/tree counts 40 entries"),
+    "the state counts less": (lambda s: _restate(s, size=1), "altered state: .state/tree counts 1 entries"),
     "the state counts nothing": (lambda s: _restate(s, size=0), "altered state: .state/tree counts 0 entries"),
     "the state counts more": (lambda s: _restate(s, size=10**12), "altered state: .state/tree counts 10000000000"),
     "the state has another root": (lambda s: _restate(s, root="00" * 32), "altered state: its root of"),
     "all tiles are gone": (lambda s: shutil.rmtree(s.log / "tile"), "missing: tile"),
     "a level is gone": (lambda s: shutil.rmtree(s.log / "tile" / "0"), "missing: tile/0"),
     "the bundles are gone": (lambda s: shutil.rmtree(s.log / "tile" / "entries"), "missing: tile/entries"),
-    "the last tile is gone": (lambda s: s.last("0").unlink(), "missing: tile/0/000.p/"),
-    "the last bundle is gone": (lambda s: s.last("entries").unlink(), "missing: tile/entries/000.p/"),
-    "a tile is cut": (lambda s: _cut(s.last("0")), "altered tile: tile/0/000.p/"),
-    "a bundle is cut": (lambda s: _cut(s.last("entries")), "altered tile: tile/entries/000.p/"),
-    "a tile is altered": (lambda s: _flip(s.last("0")), "altered tile: tile/0/000.p/"),
-    "a bundle is altered": (lambda s: _flip(s.last("entries")), "altered tile: tile/entries/000.p/"),
+    "the last tile is gone": (lambda s: s.last("0").unlink(), "missing: tile/0/"),
+    "the last bundle is gone": (lambda s: s.last("entries").unlink(), "missing: tile/entries/"),
+    "a tile is cut": (lambda s: _cut(s.last("0")), "altered tile: tile/0/"),
+    "a bundle is cut": (lambda s: _cut(s.last("entries")), "altered tile: tile/entries/"),
+    "a tile is altered": (lambda s: _flip(s.last("0")), "altered tile: tile/0/"),
+    "a bundle is altered": (lambda s: _flip(s.last("entries")), "altered tile: tile/entries/"),
     "the last head is gone": (lambda s: (s.log / "checkpoint").unlink(), "missing: checkpoint"),
     "the last head is cut": (lambda s: _cut(s.log / "checkpoint"), "altered head: checkpoint is not signed"),
     "the last head is empty": (lambda s: (s.log / "checkpoint").write_text(""), "altered head: checkpoint is not"),
@@ -305,17 +309,17 @@ FILES: dict[str, tuple[Callable[[Space], object], str]] = {
     ),
     "the last head is altered": (lambda s: _flip(s.log / "checkpoint"), "altered head: checkpoint is not signed"),
     "an older head is the last": (
-        lambda s: shutil.copy(s.log / "checkpoints" / "31", s.log / "checkpoint"),
-        "altered head: checkpoint is of 31 entries, and a later one",
+        lambda s: shutil.copy(s.head(0), s.log / "checkpoint"),
+        "altered head: checkpoint is of {first} entries, and a later one",
     ),
-    "a kept head is cut": (lambda s: _cut(s.log / "checkpoints" / "40"), "altered head: checkpoints/40 is not"),
+    "a kept head is cut": (lambda s: _cut(s.head(1)), "altered head: checkpoints/{second} is not"),
     "a kept head is another's": (
-        lambda s: shutil.copy(s.log / "checkpoints" / "31", s.log / "checkpoints" / "40"),
-        "altered head: checkpoints/40 is of 31 entries",
+        lambda s: shutil.copy(s.head(0), s.head(1)),
+        "altered head: checkpoints/{second} is of {first} entries",
     ),
     "the kept heads are gone": (lambda s: shutil.rmtree(s.log / "checkpoints"), "missing: checkpoints"),
     "the heads given are gone": (lambda s: shutil.rmtree(s.log / "given"), "missing: given"),
-    "a head given is altered": (lambda s: _flip(s.log / "given" / "40"), "altered head: given/40 is not signed"),
+    "a head given is altered": (lambda s: _flip(s.head(1, "given")), "altered head: given/{second} is not signed"),
     "the whole log is gone": (lambda s: shutil.rmtree(s.log), "missing: tile"),
     "the witness's head is cut": (
         lambda s: _cut(next((s.folder / "witness").rglob("checkpoint"))),
@@ -327,8 +331,9 @@ FILES: dict[str, tuple[Callable[[Space], object], str]] = {
 @pytest.mark.parametrize("what", FILES)
 def test_a_change_of_the_log_s_folder_is_named_first_and_with_its_file(space: Space, what: str) -> None:
     damage, words = FILES[what]
+    first, second = (space.head(number).name for number in (0, 1))
     damage(space)
-    assert space.first_words().startswith(words)
+    assert space.first_words().startswith(words.format(first=first, second=second))
 
 
 def test_the_rest_is_still_recomputed_when_a_head_cannot_be_read(space: Space) -> None:

@@ -12,6 +12,7 @@ from audit.fsck import fsck
 from audit.log import Log
 from audit.note import Checkpoint, CosignerKeys, NoteKey, cosign, read_note, sign_head, sign_note
 from audit.proof import read_proof, require_signed, require_witnessed, verify_proof
+from audit.succession import Changes, WitnessKeys, first_policy, next_policy, witnesses_in
 from audit.trust import Trust, compromise_event, follow, last_size_before, policy_event, read_trust, successor
 from audit.verifying.logproof import enough_witnesses, log_signed, read_head
 from audit.verifying.outcome import Failed
@@ -191,6 +192,51 @@ def test_without_an_update_key_nobody_can_call_a_key_compromised() -> None:
     assert follow(start, signed(only_witnesses, SIGN_OLD_RELEASE, SIGN_OLD_LOG)).number == 2
 
 
+SECOND_WITNESS = signer("witness.example/two")
+
+
+def test_a_quorum_of_before_suffices_for_small_trees_alone() -> None:
+    """With a second witness in the quorum what the first signed alone stays good up to the size, and no further."""
+    both = [WitnessKeys(keys.witness_keys()) for keys in (WITNESS, SECOND_WITNESS)]
+    start = read_trust(first_policy(OLD_RELEASE, OLD_LOG.log_keys(), both[:1], 1, [UPDATE]))
+    grown = next_policy(start, Changes(size=40, witnesses=tuple(both), least=2))
+    trust, alone = read_trust(grown), read_policy_in_one_file(grown)
+    assert follow(start, signed(grown, SIGN_UPDATE)).digest == trust.digest
+    for size, good in ((40, True), (41, False)):
+        head = Checkpoint(ORIGIN, size, bytes(32))
+        by_first = sign_head(head, OLD_LOG, 9) + cosign(head, head.body(), WITNESS, 9)
+        by_second = sign_head(head, OLD_LOG, 9) + cosign(head, head.body(), SECOND_WITNESS, 9)
+        assert trust.witnessing.is_met(WITNESS.witness_keys(), size) is good
+        assert not trust.witnessing.is_met(SECOND_WITNESS.witness_keys(), size)
+        if good:
+            assert enough_witnesses(read_head(by_first), alone)
+        for text in [by_second, *([] if good else [by_first])]:
+            with pytest.raises(Failed, match="no quorum"):
+                enough_witnesses(read_head(text), alone)
+
+
+def test_a_witness_that_is_gone_counts_for_what_it_signed_before() -> None:
+    both = [WitnessKeys(keys.witness_keys()) for keys in (WITNESS, SECOND_WITNESS)]
+    start = read_trust(first_policy(OLD_RELEASE, OLD_LOG.log_keys(), both, 1, [UPDATE]))
+    text = next_policy(start, Changes(size=40, witnesses=(both[1],), least=1))
+    trust = read_trust(text)
+    assert [trust.witnessing.is_met(WITNESS.witness_keys(), size) for size in (40, 41)] == [True, False]
+    assert witnesses_in(trust) == ((both[1],), (both[0],), 1)
+    again = read_trust(next_policy(trust, Changes(size=60, witnesses=(both[1],), least=1)))
+    assert again.witnessing.earlier == trust.witnessing.earlier == ((40, 1, (both[0].name, both[1].name)),)
+    with pytest.raises(InputError, match="cannot be had"):
+        next_policy(start, Changes(size=40, witnesses=(both[1],), least=2))
+
+
+def test_a_key_does_not_end_without_one_after_it() -> None:
+    start = read_trust(
+        first_policy(OLD_RELEASE, OLD_LOG.log_keys(), [WitnessKeys(WITNESS.witness_keys())], 1, [UPDATE])
+    )
+    for key in (OLD_RELEASE, OLD_LOG.note_key()):
+        with pytest.raises(InputError, match="without one after it"):
+            next_policy(start, Changes(40, witnesses_in(start)[0], 1, stolen={key: (date(2026, 1, 1), 7)}))
+
+
 def test_update_keys_are_replaced_by_those_before_them() -> None:
     text = successor(FIRST, [f"#: update {NEW_UPDATE.text()}", *lines([OLD_RELEASE], [OLD_LOG])])
     with pytest.raises(BadSignature):
@@ -206,6 +252,10 @@ def test_update_keys_are_replaced_by_those_before_them() -> None:
         "threshold 3",
         "retired x 1",
         "withdrawn zz",
+        "earlier 5 1",
+        "earlier 5 1 nobody",
+        "earlier 5 2 one",
+        "earlier 5 0 one",
         "#: policy two",
         "#: sponsor",
         "sponsor x",

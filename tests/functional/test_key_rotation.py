@@ -26,7 +26,6 @@ from api.wiring import open_demo_workspace
 from audit.verify import open_package, verify_package
 from cld.errors import KeyDestroyed
 from extracts.keying import key_id_for
-from extracts.release import trust_policy
 from keys.legal_basis import LegalBasis
 from tests.functional.test_command_line import run
 from tests.lib.enrolling import enrol
@@ -147,7 +146,7 @@ def test_a_rotation_from_the_release_before_it_to_the_end_of_the_old_key(demo_fo
     assert json.loads(rotated.stdout) == {"key_id": KEY_ID, "version": 2}
     with house_of(folder) as house:
         new = new_package(house, tmp_path / "new")
-        trust.write_text(trust_policy(house.space.release_keys))
+        trust.write_text(house.space.release_keys.trust)
     # both verify, each says its own version everywhere, and the change log says that it changed
     for package, version in ((old, 1), (new, 2)):
         report = package.checks(trust)

@@ -18,6 +18,7 @@ from audit.verify import open_package
 from extracts.keying import is_of_one_release, key_id_for
 from tests.functional.test_command_line import run
 from tests.lib.enrolling import enrol
+from tests.lib.in_process import run_here
 
 LINCOLNSHIRE, CCG, DHSC = "Lincolnshire council", "NHS Oxfordshire CCG", "DHSC"
 
@@ -85,7 +86,7 @@ def test_values_of_nobody_are_nobodys(workspace: Path, tmp_path: Path) -> None:
 
 
 def command(workspace: Path, *given: str) -> dict[str, Any]:
-    found = run(*given, "--workspace", str(workspace))
+    found = run_here(*given, "--workspace", str(workspace))
     assert found.returncode == 0, found.stderr
     told: dict[str, Any] = json.loads(found.stdout)
     return told
@@ -111,11 +112,11 @@ def test_a_person_is_found_again_by_commands_for_the_council_alone(workspace: Pa
     basis = command(workspace, "reidentify", "basis", *given, *days)["legal_basis"]
     path, pseudonym = a_question(workspace, tmp_path, basis)
     assert command(workspace, "reidentify", "ask", str(path))["n_asked"] == 1
-    assert run("reidentify", "ask", str(path), "--workspace", str(workspace)).returncode == 5
-    assert run("reidentify", "answer", "Q-1", "--workspace", str(workspace)).returncode == 4
+    assert run_here("reidentify", "ask", str(path), "--workspace", str(workspace)).returncode == 5
+    assert run_here("reidentify", "answer", "Q-1", "--workspace", str(workspace)).returncode == 4
     for person in ("approver one", "releaser one"):
         command(workspace, "reidentify", "sign", "Q-1", "--as", person)
-    nobody = run("reidentify", "answer", "Q-1", "--workspace", str(workspace))
+    nobody = run_here("reidentify", "answer", "Q-1", "--workspace", str(workspace))
     assert (nobody.returncode, "The council has enrolled no key" in nobody.stderr) == (4, True)
     own = pyrage.x25519.Identity.generate()
     space = open_demo_workspace(workspace)
@@ -143,8 +144,8 @@ def test_a_basis_withdrawn_by_command_ends_a_question_that_was_signed(workspace:
         command(workspace, "reidentify", "sign", "W-1", "--as", person)
     why = ("--council", "503", "--reason", "the court order of Mrs Smith lapsed", "--as", "approver two")
     assert command(workspace, "reidentify", "withdraw", basis, *why)["withdrawn"]
-    again = run("reidentify", "withdraw", basis, *why, "--workspace", str(workspace))
-    refused = run("reidentify", "answer", "W-1", "--workspace", str(workspace))
+    again = run_here("reidentify", "withdraw", basis, *why, "--workspace", str(workspace))
+    refused = run_here("reidentify", "answer", "W-1", "--workspace", str(workspace))
     assert (again.returncode, refused.returncode, "policy-refused" in refused.stderr) == (5, 1, True)
     space = open_demo_workspace(workspace)
     log = b"".join(space.journal.leaves())
@@ -162,7 +163,7 @@ def test_a_general_practitioner_and_a_council_without_a_basis_are_refused(worksp
         command(workspace, "reidentify", "ask", str(path))
         for person in ("approver one", "releaser one"):
             command(workspace, "reidentify", "sign", f"R-{number}", "--as", person)
-        refused = run("reidentify", "answer", f"R-{number}", "--workspace", str(workspace))
+        refused = run_here("reidentify", "answer", f"R-{number}", "--workspace", str(workspace))
         assert refused.returncode == 1, refused.stderr
         assert "policy-refused" in refused.stderr
     assert not (workspace / "reidentified" / "R-0.json.age").exists()

@@ -24,15 +24,16 @@ from audit.verifying.checks import Asked, verify_folder
 from audit.verifying.manifest import CRATE, DATA_MANIFEST, EVIDENCE, MANIFEST, PROOF, STATEMENT
 from audit.verifying.statement import PAYLOAD_TYPE, pre_authentication
 from cld.canonical import canonical_bytes
-from extracts.evidence import trust_policy
 
 ON = date(2022, 6, 1)
 N_OTHER_LEAVES = 12
+SIGNED_AT = 1646128800
+"""Ten o'clock on 1 March 2022, the time that the leaf states."""
 
 
 def signed_head(checkpoint: Checkpoint, log: DemoKeys, witness: DemoKeys) -> str:
     """Return a checkpoint signed by one house's log and another's witness."""
-    return sign_head(checkpoint, log.log, 9) + cosign(checkpoint, checkpoint.body(), witness.witness, 9)
+    return sign_head(checkpoint, log.log, SIGNED_AT) + cosign(checkpoint, checkpoint.body(), witness.witness, SIGNED_AT)
 
 
 def base64_of(raw: bytes) -> str:
@@ -52,7 +53,7 @@ class Taken:
     def copy_of(cls, opened: Path, folder: Path, keys: DemoKeys) -> Taken:
         """Return a copy that may be spoilt."""
         shutil.copytree(opened, folder)
-        return cls(folder, keys, trust_policy(keys))
+        return cls(folder, keys, keys.trust)
 
     def path(self, name: str) -> Path:
         return self.folder / name

@@ -24,7 +24,7 @@ from audit.fsck import fsck
 from audit.verify import verify_package
 from cld.journey import CheckedExtract, Document, SignedRelease
 from cld.signing import sign_off
-from extracts.release import deliver, release, trust_policy
+from extracts.release import deliver, release
 from tests.lib.journey import open_journey
 
 STEPS = ("open", "os.rename", "os.remove", "os.mkdir", "shutil.rmtree", "sqlite3.connect")
@@ -75,7 +75,7 @@ def judge(folder: Path, checked: str, key: str) -> dict[str, object]:
         SignedRelease(released[0]), people=space.people(), today=space.clock.today(), engine=space.engine, journal=space.journal,
         keys=space.keys, release_keys=space.release_keys, folder=folder / "released",
     ) if released else release_in(folder, checked)  # fmt: skip
-    found["verifies"] = _verifies(path, folder, key, trust_policy(space.release_keys), space.clock.today())
+    found["verifies"] = _verifies(path, folder, key, space.release_keys.trust, space.clock.today())
     found["faults_after"] = fsck(space.journal, space.log.folder)["faults"]
     return found
 

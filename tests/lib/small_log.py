@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from audit.journal import Event, leaf_bytes
-from audit.log import Extent, Log, single_witness_policy
+from audit.log import Extent, Log
 from audit.note import CosignerKeys
 from audit.policy import read_policy
+from audit.succession import WitnessKeys, witness_lines
 from audit.tiles import TileStore
 from audit.witness import Witness
 from cld.journey import Document
@@ -134,5 +135,6 @@ def small_log(folder: Path, n: int = 0, *, origin: str = ORIGIN) -> SmallLog:
     rows.add(n)
     keys, witness_keys = signer(origin), signer("witness.example/one")
     witness = Witness(witness_keys, folder / "witness", {origin: keys.log_keys()}, clock)
-    policy = read_policy(single_witness_policy(keys, {"one": witness_keys}, 1))
+    lines = [f"log {key.text()}" for key in keys.log_keys()]
+    policy = read_policy("\n".join([*lines, *witness_lines([WitnessKeys(witness_keys.witness_keys())], 1)]))
     return SmallLog(folder, rows, clock, Log(TileStore(folder / "log"), keys, (witness,), policy, clock), witness)

@@ -294,6 +294,10 @@ def test_an_altered_wrapped_secret_and_a_damaged_record_open_nothing(tmp_path: P
     wrapped = held["versions"][0]["wrapped"]
     held["versions"][0]["wrapped"] = format(int(wrapped, 16) ^ 1, "x").zfill(len(wrapped))
     path.write_bytes(canonical_bytes(held))
+    with pytest.raises(KeyUnavailable, match="A key is not in the store"):
+        store.pseudonym_key("a", PseudonymDomain("R", "A", "cld", "person"))
+    held["versions"][0]["wrapped_sha256"] = digest_of_bytes(bytes.fromhex(held["versions"][0]["wrapped"]))
+    path.write_bytes(canonical_bytes(held))
     with pytest.raises(KeyUnavailable, match="does not open"):
         key_of(store)
     for content in (b"", b"[]", b'{"key_id": "a", "versions": [{}]}'):
