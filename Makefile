@@ -10,7 +10,7 @@ ROUNDS := 3
 HISTORICAL := benchmarks/data/historical_figures_with_errors_50k.parquet
 PYTHON := $(shell command -v $(PYTHON) || command -v python3)
 
-.PHONY: pango softhsm office demo serve test test-long faults check sign-policies bench-linkage bench-disclosure bench-keys
+.PHONY: pango softhsm office postgres demo serve test test-long faults check sign-policies bench-linkage bench-disclosure bench-keys
 
 $(VENV)/.run.stamp: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if (3,11) <= sys.version_info[:2] < (3,13) else "Caregate needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11")'
@@ -42,15 +42,20 @@ softhsm:
 	@command -v softhsm2-util >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq softhsm2; } \
 		|| echo "SoftHSM2 is not here: the token's tests are skipped. As root: apt-get install softhsm2"
 
+# the tests of the database run on PostgreSQL too, a package of Debian's; without it they are skipped, and counted as skipped
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+		|| echo "PostgreSQL is not here: its tests are skipped. As root: apt-get install postgresql"
+
 # what WeasyPrint loads to set reports as PDF; everything else works without it
 PANGO := libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 pango:
 	@test "$$(ldconfig -p | grep -c -e libpangoft2-1.0 -e libharfbuzz-subset)" -ge 2 || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends $(PANGO); } || ldconfig -p | grep -q libpangoft2-1.0 || echo "Without pango no PDF is made; its test is skipped."
 
-test: $(VENV)/.test.stamp pango softhsm office
+test: $(VENV)/.test.stamp pango softhsm office postgres
 	$(BIN)/python -m pytest tests
 
-test-long: $(VENV)/.test.stamp softhsm office
+test-long: $(VENV)/.test.stamp softhsm office postgres
 	$(BIN)/python -m pytest tests --long
 
 faults: $(VENV)/.test.stamp

@@ -15,11 +15,10 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import ChainableUndefined, Environment, PackageLoader, PrefixLoader, select_autoescape
 from markupsafe import Markup
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from api.ask_page import add_ask_page
-from api.database import ApplicationRow, JobRow, SubmissionRow
+from api.database import ApplicationRow, JobRow, SubmissionRow, reading
 from api.disclosure_reports import parts_of_last
 from api.house import House
 from api.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
@@ -131,7 +130,7 @@ def _add_open_routes(app: FastAPI, space: Workspace) -> None:
 
     @app.get("/readyz")
     def readyz() -> dict[str, str]:
-        with Session(space.database) as session:
+        with reading(space.database) as session:
             session.execute(text("select 1 from documents limit 1"))
         return {"status": "ready", "policy_digest": policy_digest()}
 
@@ -164,12 +163,12 @@ def _add_session_routes(app: FastAPI, space: Workspace, pages: _Pages) -> None:
 
 
 def _applications(space: Workspace) -> list[ApplicationRow]:
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         return list(session.scalars(select(ApplicationRow).order_by(ApplicationRow.reference)))
 
 
 def _application(space: Workspace, reference: str) -> ApplicationRow:
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         row = session.get(ApplicationRow, reference)
     if row is None:
         raise HTTPException(404)
@@ -188,7 +187,7 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
 
     @app.get("/", response_class=HTMLResponse)
     def home(request: Request, person: SignedIn = person_of) -> HTMLResponse:
-        with Session(space.database) as session:
+        with reading(space.database) as session:
             councils = list(session.scalars(select(SubmissionRow.la_code).order_by(SubmissionRow.la_code)))
         return pages.draw(request, "home", person, applications=_applications(space), councils=councils)
 
@@ -227,7 +226,7 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
     @app.get("/councils/{la_code}", response_class=HTMLResponse)
     def findings(request: Request, la_code: str, person: SignedIn = person_of) -> HTMLResponse:
         require_role(person, StaffRole.OFFICER)
-        with Session(space.database) as session:
+        with reading(space.database) as session:
             digest = session.scalars(select(SubmissionRow.digest).where(SubmissionRow.la_code == la_code)).first()
         document = space.journal.load(digest) if digest else None
         if document is None:
@@ -251,7 +250,7 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
 
     @app.get("/jobs/{job_id}", response_class=HTMLResponse)
     def job(request: Request, job_id: str, person: SignedIn = person_of) -> HTMLResponse:
-        with Session(space.database) as session:
+        with reading(space.database) as session:
             row = session.get(JobRow, job_id)
         if row is None:
             raise HTTPException(404)

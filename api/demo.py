@@ -73,8 +73,12 @@ def demo_participations() -> tuple[Participation, ...]:
     return (*made, OUTSIDER)
 
 
-def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: Progress) -> dict[str, Any]:
+def run_demo(
+    out: Path, *, n_people: int, seed: int, n_threads: int, progress: Progress, database: str = ""
+) -> dict[str, Any]:
     """Run the whole journey in ``out`` and return the summary (shared commands page, demo).
+
+    ``database`` is the address of a PostgreSQL database, empty for the workspace's own SQLite.
 
     Raises: Conflict if ``out`` holds something that no demo made.
     """
@@ -84,7 +88,7 @@ def run_demo(out: Path, *, n_people: int, seed: int, n_threads: int, progress: P
     progress.step(f"Making a synthetic England of {n_people:,} people")
     england = make_england(out, out / "scratch", n_people=n_people, seed=seed, n_threads=n_threads)
     shutil.rmtree(out / "scratch", ignore_errors=True)
-    house = House(demo_workspace(out, seed=seed, n_threads=n_threads))
+    house = House(demo_workspace(out, seed=seed, n_threads=n_threads, database=database))
     write_register(out, demo_participations())
     house.space.journal.record(policy_event(read_trust(house.space.release_keys.trust), "custodian"))
     run = _Run(house, england, progress, {"synthetic": round(time.monotonic() - started, 3)})

@@ -12,9 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy.orm import Session as DatabaseSession
-
-from api.database import ApplicationRow
+from api.database import ApplicationRow, reading
 from api.house import House
 from api.register import read_register
 from cld.catalogue import column_of
@@ -101,7 +99,7 @@ def anonymised_extract(house: House, reference: str = EXTRACT) -> Iterator[Tried
     Raises: InvariantBroken if these are not the rows that left.
     """
     space = house.space
-    with DatabaseSession(space.database) as database:
+    with reading(space.database) as database:
         row = database.get_one(ApplicationRow, reference)
         (people,) = plan_from_json(row.plan).tables
         digest = row.documents["CheckedExtract"]

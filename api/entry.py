@@ -26,6 +26,7 @@ from api.policy_commands import add_policy_commands
 from api.protect_commands import add_protect_commands
 from api.pseudonym_commands import add_pseudonym_commands
 from api.risk_commands import add_risk_commands
+from api.uses_commands import add_uses_commands
 from api.verify_commands import add_verify_commands
 from cld.errors import CLDError, StorageClosed, StorageFull
 
@@ -48,6 +49,10 @@ def demo(
     people: Annotated[int, typer.Option(help="People of the synthetic England.", min=300)] = 20_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same payloads.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads of the engine.", min=1)] = 2,
+    database: Annotated[
+        str,
+        typer.Option(help="An empty PostgreSQL database, postgresql://host/name; without it SQLite, in the folder."),
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Run the whole journey on a synthetic England: files in, extracts out, refusals with their clauses."""
@@ -56,7 +61,7 @@ def demo(
     from api.screen import progress_bar  # noqa: PLC0415
 
     with progress_bar() as bar:
-        summary = run_demo(out, n_people=people, seed=seed, n_threads=threads, progress=bar)
+        summary = run_demo(out, n_people=people, seed=seed, n_threads=threads, progress=bar, database=database)
     sys.stdout.write(json.dumps(summary) + "\n" if as_json else text_report(summary) + f"open {out / 'index.html'}\n")
 
 
@@ -89,6 +94,7 @@ add_pseudonym_commands(app)
 add_key_commands(app)
 add_oprf_commands(app)
 add_policy_commands(app)
+add_uses_commands(app)
 
 
 def main() -> None:

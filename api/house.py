@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow
+from api.database import ApplicationRow, reading
 from api.disclosure_reports import write_refusal, write_report
+from api.kept_policies import keep_version
 from api.memory import SqlMemory
+from api.opt_out_rules import require_opt_out_rule
 from api.register import participation_of, read_register
 from api.sign_offs import cast, signs_of
 from api.wiring import Workspace
+from audit.journal import Event
 from audit.stop import require_running
-from cld.errors import DisclosureRefused, InvalidTransition
+from cld.errors import DisclosureRefused, InvalidTransition, OptOutsUnknown
 from cld.journey import (
     AcceptedSubmission,
     ApprovedPlan,
@@ -45,6 +47,7 @@ from linkage.tell.statement_page import statement_page
 from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.decide import Decision, decide
 from policies.profiles import profile_named
+from policies.versions import version_on
 
 __all__ = ["House", "Stage"]
 
@@ -163,6 +166,7 @@ class House:
 
     def receive(self, application: Application, plan: ExtractPlan) -> Decision:
         """Take an application in."""
+        self._keep_policies()
         return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
 
     def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey) -> SignOff:
@@ -187,7 +191,7 @@ class House:
 
         Raises: InvalidTransition if there is none of that reference.
         """
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             row = session.get(ApplicationRow, reference)
         if row is None:
             message = f"There is no application {reference}."
@@ -196,6 +200,7 @@ class House:
 
     def approve(self, reference: str) -> ApprovedPlan:
         """Approve an application that two people signed."""
+        self._keep_policies()
         application, plan = self.application(reference)
         space = self.space
         signs = self._signs(reference, Stage.APPROVE)
@@ -211,12 +216,25 @@ class House:
         return ApprovedPlan(self._document(reference, DocumentKind.APPROVED_PLAN))
 
     def build(self, reference: str, actor: str = "operator") -> CandidateExtract:
-        """Build an approved plan."""
-        space = self.space
-        return build(
-            self.approved(reference), self.linked(), engine=space.engine, journal=space.journal,
-            keys=space.keys, opt_outs=self.nhs / "opt_outs.parquet", people=space.people(), today=space.clock.today(), actor=actor,
-        )  # fmt: skip
+        """Build an approved plan; a refusal for what is known or not known of opt-outs is logged.
+
+        Raises: DisclosureRefused if the recipient has the same data under the other opt-out rule; OptOutsUnknown;
+                NoAnswerYet, to be asked again later.
+        """
+        space, approved = self.space, self.approved(reference)
+        self._keep_policies()
+        try:
+            with reading(space.database) as session:
+                require_opt_out_rule(session, approved)
+            return build(
+                approved, self.linked(), engine=space.engine, journal=space.journal, keys=space.keys, opt_outs=space.opt_outs,
+                people=space.people(), today=space.clock.today(), actor=actor,
+            )  # fmt: skip
+        except (DisclosureRefused, OptOutsUnknown) as refusal:
+            measures = list(refusal.measures) if isinstance(refusal, DisclosureRefused) else ["opt-outs not known"]
+            details = {"application": reference, "measures": measures}
+            space.journal.record(Event("refused by opt-out gate", actor, "operator", details))
+            raise
 
     def candidate(self, reference: str) -> CandidateExtract:
         """Return what was built for an application.
@@ -245,6 +263,7 @@ class House:
         """Release a checked extract that two people signed, sealed to the key in its application."""
         space = self.space
         require_running(space.journal)
+        self._keep_policies()
         return release(
             CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), self._signs(reference, Stage.RELEASE),
             people=space.people(), today=space.clock.today(), engine=space.engine,
@@ -268,8 +287,12 @@ class House:
             journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),
         )  # fmt: skip
 
+    def _keep_policies(self) -> None:
+        """Keep the policies of today with what is decided by them."""
+        keep_version(self.space.folder, version_on(self.space.clock.today()))
+
     def _document(self, reference: str, kind: DocumentKind) -> Document:
-        with Session(self.space.database) as session:
+        with reading(self.space.database) as session:
             row = session.get(ApplicationRow, reference)
         document = self.space.journal.load(row.documents.get(kind.value, "")) if row is not None else None
         if document is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from api.database import SessionRow
+from api.database import SessionRow, reading
 from cld.canonical import digest_of_bytes
 from cld.errors import InputError, NotPermitted, WrongRole
 from cld.vocabulary import StaffRole
@@ -66,7 +66,7 @@ def signed_in(database: Engine, token: str | None) -> SignedIn | None:
     """Return who a cookie stands for, or None."""
     if not token:
         return None
-    with Session(database) as session:
+    with reading(database) as session:
         row = session.get(SessionRow, digest_of_bytes(token.encode()))
         return SignedIn(StaffRole(row.role), row.form_token, row.person) if row else None
 

@@ -10,11 +10,11 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, delete, func, select, text, update
+from sqlalchemy import URL, Engine, create_engine, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.database import Base, CommitmentRow, DocumentRow, LeafCountRow, LeafRow
+from api.database import Base, CommitmentRow, DocumentRow, LeafCountRow, LeafRow, reading
 from api.projections import project_document, project_event, project_stop
 from audit.commitment import Opening, without_free_text
 from audit.journal import Event, leaf_bytes
@@ -84,7 +84,6 @@ class SqlJournal:
 
     def _append_all(self, session: Session, events: Sequence[Event], document: str) -> None:
         """Add leaves behind the last; the words of people go beside the log, their commitments into it."""
-        _take_turn(session)
         seq, last_at = _end_of(session)
         at_utc = self._clock.now_utc().strftime(MOMENT)
         salts = (self._entropy.secret_bytes(SALT_BYTES, f"free text {seq} {place}") for place in count())
@@ -105,7 +104,7 @@ class SqlJournal:
 
     def opening(self, digest: str) -> Opening | None:
         """Return what opens a commitment, or None once it was erased."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             row = session.get(CommitmentRow, digest)
             return Opening(row.digest, row.salt, row.content.decode()) if row else None
 
@@ -123,18 +122,18 @@ class SqlJournal:
 
     def load(self, digest: str) -> Document | None:
         """Return a kept document."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             row = session.get(DocumentRow, digest)
             return Document.from_json(json.loads(row.content)) if row else None
 
     def leaves(self) -> tuple[bytes, ...]:
         """Return every leaf in order."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             return tuple(session.scalars(select(LeafRow.content).order_by(LeafRow.seq)))
 
     def n_leaves(self) -> int:
         """Return one more than the place of the last leaf."""
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             last = session.scalar(select(func.max(LeafRow.seq)))
         return 0 if last is None else last + 1
 
@@ -142,7 +141,7 @@ class SqlJournal:
         """Return where the leaves begin and end, and how many there are and were, as of one moment."""
         counted = select(LeafCountRow.n_leaves).scalar_subquery()
         ends = select(func.min(LeafRow.seq), func.max(LeafRow.seq), func.count(), counted)
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             first, last, n_rows, n_counted = session.execute(ends).one()
         end = 0 if last is None else last + 1
         return Extent(first or 0, end, n_rows, end if n_counted is None else n_counted)
@@ -200,7 +199,7 @@ class SqlLeaves:
 
 @cache
 def _reading(url: URL) -> Engine:
-    return create_engine(url)
+    return create_engine(url, hide_parameters=True)
 
 
 def _rows(database: Engine, start: int, stop: int) -> list[tuple[int, bytes]]:
@@ -216,12 +215,6 @@ def _rows(database: Engine, start: int, stop: int) -> list[tuple[int, bytes]]:
     if all([type(content) is bytes for _, content in found]):
         return found
     return [(seq, c if type(c) is bytes else str("" if c is None else c).encode()) for seq, c in found]
-
-
-def _take_turn(session: Session) -> None:
-    """Let one writer at a time number leaves. SQLite's transactions begin with the write lock already."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("lock table leaves in exclusive mode"))
 
 
 def _insert(session: Session, rows: list[tuple[int, bytes]]) -> None:

@@ -7,7 +7,7 @@ import json
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from api.database import DocumentRow, LeafRow, MemoryRow
+from api.database import DocumentRow, LeafRow, MemoryRow, reading
 from audit.journal import Journal
 from cld.errors import NotSealed, StaleVersion
 from cld.journey import Document
@@ -30,7 +30,7 @@ class SqlMemory:
 
         Raises: NotSealed if a release is missing or altered, or the log has releases that memory lacks.
         """
-        with Session(self._database) as session:
+        with reading(self._database) as session:
             _require_every_release(session)
             rows = session.scalars(
                 select(MemoryRow).where(MemoryRow.body_code == body_code).order_by(MemoryRow.place)

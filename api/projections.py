@@ -8,6 +8,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from api.database import ApplicationRow, ReviewDecisionRow, ReviewRow, StopRow, SubmissionRow
 from api.memory import remember_release
+from api.opt_out_rules import keep_opt_out_rule
 from audit.journal import Event
 from audit.stop import LIFTED, STOPPED
 from cld.errors import StaleVersion, Stopped
@@ -58,10 +59,13 @@ def project_document(session: Session, document: Document, event: Event) -> None
     """Carry a sealed document into the rows it concerns.
 
     Raises: StaleVersion if a release was weighed against less than its recipient holds by now; Stopped if an extract or a
-    release would be kept while the emergency stop is on, however long ago its making began.
+    release would be kept while the emergency stop is on, however long ago its making began; DisclosureRefused if its recipient has
+    the same data under the other opt-out rule.
     """
     if document.kind in HALTED:
         _require_running(session)
+    if document.kind is DocumentKind.CANDIDATE_EXTRACT:
+        keep_opt_out_rule(session, document)
     if document.kind is DocumentKind.ACCEPTED_SUBMISSION:
         session.merge(SubmissionRow(digest=document.digest, la_code=str(document.body["la_code"])))
     elif document.kind is DocumentKind.REVIEW_QUEUE:

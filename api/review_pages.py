@@ -12,10 +12,9 @@ from typing import Annotated, Any, Protocol
 from fastapi import BackgroundTasks, Depends, FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel
-from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
-from api.database import JobRow
+from api.database import JobRow, reading
 from api.identity import SignedIn, require_role
 from api.jobs import JobKinds, enqueue, run_queued
 from api.review_desk import ReviewDesk
@@ -190,7 +189,7 @@ def add_review_interface(app: FastAPI, desk: ReviewDesk, who: Callable[..., Sign
     @app.get("/api/jobs/{job_id}")
     def one_job(job_id: str, person: SignedIn = caller) -> JSONResponse:
         del person
-        with Session(desk.house.space.database) as session:
+        with reading(desk.house.space.database) as session:
             row = session.get(JobRow, job_id)
         if row is None:
             raise HTTPException(404)

@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import SignOffRow
+from api.database import SignOffRow, reading
 from api.wiring import Workspace
 from audit.journal import Event
 from cld.errors import NotPermitted
@@ -40,7 +40,7 @@ def cast(
 
 def signs_of(space: Workspace, reference: str, stage: str) -> tuple[SignOff, ...]:
     """Return the signatures cast at a stage, by person."""
-    with Session(space.database) as session:
+    with reading(space.database) as session:
         rows = session.scalars(
             select(SignOffRow)
             .where(SignOffRow.reference == reference, SignOffRow.stage == stage)

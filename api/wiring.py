@@ -10,11 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine as Database
 
-from api.database import open_database
+from api.database import database_url, open_database
 from api.journal import SqlJournal
 from api.key_prompts import FileUnlocking, Prompts
 from api.signing_keys import DemoKeys, demo_keys, first_trust
@@ -29,6 +30,10 @@ from cld.clock import SeededClock, SeededEntropy
 from cld.engine import Engine
 from cld.errors import KeyUnavailable, LogInconsistent, UnreadableFile
 from cld.shelf import Shelf, atomic_write
+from extracts.opt_outs.cache import AnswerCache
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.mesh import MeshFolder
+from extracts.opt_outs.service import ListedObjectors
 from keys.derivation import Secret
 from keys.providers.choose import ROOT_FILE, Unlocking, open_provider
 from keys.providers.file import create_root, open_root
@@ -73,6 +78,7 @@ class Workspace:
     release_keys: DemoKeys
     log: Log
     staff: Mapping[str, Ed25519PrivateKey]
+    opt_outs: OptOutGate
     reviewers: tuple[str, ...] = REVIEWERS
 
     def people(self) -> dict[str, str]:
@@ -84,11 +90,17 @@ def _key(entropy: SeededEntropy, label: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(entropy.secret_bytes(32, label))
 
 
-def demo_workspace(folder: Path, *, seed: int, n_threads: int) -> Workspace:
-    """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else."""
+def demo_workspace(folder: Path, *, seed: int, n_threads: int, database: str = "") -> Workspace:
+    """Build a demo workspace in an empty folder. Its secrets and its clock come from the seed, here and nowhere else.
+
+    ``database`` is the address of an empty PostgreSQL database; without one the workspace keeps its own, in SQLite.
+    """
     entropy = SeededEntropy(seed)
+    settings: dict[str, object] = {"kind": "demo", "seed": seed}
+    if database:
+        settings["database"] = database_url(database)
     create_root(folder / KEYSTORE / ROOT_FILE, Secret(DEMO_PASSPHRASE), entropy)
-    atomic_write(folder / SETTINGS, canonical_bytes({"kind": "demo", "seed": seed}))
+    atomic_write(folder / SETTINGS, canonical_bytes(settings))
     atomic_write(folder / TRUST, first_trust(entropy).encode())
     return _wire(folder, DemoUnlocking(), entropy, FIRST_PERIOD, n_threads)
 
@@ -136,15 +148,15 @@ def open_demo_workspace(folder: Path, *, n_threads: int = 2, unlocking: Unlockin
     The root is with the provider that the keystore's settings name, opened by ``unlocking``, or by whoever is at the terminal.
     Raises: UnreadableFile if the folder is no demo workspace; KeyUnavailable, which is logged too.
     """
-    entropy, period = _settings(folder)
+    entropy, period = _seed_and_period(folder)
     return _wire(folder, unlocking or HouseUnlocking(folder / KEYSTORE, Prompts(), ()), entropy, period, n_threads)
 
 
-def _settings(folder: Path) -> tuple[SeededEntropy, str]:
+def _seed_and_period(folder: Path) -> tuple[SeededEntropy, str]:
+    settings = _settings_of(folder)
     try:
-        settings = json.loads((folder / SETTINGS).read_text("utf-8"))
         return SeededEntropy(int(settings["seed"])), str(settings.get("period", FIRST_PERIOD))
-    except (OSError, ValueError, KeyError) as fault:
+    except (ValueError, KeyError) as fault:
         message = f"{folder.name} is not a demo workspace."
         raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
 
@@ -155,14 +167,14 @@ def open_demo_log(folder: Path) -> Iterator[tuple[SqlJournal, Log, dict[str, str
 
     Raises: UnreadableFile if the folder is no demo workspace; LogInconsistent if its database is gone.
     """
-    entropy, _ = _settings(folder)
-    if not (folder / DATABASE).is_file():
+    entropy, _ = _seed_and_period(folder)
+    if "database" not in _settings_of(folder) and not (folder / DATABASE).is_file():
         message = "The workspace's database is missing."
         raise LogInconsistent(message, "Restore it from the newest backup, and check again.")
     clock, keys = SeededClock(DEMO_START), demo_keys(entropy, _trust_in_force(folder))
     log = _log(folder, keys, clock)
     held = _witness(folder, keys, clock).latest(hashlib.sha256(keys.log.name.encode()).hexdigest())
-    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    journal = SqlJournal(_database_of(folder), clock)
     try:
         yield journal, log, {} if held is None else {"head that the witness kept": held}
     finally:
@@ -174,7 +186,7 @@ def begin_period(space: Workspace, period: str) -> int:
 
     Cut off half way, asking again finishes it.
     """
-    settings = json.loads((space.folder / SETTINGS).read_text("utf-8"))
+    settings = _settings_of(space.folder)
     space.keys.begin_period(period)
     atomic_write(space.folder / SETTINGS, canonical_bytes(settings | {"period": period}))
     return space.keys.retire_earlier_periods()
@@ -188,12 +200,18 @@ def journal_beside(keystore: Path) -> Iterator[SqlJournal | None]:
         yield None
         return
     clock = SeededClock(DEMO_START)
-    journal = SqlJournal(open_database(folder / DATABASE), clock)
+    journal = SqlJournal(_database_of(folder), clock)
     try:
         _wind(clock, journal)
         yield journal
     finally:
         journal.close()
+
+
+def _database_of(folder: Path) -> Database:
+    """Open the database that a workspace's settings name, or the one in its folder where they name none."""
+    settings = _settings_of(folder)
+    return open_database(str(settings["database"]) if "database" in settings else folder / DATABASE)
 
 
 def _wind(
@@ -225,7 +243,7 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
     for left in (folder / "spill").glob("release-*"):
         # a run that was killed while it staged a payload
         shutil.rmtree(left, ignore_errors=True)
-    database, clock = open_database(folder / DATABASE), SeededClock(DEMO_START)
+    database, clock = _database_of(folder), SeededClock(DEMO_START)
     release_keys = demo_keys(entropy, _trust_in_force(folder))
     log = _log(folder, release_keys, clock)
     journal = SqlJournal(database, clock, entropy=entropy, log=log)
@@ -244,7 +262,30 @@ def _wire(folder: Path, unlocking: Unlocking, entropy: SeededEntropy, period: st
         release_keys=release_keys,
         log=log,
         staff={name: _key(entropy, f"staff {name}") for name in STAFF},
+        opt_outs=_opt_outs(folder, shelf, keys, journal, clock),
     )
+
+
+def _opt_outs(folder: Path, shelf: Shelf, keys: KeyStore, journal: SqlJournal, clock: SeededClock) -> OptOutGate:
+    """Wire whoever knows who objects: the mailbox that the settings name, or the list of the synthetic England."""
+    named = _settings_of(folder).get("opt_outs")
+    if named is None:
+        return OptOutGate(ListedObjectors(folder / "nhs" / "opt_outs.parquet", clock))
+    service = MeshFolder(Path(named["folder"]), str(named["own_mailbox"]), str(named["service_mailbox"]), clock)
+    return OptOutGate(service, AnswerCache(folder / "opt-outs.json", shelf, keys, journal, clock))
+
+
+def _settings_of(folder: Path) -> dict[str, Any]:
+    """Return a workspace's settings.
+
+    Raises: UnreadableFile if the folder is no workspace.
+    """
+    try:
+        settings: dict[str, Any] = json.loads((folder / SETTINGS).read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        message = f"{folder.name} is not a demo workspace."
+        raise UnreadableFile(message, "Make one with: caregate demo --out DIR.") from fault
+    return settings
 
 
 def _log(folder: Path, keys: DemoKeys, clock: SeededClock) -> Log:

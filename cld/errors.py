@@ -4,10 +4,10 @@
 
     CLDError                  code, message without personal data, what to do, exit status
     +- InputError          3   UnreadableFile, UnknownSpecification, UnknownColumn
-    +- Refused             1   PolicyRefused, DisclosureRefused, SubmissionRejected, NotSealed
+    +- Refused             1   PolicyRefused, DisclosureRefused, SubmissionRejected, NotSealed, OptOutsUnknown
     +- NotPermitted        4   WrongRole, SamePerson
     +- Conflict            5   InvalidTransition, StaleVersion, AlreadyReleased, StorageFull, StorageClosed,
-    |                        Stopped
+    |                        Stopped, NoAnswerYet
     +- TrustError          6   KeyUnavailable, KeyDestroyed, BadSignature, LogInconsistent, NotWitnessed,
     |                        UntrustedPolicy
     +- InvariantBroken    70   a bug: no user can cause it
@@ -30,9 +30,11 @@ __all__ = [
     "KeyDestroyed",
     "KeyUnavailable",
     "LogInconsistent",
+    "NoAnswerYet",
     "NotPermitted",
     "NotSealed",
     "NotWitnessed",
+    "OptOutsUnknown",
     "PolicyRefused",
     "Refused",
     "SamePerson",
@@ -160,6 +162,12 @@ class NotSealed(Refused):
         self.missing = missing
 
 
+class OptOutsUnknown(Refused):
+    """Who objects is not known: no answer came in time, or what came is not one; nothing is built on it."""
+
+    code = "opt-outs-unknown"
+
+
 class NotPermitted(CLDError):
     """The person may not do this."""
 
@@ -202,6 +210,12 @@ class AlreadyReleased(Conflict):
     """The extract has left already and is never made twice under one number."""
 
     code = "already-released"
+
+
+class NoAnswerYet(Conflict):
+    """Another service was asked and has not answered yet; the same act is tried again later."""
+
+    code = "no-answer-yet"
 
 
 class StorageClosed(Conflict):

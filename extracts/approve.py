@@ -172,7 +172,7 @@ def receive(application: Application, plan: ExtractPlan, *, today: date, journal
     details = {
         "application": application.as_json(),
         "plan": plan.as_json(),
-        "decision": decision.as_json(),
+        "decision": decision.as_record(),
     }
     journal.record(Event("application received", application.applicant, "applicant", details))
     return decision
@@ -180,7 +180,7 @@ def receive(application: Application, plan: ExtractPlan, *, today: date, journal
 
 def digest_to_sign(application: Application, plan: ExtractPlan, decision: Decision) -> str:
     """Return the digest that approvers sign: application, plan and decision together."""
-    return digest_of({"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_json()})
+    return digest_of({"application": application.as_json(), "plan": plan.as_json(), "decision": decision.as_record()})
 
 
 def require_allowed(
@@ -192,7 +192,11 @@ def require_allowed(
     """
     decision = decision_on(application, plan, today, checked=checked)
     if not decision.allowed:
-        details = {"application": application.reference, "clauses": list(decision.clauses)}
+        details = {
+            "application": application.reference,
+            "clauses": list(decision.clauses),
+            "decision": decision.as_record(),
+        }
         journal.record(Event("refused by policy", application.applicant, "applicant", details))
         message = f"Refused: {'; '.join(decision.clauses)}."
         raise PolicyRefused(message, decision.clauses, " ".join(decision.missing))
@@ -218,7 +222,7 @@ def approve(
     body = {
         "application": application.as_json(),
         "plan": plan.as_json(),
-        "decision": decision.as_json(),
+        "decision": decision.as_record(),
         "signs": [[sign.person, sign.signature, sign.public_key] for sign in signs],
     }
     document = Document(DocumentKind.APPROVED_PLAN, (), body)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any, assert_never
 
 from audit.ancestry import require_ancestry
@@ -48,7 +47,7 @@ from extracts.bridge import bridges, require_one_form
 from extracts.identifiers import hold_pseudonyms, key_column, reason_of
 from extracts.keying import Keying, keying_for, kinds_of, told_of_pseudonyms
 from extracts.lineage import approved_words
-from extracts.opt_outs import read_opt_outs
+from extracts.opt_outs.gate import OptOutGate, hold_back
 from keys.routes import require_routes_agree
 from keys.store import KeyStore
 
@@ -97,21 +96,15 @@ def _known_to(la_codes: tuple[str, ...]) -> str:
     return f" and la_code in ({', '.join(text_literal(code) for code in la_codes)})" if la_codes else ""
 
 
-def _choose_people(session: Session, plan: ExtractPlan, opt_outs: Path) -> dict[str, int]:
-    """Make ``chosen``; where opt-outs apply, objectors and people who cannot be checked are held back and counted."""
-    read_opt_outs(session, opt_outs)
-    session.table(
-        "population", Query(f"select * from ({_chosen(plan.population)}) order by person_id", ("cld", "people"))
-    )  # noqa: S608
-    held = "person_id in (select nhs_number from opt_outs) or person_id like 'L%'" if plan.opt_outs_applied else "false"
-    session.table(
-        "chosen",
-        Query(f"select person_id from population where not ({held}) order by person_id", ("population", "opt_outs")),
-    )  # noqa: S608
-    counts = session.rows(
-        Query("select (select count(*) from population), (select count(*) from chosen)", ("population", "chosen"))
-    )[0]
-    return {"n_population": int(counts[0]), "n_chosen": int(counts[1])}
+def _choose_people(
+    session: Session, plan: ExtractPlan, linked: LinkedDataset, gate: OptOutGate, today: date
+) -> tuple[int, dict[str, str]]:
+    """Make ``population`` and ``chosen``; return how many were chosen and what may be told of those held back."""
+    text = f"select * from ({_chosen(plan.population)}) order by person_id"  # noqa: S608
+    session.table("population", Query(text, ("cld", "people")))
+    _refuse_whole_as_subset(session, plan)
+    held_back = hold_back(session, plan, linked, gate, today)
+    return session.whole(Query("select count(*) from chosen", ("chosen",))), held_back
 
 
 def _expression(table: TablePlan, column: OutputColumn) -> str:
@@ -188,11 +181,12 @@ def _hold_pseudonyms(session: Session, plan: ExtractPlan) -> dict[str, Any]:
 
 def build(
     approved: ApprovedPlan, linked: LinkedDataset, *,
-    engine: Engine, journal: Journal, keys: KeyStore, opt_outs: Path, people: Mapping[str, str], today: date, actor: str,
+    engine: Engine, journal: Journal, keys: KeyStore, opt_outs: OptOutGate, people: Mapping[str, str], today: date, actor: str,
 ) -> CandidateExtract:  # fmt: skip
     """Build a candidate extract.
 
-    Raises: PolicyRefused if policy no longer allows it; NotSealed if plan or linked data are not sealed.
+    Raises: PolicyRefused if policy no longer allows it; NotSealed if plan or linked data are not sealed; NoAnswerYet or
+            OptOutsUnknown where opt-outs apply.
     Source: Direction 6(b) bullets 2 to 7; National Data Opt-out policy v4.0.
     """
     require_running(journal)
@@ -207,8 +201,7 @@ def build(
         require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
             session.attach(name, linked.data_set(name))
-        counted = _choose_people(session, plan, opt_outs)
-        _refuse_whole_as_subset(session, plan)
+        n_chosen, held_back = _choose_people(session, plan, linked, opt_outs, today)
         tables, texts = {}, []
         for table in plan.tables:
             query = _build_table(session, table, plan, keying)
@@ -217,7 +210,7 @@ def build(
             texts.append(query.text)
         for counts in plan.counts:
             query = _count_query(counts)
-            tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": counted["n_chosen"]}
+            tables[counts.name] = {"dataset": session.store(query, zone).as_json(), "n_persons": n_chosen}
             texts.append(query.text)
         pseudonyms = _hold_pseudonyms(session, plan)
         bridged = bridges(session, application, plan, keying, journal)
@@ -230,7 +223,8 @@ def build(
         "key_version": keying.version if kinds_of(plan) else None,
         "pseudonyms": pseudonyms,
         "not_bridged": list(bridged.not_bridged),
-        "people": counted,
+        "people": {"n_chosen": n_chosen},
+        "held_back": held_back,
         "opt_outs_applied": plan.opt_outs_applied,
         "queries": texts,
         "tables": tables,

@@ -22,8 +22,8 @@ __all__ = ["Lineage", "approved_words", "lineage_of", "released"]
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """The application and plan as approved, the linked data, the version of the key that the extract was built with (None
-    where it holds no pseudonyms), the digests of all documents, children first, what is told of its pseudonyms by kind, and
-    the destroyed versions of its key from which no bridge leads."""
+    where it holds no pseudonyms), the digests of all documents, children first, what is told of its pseudonyms by kind, the
+    destroyed versions of its key from which no bridge leads, and what may be told of who was held back."""
 
     application: Application
     plan: ExtractPlan
@@ -32,6 +32,7 @@ class Lineage:
     ancestry: tuple[str, ...]
     pseudonyms: Mapping[str, Any]
     not_bridged: tuple[int, ...]
+    held_back: Mapping[str, str]
 
 
 def approved_words(approved: ApprovedPlan, people: Mapping[str, str]) -> tuple[Application, ExtractPlan]:
@@ -59,7 +60,7 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
     body = candidate.body
     told, lost = body.get("pseudonyms", {}), tuple(body.get("not_bridged", ()))
-    return Lineage(application, plan, linked, body["key_version"], ancestry, told, lost)
+    return Lineage(application, plan, linked, body["key_version"], ancestry, told, lost, body.get("held_back", {}))
 
 
 def released(journal: Journal) -> Iterator[tuple[str, Document]]:

@@ -42,11 +42,12 @@ from extracts.evidence import (
 )
 from extracts.keying import key_id_for, told_of_pseudonyms
 from extracts.lineage import Lineage, lineage_of, released
+from extracts.opt_outs.gate import require_fresh
 from extracts.package import Previous, seal_folder, told_of, write_payload
 from extracts.recipients import require_enrolled
 from keys.store import KeyStore
 
-__all__ = ["ReleaseKeys", "deliver", "package_path", "reissue", "release"]
+__all__ = ["ReleaseKeys", "deliver", "package_path", "payload_again", "reissue", "release"]
 
 
 def package_path(folder: Path, reference: str, recipient_key: str, suffix: str = "") -> Path:
@@ -69,6 +70,7 @@ def _facts(checked: CheckedExtract, lineage: Lineage) -> dict[str, Any]:
         "opt_outs_applied": plan.opt_outs_applied,
         "opt_out_reason": plan.opt_out_reason,
         "key_version": lineage.key_version,
+        "held_back": {name: lineage.held_back[name] for name in ("objecting", "untraced") if name in lineage.held_back},
         "pseudonyms": _pseudonyms(checked, lineage),
         "bridged_from": bridged_from(checked.document.body["tables"]),
         "not_bridged": list(lineage.not_bridged),
@@ -91,7 +93,8 @@ def release(
 
     Application, plan and linked data are those of the sealed documents it rests on; nothing else is asked.
     The recipient's age key is the one that stands in the approved application.
-    Raises: NotSealed, PolicyRefused, SamePerson, BadSignature, AlreadyReleased.
+    Raises: NotSealed, PolicyRefused, SamePerson, BadSignature, AlreadyReleased; StaleVersion if opt-outs were asked about
+            too long ago.
     Source: Direction 6(b); design, two signatures twice, log before bytes.
     """
     require_in_force(read_trust(release_keys.trust), journal)
@@ -101,6 +104,7 @@ def release(
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
     _refuse_opt_out_pair(lineage, journal)
+    require_fresh(lineage.held_back, today)
     require_enrolled(application.body_code, application.recipient_key, journal)
     staging = engine.spill / f"release-{application.reference}"
     try:
@@ -196,6 +200,25 @@ def _again(
             staging, signed.document, statement, lineage, journal, keys, release_keys, path, today, note, recipient_key
         )
         return path
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def payload_again(signed: SignedRelease, *, people: Mapping[str, str], engine: Engine, journal: Journal) -> str:
+    """Make the payload of a release once more from the shelf, and return its digest; nothing of it is kept or leaves.
+
+    Raises: NotSealed, or UnreadableFile if what it is made from is gone.
+    """
+    (parent,) = signed.document.parents
+    held = journal.load(parent)
+    if held is None:
+        message = "The checked extract of this release is missing."
+        raise NotSealed(message, (parent,))
+    own = lineage_of(parent, journal, people)
+    staging = engine.spill / f"release-{own.application.reference}-again"
+    try:
+        previous = _previous(own.application, journal)
+        return _stage(staging, CheckedExtract(held), own, signed.document.body["facts"], previous, engine)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -27,6 +27,7 @@ def first_page(facts: Facts, resources: Resources) -> str:
     parts = [
         f"<p>For {escape(facts['recipient'])}. Agreement {escape(facts['agreement'])}, from {facts['agreement_from']} to "
         f"{facts['agreement_to']}. Form: {facts['form']}. Period: {facts['period'][0]} to {facts['period'][1]}.</p>",
+        *_held_back(facts),
         "<p>Not to be published (Direction of 7 December 2020, paragraph 5). What may be done with these data: LICENCE.txt.</p>",
         table("Tables", ("file", "format", "rows", "columns"), files),
         "<p>Parquet holds the values exactly. CSV is for spreadsheets: a text that a spreadsheet would run or damage stands "
@@ -40,6 +41,17 @@ def first_page(facts: Facts, resources: Resources) -> str:
         "delivery: CHANGES.txt.</li><li>First steps in R, Python and SQL: the folder starters.</li></ul>",
     ]  # fmt: skip
     return page(str(facts["name"]), parts)
+
+
+def _held_back(facts: Facts) -> list[str]:
+    """Say who is not in it for having objected, or for nobody knowing whether they did."""
+    held: Mapping[str, str] = facts.get("held_back") or {}
+    if not held:
+        return []
+    return [
+        f"<p>National Data Opt-out applied. People held back because they object: {escape(held['objecting'])}. Because they have "
+        f"no NHS number, so that nobody could be asked: {escape(held['untraced'])}. They are asked about anew for each delivery.</p>"
+    ]
 
 
 def licence(facts: Facts) -> str:

@@ -10,6 +10,7 @@ import pytest
 from api.demo import run_demo
 from cld.progress import Silent
 from tests.lib.journey import OpenJourney, open_journey
+from tests.lib.postgres import Server, postgres_programs, running_server
 from tests.lib.secret_watch import Heard, files_of, traces, watch_secrets
 from tests.lib.watched import attack_what_is_due, watch_suppression
 
@@ -62,3 +63,22 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def journey(tmp_path: Path) -> OpenJourney:
     """A journey up to the checked extract of one council, nothing released yet."""
     return open_journey(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server; tests that need it are skipped, and counted as skipped, where there is none."""
+    programs = postgres_programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not here")
+    with running_server(programs) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where an empty database lies: a test that takes this runs on both kinds."""
+    if request.param == "sqlite":
+        return tmp_path / "kept.sqlite"
+    server: Server = request.getfixturevalue("postgres")
+    return server.new_database()

@@ -19,6 +19,8 @@ from audit.stop import digest_to_lift, lift, require_running, stop, stop_in_forc
 from cld.errors import BadSignature, InvalidTransition, NotPermitted, SamePerson, Stopped
 from cld.journey import ApprovedPlan, CandidateExtract
 from cld.signing import sign_off
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.service import ListedObjectors
 from tests.lib.journey import OpenJourney
 
 
@@ -82,7 +84,9 @@ def build_again(journey: OpenJourney) -> CandidateExtract:
     assert held is not None
     return extracts.build.build(
         ApprovedPlan(held), journey.linked, engine=space.engine, journal=space.journal, keys=space.keys,
-        opt_outs=space.folder.parent / "england" / "nhs" / "opt_outs.parquet", people=space.people(),
+        opt_outs=OptOutGate(
+            ListedObjectors(space.folder.parent / "england" / "nhs" / "opt_outs.parquet", space.clock)
+        ), people=space.people(),
         today=space.clock.today(), actor="second operator",
     )  # fmt: skip
 
@@ -120,7 +124,8 @@ def test_a_workspace_that_was_stopped_before_stops_had_a_table_stays_stopped(spa
     kept = rows_of(space)
     assert [is_on for _, is_on in kept] == [True, False, True]
     with space.database.begin() as connection:
-        connection.execute(text("drop table stops"))
+        for later in ("stops", "leaf_count", "opt_out_rules"):
+            connection.execute(text(f"drop table {later}"))
         connection.execute(text("update alembic_version set version_num = '0005'"))
     again = open_demo_workspace(space.folder)
     assert rows_of(again) == kept

@@ -114,7 +114,7 @@ def test_a_plan_sealed_without_signatures_is_not_built(journey: OpenJourney) -> 
     space.journal.seal(forged, Event("approve", "operator", "operator", {}))
     with pytest.raises(SamePerson):
         build(
-            ApprovedPlan(forged), journey.linked, engine=space.engine, journal=space.journal, keys=space.keys, opt_outs=Path("none"),
+            ApprovedPlan(forged), journey.linked, engine=space.engine, journal=space.journal, keys=space.keys, opt_outs=journey.space.opt_outs,
             people=space.people(), today=space.clock.today(), actor="operator",
         )  # fmt: skip
 

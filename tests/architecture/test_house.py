@@ -12,9 +12,13 @@ from cld import errors
 ROOT = Path(__file__).parents[2]
 ROOMS = ("cld", "audit", "collection", "linkage", "disclosure", "keys", "policies", "extracts", "api", "synthetic")
 STREET_DOORS = ("collection/give_back.py", "extracts/release.py", "keys/reidentify.py")
-SERVICE_PORTS = ("extracts/opt_outs.py", "linkage/encoded/exchange.py")
+SERVICE_PORTS = ("extracts/opt_outs/mesh.py", "linkage/encoded/exchange.py")
 """Ports that carry identifiers to do their work. Tracing by MESH or PDS and backup are not built."""
-PORT_CALLERS = {"read_opt_outs": {"extracts/build.py"}, "encode_file": {"api/linkage_commands.py"}}
+PORT_CALLERS = {
+    "MeshFolder": {"api/wiring.py"},
+    "hold_back": {"extracts/build.py"},
+    "encode_file": {"api/linkage_commands.py"},
+}
 NETWORK = {"socket", "ssl", "http", "urllib", "httpx", "requests", "aiohttp", "smtplib", "ftplib", "paramiko", "grpc"}
 CALLERS = {
     "seal_folder": {"extracts/release.py"},

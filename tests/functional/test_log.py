@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -39,12 +40,25 @@ from tests.lib.small_log import ORIGIN, START, HandClock, SmallLog, signer, smal
 EVENT = Event("tested", "operator", "operator", {"n": 1})
 
 
+def kept_at(place: Path | str, folder: Path) -> tuple[SqlJournal, SmallLog, HandClock]:
+    """A journal with its log."""
+    made = small_log(folder / "kept")
+    journal = SqlJournal(open_database(place), made.clock, log=made.log)  # type: ignore[arg-type]
+    return journal, made, made.clock
+
+
 @pytest.fixture
 def kept(tmp_path: Path) -> tuple[SqlJournal, SmallLog, HandClock]:
     """A journal on SQLite with its log."""
-    made = small_log(tmp_path / "kept")
-    journal = SqlJournal(open_database(tmp_path / "kept.sqlite"), made.clock, log=made.log)  # type: ignore[arg-type]
-    return journal, made, made.clock
+    return kept_at(tmp_path / "kept.sqlite", tmp_path)
+
+
+@pytest.fixture
+def on_both(database_place: Path | str, tmp_path: Path) -> Iterator[tuple[SqlJournal, SmallLog, HandClock]]:
+    """The same on either database."""
+    made = kept_at(database_place, tmp_path)
+    yield made
+    made[0].close()
 
 
 def document(n: int) -> Document:
@@ -52,9 +66,9 @@ def document(n: int) -> Document:
 
 
 def test_a_document_is_proved_under_a_witnessed_head_and_later_heads_continue_earlier_ones(
-    kept: tuple[SqlJournal, SmallLog, HandClock],
+    on_both: tuple[SqlJournal, SmallLog, HandClock],
 ) -> None:
-    journal, made, _ = kept
+    journal, made, _ = on_both
     sizes = []
     for n in range(4):
         digest = journal.seal(document(n), replace(EVENT, details={"n": n}))
@@ -89,9 +103,9 @@ def test_an_older_copy_of_the_database_takes_no_document(
 
 
 def test_a_clock_set_back_is_marked_in_the_leaf_and_stops_the_next_head(
-    kept: tuple[SqlJournal, SmallLog, HandClock],
+    on_both: tuple[SqlJournal, SmallLog, HandClock],
 ) -> None:
-    journal, made, clock = kept
+    journal, made, clock = on_both
     clock.now = START + timedelta(hours=2)
     journal.record(EVENT)
     made.log.head(journal)

@@ -30,6 +30,8 @@ from extracts.approve import approve, decision_on, digest_to_sign
 from extracts.build import build
 from extracts.identifiers import identifiers_sql, reasons_sql
 from extracts.keying import key_id_for, told_of_pseudonyms
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.service import ListedObjectors
 from extracts.tables import Keyed, write_dictionary, write_tables
 from keys import pseudonym
 from keys.pseudonym import check_texts
@@ -47,7 +49,9 @@ def candidate(journey: OpenJourney, reference: str, plan: ExtractPlan) -> Candid
     approved = approve(application, plan, signs, people=space.people(), today=today, journal=space.journal)
     return build(
         approved, journey.linked, engine=space.engine, journal=space.journal, keys=space.keys,
-        opt_outs=space.folder.parent / "england" / "nhs" / "opt_outs.parquet", people=space.people(), today=today,
+        opt_outs=OptOutGate(
+            ListedObjectors(space.folder.parent / "england" / "nhs" / "opt_outs.parquet", space.clock)
+        ), people=space.people(), today=today,
         actor="operator",
     )  # fmt: skip
 

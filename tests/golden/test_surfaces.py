@@ -79,6 +79,8 @@ COMMANDS = (
     "policy mutate",
     "policy diff",
     "policy ask",
+    "register",
+    "replay",
     "journey",
     "journey accept",
     "journey release",

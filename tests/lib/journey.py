@@ -19,6 +19,8 @@ from collection.accept import accept
 from disclosure.check import check
 from extracts.approve import approve, decision_on, digest_to_sign
 from extracts.build import build
+from extracts.opt_outs.gate import OptOutGate
+from extracts.opt_outs.service import ListedObjectors
 from extracts.release import deliver, release
 from linkage.link import link
 from linkage.prepare.keyhash import PLAIN
@@ -62,10 +64,10 @@ class OpenJourney:
         connection.close()
 
 
-def open_journey(folder: Path) -> OpenJourney:
-    """Run a journey for one council up to check."""
+def open_journey(folder: Path, database: str = "") -> OpenJourney:
+    """Run a journey for one council up to check, on SQLite or on the PostgreSQL database of an address."""
     england = make_england(folder / "england", folder / "scratch", n_people=900, seed=3)
-    space = demo_workspace(folder / "workspace", seed=3, n_threads=2)
+    space = demo_workspace(folder / "workspace", seed=3, n_threads=2, database=database)
     asked, identity = demo_requests()[0], pyrage.x25519.Identity.generate()
     request = replace(asked, application=replace(asked.application, recipient_key=str(identity.to_public())))
     application, plan = request.application, request.plan
@@ -87,7 +89,7 @@ def open_journey(folder: Path) -> OpenJourney:
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)
     candidate = build(
         approved, linked, engine=space.engine, journal=space.journal, keys=space.keys,
-        opt_outs=england.nhs / "opt_outs.parquet", people=people, today=today, actor="operator",
+        opt_outs=OptOutGate(ListedObjectors(england.nhs / "opt_outs.parquet", space.clock)), people=people, today=today, actor="operator",
     )  # fmt: skip
     profile = profile_named(plan.profile, today)
     checked = check(

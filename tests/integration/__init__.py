@@ -1,0 +1,1 @@
+"""The same tests on both databases."""
