@@ -17,6 +17,7 @@ from markupsafe import Markup
 from sqlalchemy import select, text
 from starlette.exceptions import HTTPException
 
+from api.ask_page import add_ask_page
 from api.database import ApplicationRow, JobRow, SubmissionRow, reading
 from api.disclosure_reports import parts_of_last
 from api.house import House
@@ -83,6 +84,7 @@ def create_app(space: Workspace) -> FastAPI:
         "daily": lambda: {"n_moved": len(begin_day(space))},
     }
     _add_open_routes(app, space)
+    add_ask_page(app, pages)
     _add_session_routes(app, space, pages)
     _add_pages(app, space, pages, kinds)
     add_review_pages(app, desk, pages, kinds)

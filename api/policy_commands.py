@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from api.proof_commands import add_proof_commands
 from api.run import Json, answer
 
 __all__ = ["add_policy_commands"]
@@ -71,3 +72,4 @@ def add_policy_commands(app: typer.Typer) -> None:
     app.add_typer(group, name="policy")
     group.command("decide")(decide)
     group.command("sign-version")(sign_version)
+    add_proof_commands(group)

@@ -27,21 +27,29 @@ VALUES = {
 def part_in_words(part: Mapping[str, Any]) -> str:
     """Tell one condition of a permit: the body in its head, a fact that holds, or a fact with its possible values.
 
-    A shape that has no words here is told by the names of its facts, so that nothing is left out.
+    A shape that has no words here is told as a further condition, so that none is left out.
     """
     if part["principal"]["op"] == "==":
         return f"The body is {part['principal']['entity']['id']}."
-    body = part["conditions"][0]["body"]
+    try:
+        return _sentence(_told(part["conditions"][0]["body"]))
+    except (KeyError, TypeError):
+        return _sentence("a further condition of the route holds")
+
+
+def _told(body: Mapping[str, Any]) -> str:
+    """Tell a condition of one of the four shapes that routes have.
+
+    Raises: KeyError or TypeError for another.
+    """
     if "." in body:
-        return _sentence(FACTS.get(body["."]["attr"], body["."]["attr"]))
+        return _subject(body)
     if "==" in body:
-        return _sentence(f"{_subject(body['==']['left'])} {_value(body['==']['right'])}")
-    if "contains" in body:
-        values = [_value(one) for one in body["contains"]["left"]["Set"]]
-        return _sentence(f"{_subject(body['contains']['right'])} {' or '.join(values)}")
+        return f"{_subject(body['==']['left'])} {_value(body['==']['right'])}"
     if "&&" in body:
-        return part_in_words({**part, "conditions": [{"body": body["&&"]["right"]}]})
-    return _sentence("a condition of the route holds")
+        return _told(body["&&"]["right"])
+    values = [_value(one) for one in body["contains"]["left"]["Set"]]
+    return f"{_subject(body['contains']['right'])} {' or '.join(values)}"
 
 
 def _subject(side: Mapping[str, Any]) -> str:

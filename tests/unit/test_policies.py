@@ -13,6 +13,7 @@ from cld.errors import InputError
 from cld.vocabulary import Action, BodyClass, Coverage, Form, Purpose
 from policies.decide import NO_ROUTE, ClauseOutcome, decide, decide_facts
 from policies.facts import Facts, facts_from_json
+from policies.told import part_in_words
 from policies.versions import latest_version
 from policies.words import DhscEnd, GivenBack, Instrument, LocalItems, NhsBasis, PopulationRule, Succession
 
@@ -320,3 +321,18 @@ def test_facts_of_a_stored_decision_are_read_whole_or_not_at_all() -> None:
                     {**stored, "body": "ICB"}, {**stored, "purposes": "1a"}):  # fmt: skip
         with pytest.raises(InputError):
             facts_from_json(damaged)
+
+
+def test_days_at_either_end_of_the_calendar_are_days_like_any_other() -> None:
+    assert not decide({**COUNCIL, "on": "0001-01-01"}).allowed
+    assert decide({**COUNCIL, "agreement_from": "0001-01-01", "agreement_to": "9999-12-31"}).allowed
+
+
+def test_a_route_of_a_shape_that_has_no_words_is_told_as_a_further_condition() -> None:
+    anyone = {"principal": {"op": "All"}}
+    for body in (
+        {"<": {}},
+        {"==": {"left": {".": {"attr": "nihr_funded"}}, "right": {"Value": True}}},
+        {"contains": {"left": {"Var": "context"}}},
+    ):
+        assert part_in_words({**anyone, "conditions": [{"body": body}]}) == "A further condition of the route holds."

@@ -1,0 +1,1 @@
+"""Proofs over the policies: what can never be allowed, whether every change would be noticed, what a new version changes."""
