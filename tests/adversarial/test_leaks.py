@@ -17,9 +17,9 @@ import pyrage
 import pytest
 
 import disclosure.memory.weigh
-from api.demo_requests import demo_requests
-from api.house import House, Stage
-from api.wiring import open_demo_workspace
+from api.demo.requests import demo_requests
+from api.house.house import House, Stage
+from api.workspace.wiring import open_demo_workspace
 from audit.journal import Event
 from audit.verify import open_package
 from cld.engine import Query, scratch_engine

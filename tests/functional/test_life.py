@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.wiring import open_demo_workspace
+from api.workspace.wiring import open_demo_workspace
 from keys.certificate import require_certificate
 from tests.lib.life import APPLICANT, ASKED, COUNCIL, Life, let_passphrases_cost_little, linked_workspace
 from tests.lib.postgres import Server
