@@ -181,7 +181,9 @@ def test_keys_are_listed_without_anything_secret(folder: Path) -> None:
 def test_a_destroyed_key_has_a_certificate_that_the_houses_release_key_signed(folder: Path, tmp_path: Path) -> None:
     with opened(folder) as space:
         reference = pseudonymised(space)
-        key_id = key_id_for(*House(space).application(reference))
+        application, plan = House(space).application(reference)
+        key_id = key_id_for(application, plan)
+        domain = PseudonymDomain(application.body_code, application.agreement.reference, plan.family, PERSON_KIND)
         public = space.release_keys.release_key.public_key().public_bytes_raw().hex()
     certificate = tmp_path / "certificate.json"
     done = run(
@@ -196,7 +198,7 @@ def test_a_destroyed_key_has_a_certificate_that_the_houses_release_key_signed(fo
     with opened(folder) as space:
         assert json.loads(space.journal.leaves()[-1])["details"]["versions"] == facts["versions"]
         with pytest.raises(KeyDestroyed):
-            House(space).build(reference)
+            space.keys.pseudonym_key(key_id, domain)
 
 
 def test_a_new_period_ends_older_backups_and_changes_no_pseudonym(folder: Path, tmp_path: Path) -> None:
@@ -265,7 +267,7 @@ def test_a_wrong_passphrase_and_a_missing_token_are_refused_and_logged(folder: P
         pass
     settings = folder / KEYSTORE / "provider.json"
     settings.write_text(json.dumps({"kind": "pkcs11", "module": "/no/such.so", "token": "t", "key": "k"}))
-    with pytest.raises(KeyUnavailable), opened(folder):
+    with pytest.raises(KeyUnavailable), opened(folder, unlocking=WrongWords()):
         pass
     settings.unlink()
     with opened(folder) as space:
