@@ -7,14 +7,22 @@ What only a process of its own shows (what is loaded, a kill, a terminal, two pa
 from __future__ import annotations
 
 import io
-import signal
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from unittest.mock import patch
+
+import typer.main
+import typer.testing
 
 from api.entry import main
 
-__all__ = ["Answered", "run_here"]
+__all__ = ["Answered", "build_commands_once", "run_here"]
+
+
+def build_commands_once() -> None:
+    """Let typer build its commands from their functions once and not before each, as it would in processes of their own."""
+    typer.main.get_command = typer.testing._get_command = cache(typer.main.get_command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +37,10 @@ class Answered:
 def run_here(*arguments: str) -> Answered:
     """Run a command through the program's own ``main``; nobody is at a terminal, and lines are 80 characters long."""
     said, faults = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
-    asked_to_end, status = signal.getsignal(signal.SIGTERM), 0
+    status = 0
     try:
         with (
+            patch("api.entry.signal"),  # a request to end is for the tests' own process
             redirect_stdout(said),
             redirect_stderr(faults),
             patch("sys.stdin", io.StringIO()),
@@ -41,6 +50,4 @@ def run_here(*arguments: str) -> Answered:
             main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        signal.signal(signal.SIGTERM, asked_to_end)
     return Answered(status, *(stream.buffer.getvalue().decode() for stream in (said, faults)))  # type: ignore[attr-defined]
