@@ -10,13 +10,17 @@ import pytest
 
 from api.demo.demo import run_demo
 from cld.progress import Silent
+from tests.lib.commands import build_commands_once
 from tests.lib.journey import OpenJourney, open_journey
 from tests.lib.life import Life, let_passphrases_cost_little, linked_workspace
+from tests.lib.passphrases import stretch_once
 from tests.lib.postgres import Server, postgres_programs, running_server
 from tests.lib.secret_watch import Heard, files_of, traces, watch_secrets
 from tests.lib.watched import attack_what_is_due, watch_suppression
 
 watch_suppression()  # before any test module takes the door by its name
+build_commands_once()
+stretch_once()
 SECRETS, HEARD = watch_secrets(), Heard()
 
 

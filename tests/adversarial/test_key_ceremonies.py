@@ -23,9 +23,8 @@ from keys.providers.choose import open_provider
 from keys.providers.root import RootKind
 from keys.store import KeyStore
 from keys.watch import REFUSED
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here
 from tests.lib.custodians import Played, passphrase_of
-from tests.lib.in_process import run_here
 from tests.unit.test_moving import Present, at, media
 
 ENTROPY = SystemEntropy()
@@ -232,7 +231,7 @@ def test_a_folder_that_may_not_be_written_is_a_clear_refusal_of_each_ceremony(tm
     """The system's own folders let nobody make a keystore, root included."""
     (tmp_path / "words").write_text("the long words of nobody\n")
     words = ["--passphrase-file", str(tmp_path / "words")]
-    made = run("keys", "ceremony", "--keystore", "/sys/kernel/caregate", *words)
+    made = run_here("keys", "ceremony", "--keystore", "/sys/kernel/caregate", *words)
     assert (made.returncode, "may not be read or written here" in made.stderr) == (5, True), made.stderr
     assert "Nothing of it was kept" in made.stderr
 

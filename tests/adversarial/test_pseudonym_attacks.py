@@ -16,7 +16,7 @@ from api.pages.app import create_app
 from api.workspace.wiring import demo_workspace
 from keys.derivation import PseudonymDomain, Secret, domain_key
 from keys.pseudonym import check_texts, pseudonyms_of
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 
 N_PEOPLE = 4_000
 FIRST, SECOND = PseudonymDomain("503", "A-1", "cld", "person"), PseudonymDomain("504", "A-2", "cld", "person")

@@ -12,7 +12,7 @@ import pytest
 from api.house.review_desk import ReviewDesk
 from cld.engine import Query
 from cld.journey import ReviewQueue
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.reviews import a_desk, a_service, answer_all, form_token, sign_in, values_of
 
 

@@ -18,7 +18,7 @@ from disclosure.rows.anonymise import Anonymising, anonymise_file
 from disclosure.rows.lattice import FIGURES
 from disclosure.rows.measures import measure_table
 from disclosure.rows.safety import Limits
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.lattices import ADULT
 from tests.lib.linking import a_session
 from tests.lib.rows import plain_classes, plain_measures

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.published_tables import answer, run_here
 
 TABLE = """a,b,shown

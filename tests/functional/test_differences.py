@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from api.entry import app
 from cld.errors import CLDError, UnreadableFile
 from disclosure.memory.history import read_history
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 
 EXAMPLE: dict[str, Any] = {
     "n_fine": 3,

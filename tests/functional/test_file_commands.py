@@ -16,7 +16,7 @@ import pytest
 from cld.engine import scratch_engine
 from cld.errors import UnreadableFile
 from keys.canonical import plain_texts
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.second_pseudonym import second_pseudonym
 
 SECRET = "5f" * 32

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyrage
 
 from api.demo.requests import demo_requests
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 
 
 def test_an_application_goes_all_the_way_by_commands_alone(demo_folder: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from keys.certificate import require_certificate
 from keys.derivation import PseudonymDomain, Secret
 from keys.states import KeyState
 from keys.watch import REFUSED
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.custodians import Interrupted, Played
 
 

@@ -19,7 +19,7 @@ from api.workspace.wiring import DEMO_PASSPHRASE, KEYSTORE, open_workspace_with
 from extracts.keying import PERSON_KIND, key_id_for
 from keys.derivation import PseudonymDomain
 from tests.functional.test_key_commands import passphrase_options, pseudonymised, share_options, typed
-from tests.lib.in_process import run_here
+from tests.lib.commands import run_here
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from audit.verify import open_package, verify_package
 from cld.errors import KeyDestroyed
 from extracts.keying import key_id_for
 from keys.legal_basis import LegalBasis
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.enrolling import enrol
 
 ASKED = demo_requests()[0]

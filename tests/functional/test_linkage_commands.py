@@ -15,7 +15,7 @@ from cld.engine import Session
 from cld.errors import CLDError
 from linkage.files.doors import dedupe_file, link_files
 from linkage.files.request import Request
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.linking import a_session
 
 HEADER = "id,nhs_number,given_name,family_name,date_of_birth,sex,postcode"

@@ -16,7 +16,7 @@ from linkage.files.doors import link_files
 from linkage.files.indexes import build_index, update_index_file
 from linkage.files.request import Request
 from linkage.prepare.keyhash import keyed
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.linking import a_session
 
 SECRET = bytes(range(32))

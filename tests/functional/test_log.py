@@ -34,7 +34,7 @@ from audit.witness import add_checkpoint_request
 from cld.errors import Conflict, InputError, LogInconsistent, NotSealed, NotWitnessed
 from cld.free_text import FreeText
 from cld.journey import Document, DocumentKind
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.small_log import ORIGIN, START, HandClock, SmallLog, signer, small_log
 
 EVENT = Event("tested", "operator", "operator", {"n": 1})

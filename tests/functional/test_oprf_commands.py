@@ -24,7 +24,7 @@ from keys.derivation import PseudonymDomain
 from keys.oblivious.groups import P256, Ristretto255
 from policies import safeguards
 from tests.functional.test_key_commands import pseudonymised
-from tests.lib.in_process import run_here
+from tests.lib.commands import run_here
 
 pytest.importorskip("rbcl")
 NUMBERS = ["9434765919", "9434765870", "", "9434765919", "not a number"]

@@ -16,9 +16,8 @@ from api.demo.requests import demo_requests
 from api.workspace.wiring import open_demo_workspace
 from audit.verify import open_package
 from extracts.keying import is_of_one_release, key_id_for
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here
 from tests.lib.enrolling import enrol
-from tests.lib.in_process import run_here
 
 LINCOLNSHIRE, CCG, DHSC = "Lincolnshire council", "NHS Oxfordshire CCG", "DHSC"
 
@@ -38,7 +37,7 @@ def leaked(workspace: Path, recipient: str, table: str, opened: Path) -> Path:
 
 
 def whose(workspace: Path, file: Path, column: str) -> tuple[int, dict[str, Any]]:
-    found = run("whose-file", str(file), "--column", column, "--workspace", str(workspace), "--json")
+    found = run_here("whose-file", str(file), "--column", column, "--workspace", str(workspace), "--json")
     return found.returncode, json.loads(found.stdout)
 
 
@@ -67,12 +66,12 @@ def test_of_a_destroyed_key_it_says_that_it_cannot_be_told(workspace: Path, tmp_
     assert [one["verdict"] for one in fit if one["state"] == "destroyed" and "destroyed" in one["reason"]] == [
         "cannot be told"
     ]
-    words = run(
+    words = run_here(
         "whose-file", str(tmp_path / "d/data/people.csv"), "--column", "person_key", "--workspace", str(workspace)
     )
     assert "cannot be told" in words.stdout
     assert (
-        run(
+        run_here(
             "whose-file", str(tmp_path / "d/data/people.csv"), "--column", "no", "--workspace", str(workspace)
         ).returncode
         == 3
@@ -173,8 +172,8 @@ def test_everything_stops_at_one_command_and_goes_on_after_three(workspace: Path
     assert command(workspace, "emergency", "status") == {"stopped": False}
     assert command(workspace, "emergency", "stop", "--as", "releaser two")["stopped"] is True
     for verb in ("build", "release", "deliver"):
-        assert run("journey", verb, "CG-0001", "--workspace", str(workspace)).returncode == 5
-    assert run("journey", "build", "CG-0001", "--workspace", str(workspace)).stderr.startswith("stopped:")
+        assert run_here("journey", verb, "CG-0001", "--workspace", str(workspace)).returncode == 5
+    assert run_here("journey", "build", "CG-0001", "--workspace", str(workspace)).stderr.startswith("stopped:")
     signed = [
         command(workspace, "emergency", "lift", "--as", person)["stopped"]
         for person in ("approver one", "approver two", "releaser one")
@@ -198,23 +197,25 @@ def test_a_list_and_legacy_digests_are_carried_over_without_identifiers(tmp_path
     listed.write_text("n,old\n943 476 5919,P1\n9434765870,P2\n9434765919,P1\n,P3\n9999999999,P4\n")
     given = ("--column", "n:nhs", "--key-file", str(tmp_path / "key"), "--recipient", "R", "--agreement", "A")
     base = ("pseudonym", "migrate", str(listed), *given, "--out", str(out), "--json")
-    told = json.loads(run(*base, "--old", "old").stdout)
+    told = json.loads(run_here(*base, "--old", "old").stdout)
     assert (told["n_rows"], told["n_pairs"], told["n_left_out"]) == (5, 2, 2)
     with out.open(newline="") as stream:
         pairs = {row["old_pseudonym"]: row["pseudonym"] for row in csv.DictReader(stream)}
     assert pairs["P1"] == "ANEEVQB4MSKAN80CY5SKY1WTEY8"
     assert "9434765919" not in out.read_text()
-    assert json.loads(run(*base, "--legacy-salt-file", str(tmp_path / "salt")).stdout)["n_pairs"] == 2
+    assert json.loads(run_here(*base, "--legacy-salt-file", str(tmp_path / "salt")).stdout)["n_pairs"] == 2
     assert "643574A0AEFDA8DAC01EEBE45F7E8CFE814B15BBC3F654AC934518A34A53D575" in out.read_text()
     listed.write_text("n,old\n9434765919,P1\n9434765919,P2\n")
-    assert run(*base, "--old", "old").returncode == 3
-    assert run(*base).returncode == 3
+    assert run_here(*base, "--old", "old").returncode == 3
+    assert run_here(*base).returncode == 3
 
 
 def test_legacy_digests_are_refused_as_new_pseudonyms(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("5f" * 32)
     (tmp_path / "x.csv").write_text("n\n9434765919\n")
     given = ("--column", "n:nhs", "--key-file", str(tmp_path / "key"), "--recipient", "R", "--agreement", "A")
-    refused = run("pseudonymise", str(tmp_path / "x.csv"), *given, "--form", "legacy", "--out", str(tmp_path / "o.csv"))
+    refused = run_here(
+        "pseudonymise", str(tmp_path / "x.csv"), *given, "--form", "legacy", "--out", str(tmp_path / "o.csv")
+    )
     assert refused.returncode == 1
     assert not (tmp_path / "o.csv").exists()

@@ -16,7 +16,7 @@ from audit.verify import verify_package
 from cld.errors import BadSignature, InputError, InvalidTransition, NotPermitted, SamePerson
 from cld.signing import sign_off
 from extracts.recipients import enrol_key, lose_key, offer_key, recipient_keys, require_enrolled, sign_for_lost
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.damage import ON
 
 BODY = "10Q"

@@ -20,7 +20,7 @@ from audit.journal import Event
 from cld.errors import NotSealed
 from cld.journey import Document, DocumentKind
 from extracts.register import register_rows
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.small_log import HandClock
 
 FIELDS = [

@@ -19,7 +19,7 @@ from api.workspace.wiring import SETTINGS, open_demo_workspace
 from cld.canonical import canonical_bytes
 from cld.errors import UnknownSpecification, UntrustedPolicy
 from policies.versions import latest_version
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 
 
 @pytest.fixture

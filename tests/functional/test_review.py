@@ -20,7 +20,7 @@ from audit.journal import Event
 from cld.engine import Query
 from cld.errors import CLDError, Conflict, InvalidTransition, NotSealed, SamePerson, StaleVersion, WrongRole
 from cld.journey import Document, DocumentKind, ReviewQueue
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.reviews import a_desk, a_service, answer_all, form_token, sign_in
 
 ONE, TWO, THREE = "reviewer one", "reviewer two", "reviewer three"

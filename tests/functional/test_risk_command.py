@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from api.entry import app
 from cld.errors import CLDError
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.rows import ADULT_SAMPLE
 
 CONTRACT = [

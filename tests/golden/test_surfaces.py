@@ -13,7 +13,7 @@ import pytest
 
 from api.pages.app import create_app
 from api.workspace.wiring import demo_workspace
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 
 FOLDER = Path(__file__).parent / "files"
 COMMANDS = (

@@ -12,7 +12,7 @@ from audit.fsck import fsck
 from audit.journal import Event
 from audit.stop import stop
 from cld.errors import AlreadyReleased, Stopped
-from tests.functional.test_command_line import run
+from tests.lib.commands import run_here as run
 from tests.lib.journey import OpenJourney, open_journey
 from tests.lib.postgres import Server
 

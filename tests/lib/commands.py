@@ -1,15 +1,28 @@
-"""Commands of the command line run in the tests' own process, which spares each the second that a new process takes."""
+"""Commands of the command line run in the tests' own process, which spares each the second or two of a new process.
+
+What only a process of its own shows (what is loaded, a kill, a terminal, two parties) is for
+``tests.functional.test_command_line.run``.
+"""
 
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
+from unittest.mock import patch
 
-from typer.testing import CliRunner
+import typer.main
+import typer.testing
 
-from api.entry import app
-from cld.errors import CLDError
+from api.entry import main
 
-__all__ = ["Answered", "run_here"]
+__all__ = ["Answered", "build_commands_once", "run_here"]
+
+
+def build_commands_once() -> None:
+    """Let typer build its commands from their functions once and not before each, as it would in processes of their own."""
+    typer.main.get_command = typer.testing._get_command = cache(typer.main.get_command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +35,19 @@ class Answered:
 
 
 def run_here(*arguments: str) -> Answered:
-    """Run a command; an error of the house becomes its exit status and one line, as ``main`` makes of it."""
-    made = CliRunner().invoke(app, list(arguments), prog_name="caregate")
-    if isinstance(made.exception, CLDError):
-        return Answered(made.exception.exit_status, made.stdout, f"{made.exception.code}: {made.exception}\n")
-    if made.exception is not None and not isinstance(made.exception, SystemExit):
-        raise made.exception
-    return Answered(made.exit_code, made.stdout, made.stderr)
+    """Run a command through the program's own ``main``; nobody is at a terminal, and lines are 80 characters long."""
+    said, faults = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    status = 0
+    try:
+        with (
+            patch("api.entry.signal"),  # a request to end is for the tests' own process
+            redirect_stdout(said),
+            redirect_stderr(faults),
+            patch("sys.stdin", io.StringIO()),
+            patch("sys.argv", ["caregate", *arguments]),
+            patch.dict("os.environ", COLUMNS="80"),
+        ):
+            main()
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    return Answered(status, *(stream.buffer.getvalue().decode() for stream in (said, faults)))  # type: ignore[attr-defined]
