@@ -26,6 +26,7 @@ from extracts.life.votes import approval_from
 from policies.decide import Decision, decide_facts
 
 __all__ = [
+    "POLICY_ALLOWED",
     "Agreement",
     "Application",
     "application_from_json",
@@ -35,6 +36,7 @@ __all__ = [
     "digest_of_words",
     "digest_to_sign",
     "receive",
+    "require_act_allowed",
     "require_allowed",
     "signs_json",
     "standing_now",
@@ -42,6 +44,7 @@ __all__ = [
 
 
 NOTHING: Mapping[str, Any] = {}
+POLICY_ALLOWED = "policy allowed"
 
 
 def standing_now(application: Application, journal: Journal, today: date) -> Standing:
@@ -130,6 +133,20 @@ def require_allowed(
         decided = {"decision": decision.as_record()}
         _refuse(application, decision.clauses, " ".join((*decision.missing, *told)), journal, decided)
     return decision
+
+
+def require_act_allowed(
+    act: str, actor: str, application: Application, plan: ExtractPlan, today: date, *, journal: Journal,
+    conditions: tuple[Condition, ...],
+) -> None:  # fmt: skip
+    """Ask policy of the act of a day on what was approved, refuse as ``require_allowed`` does, and log what allowed it.
+
+    The decision is a leaf of its own: that of a release goes into the package.
+    Raises: PolicyRefused.
+    """
+    decision = require_allowed(application, plan, today, checked=True, journal=journal, conditions=conditions)
+    details = {"act": act, "application": application.reference, "decision": decision.as_kept()}
+    journal.record(Event(POLICY_ALLOWED, actor, "policy", details))
 
 
 def approve(

@@ -42,7 +42,7 @@ from cld.plan import (
     TablePlan,
 )
 from cld.vocabulary import Form
-from extracts.approve import conditions_of, require_allowed
+from extracts.approve import conditions_of, require_act_allowed
 from extracts.bridge import bridges, require_one_form
 from extracts.identifiers import hold_pseudonyms, key_column, reason_of
 from extracts.keying import Keying, keying_for, kinds_of, told_of_pseudonyms
@@ -193,7 +193,7 @@ def build(
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
     application, plan = approved_words(approved, people)
-    require_allowed(application, plan, today, checked=True, journal=journal, conditions=conditions_of(approved))
+    require_act_allowed("build", actor, application, plan, today, journal=journal, conditions=conditions_of(approved))
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keying = keying_for(application, plan, keys)
     require_one_form(application, plan, journal)

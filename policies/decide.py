@@ -89,6 +89,10 @@ class Decision:
         """Return the decision with the facts of its day, from which ``decide_facts`` takes it again."""
         return {**self.as_json(), "facts": self.facts.as_json() if self.facts is not None else None}
 
+    def as_kept(self) -> dict[str, object]:
+        """Return the record without its trace, for the acts of every day; the trace follows from the rest."""
+        return {name: value for name, value in self.as_record().items() if name != "trace"}
+
 
 def policy_digest(day: date | None = None) -> str:
     """Return the digest of the policies that hold on a day, or of the latest."""

@@ -73,7 +73,8 @@ def facts_on(
     """
     agreement, population = application.agreement, plan.population
     listed, successor = _listed(application, standing, today)
-    ended = standing.revoked or standing.destroyed
+    ended = standing.revoked or standing.destroyed or standing.ended_since(Scope.AGREEMENT) is not None
+    recipient_held = (standing.suspended_since(Scope.RECIPIENT), standing.ended_since(Scope.RECIPIENT))
     own = isinstance(population, Submitted | Registered | Resident)
     return Facts(
         action=Action(application.action),
@@ -82,8 +83,9 @@ def facts_on(
         instrument=Instrument.DIRECTION_2020,
         instructions_checked=True,
         suspended_from=standing.suspended_since(Scope.DIRECTION),
+        revoked_from=standing.ended_since(Scope.DIRECTION),
         agreement_unsuspended=standing.suspended_since(Scope.AGREEMENT) is None and not ended,
-        recipient_unsuspended=standing.suspended_since(Scope.RECIPIENT) is None,
+        recipient_unsuspended=recipient_held == (None, None),
         body_listed=listed,
         successor=successor,
         population_included=checked,

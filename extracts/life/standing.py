@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
@@ -22,9 +22,11 @@ __all__ = [
     "REVOKED",
     "SIGNED",
     "SUSPENDED",
+    "DirectionStanding",
     "Scope",
     "Standing",
     "Suspension",
+    "direction_standing",
     "standing_of",
     "suspensions_in",
 ]
@@ -46,13 +48,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A suspension in the log: its instruction's digest, what it is of, from which day, and whether it was lifted."""
+    """A suspension in the log: its instruction's digest, what it is of, from which day, whether it was lifted.
+
+    ends:  a cessation, which is never lifted.
+    """
 
     digest: str
     scope: Scope
     subject: str
     from_day: date
     lifted: bool = False
+    ends: bool = False
 
     def reaches(self, agreement: str, body_code: str) -> bool:
         """Say whether it speaks of an agreement of a body."""
@@ -83,14 +89,42 @@ class Standing:
 
     def suspended_since(self, scope: Scope) -> date | None:
         """Return the day from which a suspension of a scope is on, None where none is."""
-        return min((one.from_day for one in self.suspended if one.scope is scope), default=None)
+        return _since(self.suspended, scope, ends=False)
+
+    def ended_since(self, scope: Scope) -> date | None:
+        """Return the day from which a scope was ended by a written instruction, None where it was not."""
+        return _since(self.suspended, scope, ends=True)
 
     def remedies(self) -> tuple[str, ...]:
         """Return what would change what was suspended, revoked or destroyed."""
-        told = [f"Two officers lift the suspension of the {one.scope.value}." for one in self.suspended]
+        told = [
+            f"Nobody: the {one.scope.value} was ended by a written instruction."
+            if one.ends
+            else f"Two officers lift the suspension of the {one.scope.value}."
+            for one in self.suspended
+        ]
         if self.revoked or self.destroyed:
             told.append("A new agreement: this one was revoked, or its data were destroyed.")
         return tuple(dict.fromkeys(told))
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionStanding:
+    """From which day the Direction is suspended or revoked by a written instruction that is in force, if it is."""
+
+    suspended_from: date | None
+    revoked_from: date | None
+
+
+def direction_standing(journal: Journal, today: date) -> DirectionStanding:
+    """Return how the Direction itself stands on a day. Source: Direction 8."""
+    on = tuple(one for one in suspensions_in(journal) if one.is_on(today))
+    suspended, revoked = (_since(on, Scope.DIRECTION, ends=ends) for ends in (False, True))
+    return DirectionStanding(suspended, revoked)
+
+
+def _since(suspensions: tuple[Suspension, ...], scope: Scope, *, ends: bool) -> date | None:
+    return min((one.from_day for one in suspensions if one.scope is scope and one.ends is ends), default=None)
 
 
 def _told(journal: Journal) -> Iterator[dict[str, Any]]:
@@ -131,8 +165,10 @@ def suspensions_in(journal: Journal) -> tuple[Suspension, ...]:
         details = leaf["details"]
         if leaf["action"] == SUSPENDED:
             digest, start = details["instruction"], date.fromisoformat(details["effective"])
-            found[digest] = Suspension(digest, Scope(details["scope"]), details["subject"], start)
+            found[digest] = Suspension(
+                digest, Scope(details["scope"]), details["subject"], start, ends=details["ends"] is True
+            )
         elif leaf["action"] == LIFTED:
             old = found[details["instruction"]]
-            found[old.digest] = Suspension(old.digest, old.scope, old.subject, old.from_day, lifted=True)
+            found[old.digest] = replace(old, lifted=True)
     return tuple(found.values())
