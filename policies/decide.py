@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 from cld.errors import UnknownSpecification
@@ -36,7 +37,7 @@ NO_ROUTE = "Direction 6(b): no listed route permits this"
 UNREADABLE = "the request cannot be read"
 NO_VERSION = "no policies hold on the day of the request"
 READABLE = "A request that can be read"
-NO_REQUEST = None, ("it is no JSON object",)
+NO_REQUEST = None, ("it is no JSON object whose keys come once",)
 AT_ONCE = 512
 
 
@@ -203,8 +204,25 @@ def decision_lines(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _request(line: str) -> dict[str, Any] | None:
+    """Read a line; what another reader could read otherwise (a key named twice, a number that is none) is no request."""
     try:
-        found = json.loads(line)
+        found = json.loads(line, object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if isfinite(found) else _no_number(text)
