@@ -37,7 +37,7 @@ NO_ROUTE = "Direction 6(b): no listed route permits this"
 UNREADABLE = "the request cannot be read"
 NO_VERSION = "no policies hold on the day of the request"
 READABLE = "A request that can be read"
-NO_REQUEST = None, ("it is no JSON object whose keys come once",)
+NO_REQUEST = None, ("it is no JSON object that can be read in one way alone",)
 AT_ONCE = 512
 
 
