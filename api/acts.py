@@ -16,7 +16,7 @@ from extracts.approve import POLICY_ALLOWED
 from extracts.life.standing import direction_standing
 from policies.decide import Decision, decide_facts
 from policies.facts import Facts
-from policies.versions import version_on
+from policies.versioned.versions import version_on
 from policies.words import Instrument
 
 __all__ = ["POLICY_REFUSED", "ask_policy", "require_act"]

@@ -62,7 +62,7 @@ from linkage.trace import PersonIndex, attach_index, trace_persons
 from policies.decide import Decision
 from policies.facts import Facts
 from policies.profiles import profile_named
-from policies.versions import version_on
+from policies.versioned.versions import version_on
 from policies.words import GivenBack
 
 __all__ = ["House", "Stage"]

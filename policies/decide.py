@@ -20,7 +20,7 @@ from cld.errors import UnknownSpecification
 from policies.facts import Facts
 from policies.judge import Judge, Verdict, judge_of
 from policies.plain import read_plain
-from policies.versions import Version, latest_version, version_on
+from policies.versioned.versions import Version, latest_version, version_on
 
 __all__ = [
     "NO_ROUTE",

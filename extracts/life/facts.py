@@ -14,7 +14,7 @@ from extracts.life.application import Application
 from extracts.life.conditions import Condition
 from extracts.life.standing import Scope, Standing
 from policies.facts import Facts
-from policies.versions import version_on
+from policies.versioned.versions import version_on
 from policies.words import DhscEnd, Instrument, LocalItems, NhsBasis, PopulationRule, Succession
 
 __all__ = ["coverage_for", "facts_on"]

@@ -10,7 +10,7 @@ import pytest
 
 from api.entry import main
 from policies.decide import decision_lines
-from policies.versions import all_versions
+from policies.versioned.versions import all_versions
 from tests.lib.policy_versions import PEOPLE, a_version, key_of, trust
 
 GOOD = {

@@ -18,7 +18,7 @@ from api.replay_extracts import repeat_extracts
 from api.wiring import SETTINGS, open_demo_workspace
 from cld.canonical import canonical_bytes
 from cld.errors import UnknownSpecification, UntrustedPolicy
-from policies.versions import latest_version
+from policies.versioned.versions import latest_version
 from tests.functional.test_command_line import run
 
 
