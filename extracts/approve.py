@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, NoReturn
 
@@ -58,14 +59,16 @@ def standing_now(application: Application, journal: Journal, today: date) -> Sta
 
 def decision_on(
     application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing,
-    conditions: tuple[Condition, ...] = (),
+    conditions: tuple[Condition, ...] = (), population_included: bool = True,
 ) -> Decision:  # fmt: skip
     """Ask policy. Before the disclosure check ``checked`` speaks of the plan's profile; at release, of its result.
 
     standing:  what happened to the agreement since (``standing_now``); conditions:  what the approvers set.
+    population_included:  false where the rows show that none of a CCG's people are in them.
     """
     unkept = broken(conditions, Judged(plan, today, standing.n_collections))
-    return decide_facts(facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept))
+    facts = facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept)
+    return decide_facts(replace(facts, population_included=facts.population_included and population_included))
 
 
 def receive(application: Application, plan: ExtractPlan, *, today: date, journal: Journal) -> Decision:
@@ -119,14 +122,17 @@ def digest_of_words(application: Mapping[str, Any], plan: Mapping[str, Any], dec
 
 def require_allowed(
     application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal,
-    conditions: tuple[Condition, ...] = (),
+    conditions: tuple[Condition, ...] = (), population_included: bool = True,
 ) -> Decision:  # fmt: skip
     """Ask policy, with what the log says by now of agreement, recipient and Direction, and refuse loudly.
 
     Raises: PolicyRefused with every refusing clause; the refusal is logged first.
     """
     standing = standing_now(application, journal, today)
-    decision = decision_on(application, plan, today, checked=checked, standing=standing, conditions=conditions)
+    decision = decision_on(
+        application, plan, today, checked=checked, standing=standing, conditions=conditions,
+        population_included=population_included,
+    )  # fmt: skip
     if not decision.allowed:
         unkept = broken(conditions, Judged(plan, today, standing.n_collections))
         told = (*(f"An approval without the condition '{one}'." for one in unkept), *standing.remedies())

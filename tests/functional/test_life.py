@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from api.demo_requests import demo_requests
 from api.wiring import open_demo_workspace
+from cld.plan import Combined
+from cld.vocabulary import Form
 from keys.certificate import require_certificate
 from tests.lib.life import APPLICANT, ASKED, COUNCIL, Life, let_passphrases_cost_little, linked_workspace
 from tests.lib.postgres import Server
@@ -194,6 +197,20 @@ def test_a_renewal_that_keeps_recipient_and_purpose_keeps_the_pseudonyms_and_no_
     space = open_demo_workspace(life.folder)
     assert space.keys.is_destroyed("agreement-DARS-CG-0930")
     space.journal.close()
+
+
+def test_a_ccg_none_of_whose_people_are_in_the_rows_receives_not_even_aggregates(life: Life) -> None:
+    """Annex 3, first entry; tested on the rows, for a CCG of London on the data of one council of Lincolnshire."""
+    plan = next(
+        one.plan
+        for one in demo_requests()
+        if one.plan.form is Form.AGGREGATE and isinstance(one.plan.population, Combined)
+    )
+    for code, fails in (("36L", 1), ("71E", 0)):
+        life.approved(f"CG-{code}", plan=plan, body="CCG", body_code=code)
+        told = life.do("build", f"CG-{code}", fails=fails)
+        assert ("first entry: CCGs" in told.get("refused", "")) == bool(fails)
+    assert {result for _, result in life.replayed()} == {"same"}
 
 
 def test_conditions_are_held_at_build_at_release_and_at_each_collection(life: Life) -> None:
