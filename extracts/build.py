@@ -42,7 +42,7 @@ from cld.plan import (
     TablePlan,
 )
 from cld.vocabulary import BodyClass, Form
-from extracts.approve import conditions_of, require_act_allowed, require_allowed
+from extracts.approve import conditions_of, require_act_allowed, require_allowed, standing_now
 from extracts.bridge import bridges, require_one_form
 from extracts.identifiers import hold_pseudonyms, key_column, reason_of
 from extracts.keying import Keying, keying_for, kinds_of, told_of_pseudonyms
@@ -91,10 +91,11 @@ def _refuse_whole_as_subset(session: Session, plan: ExtractPlan) -> None:
         raise PolicyRefused(message, ("Direction 6(b) bullet 5",), "Name fewer councils.")
 
 
-def _knows_people_of(session: Session, ccg: str) -> bool:
+def _knows_people_of(session: Session, ccgs: frozenset[str]) -> bool:
     """Say whether the rows hold anybody registered with a CCG's practices or resident in its areas. Source: Annex 3."""
-    text = "select count(*) from cld where registered_ccg = $ccg or residence_ccg = $ccg"
-    return session.whole(Query(text, ("cld",), {"ccg": ccg})) > 0
+    listed = ", ".join(text_literal(code) for code in sorted(ccgs))
+    text = f"select count(*) from cld where registered_ccg in ({listed}) or residence_ccg in ({listed})"  # noqa: S608
+    return session.whole(Query(text, ("cld",))) > 0
 
 
 def _known_to(la_codes: tuple[str, ...]) -> str:
@@ -207,7 +208,9 @@ def build(
         require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
             session.attach(name, linked.data_set(name))
-        if application.body == BodyClass.CCG and not _knows_people_of(session, application.body_code):
+        if application.body == BodyClass.CCG and not _knows_people_of(
+            session, standing_now(application, journal, today).codes_of(application.body_code)
+        ):
             require_allowed(
                 application, plan, today, checked=True, journal=journal, conditions=conditions_of(approved), population_included=False
             )  # fmt: skip

@@ -22,11 +22,11 @@ __all__ = ["coverage_for", "facts_on"]
 COUNCILS = (BodyClass.CASSR, BodyClass.CASSR_NOT_PARTICIPATING)
 
 
-def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
-    """Say whether the plan's population is the recipient's own. Source: shared reading, 6(b) bullet 3."""
+def coverage_for(plan: ExtractPlan, own_codes: frozenset[str]) -> Coverage:
+    """Say whether the plan's population is the recipient's own, under its own code or a predecessor's. Source: shared reading, 6(b) bullet 3."""
     match plan.population:
         case Submitted(code) | Registered(code, _) | Resident(code, _):
-            return Coverage.OWN if code == body_code else Coverage.OTHER
+            return Coverage.OWN if code in own_codes else Coverage.OTHER
         case Combined():
             return Coverage.COMBINED
         case Subset():
@@ -60,6 +60,8 @@ def _listed(application: Application, standing: Standing, today: date) -> tuple[
         ), Succession.NO
     if body is BodyClass.PROJECT:
         return application.joint_approval, Succession.NO
+    if standing.successions and annex3.body_on(application.body_code, today) is None:
+        return body in annex3.kinds_of(standing.successions), Succession.SIGNED
     succession, kind = annex3.succession_of(application.body_code, today, people={})
     return kind is body, Succession.NO if succession is Succession.UNKNOWN else succession
 
@@ -92,7 +94,7 @@ def facts_on(
         acting_for=BodyClass(application.acting_for) if application.acting_for else None,
         processor_contract_to=application.processor_contract_to,
         form=plan.form,
-        coverage=coverage_for(plan, application.body_code),
+        coverage=coverage_for(plan, standing.codes_of(application.body_code)),
         population_rule=_rule(plan),
         own_population_tested=checked and own,
         overlap_above_limit=checked,
@@ -113,7 +115,7 @@ def facts_on(
         dars_approved=application.dars_approved,
         conditions_met=not unkept,
         agreement_signed=agreement.signed or standing.signed,
-        agreement_resigned=successor is Succession.NO,
+        agreement_resigned=successor is Succession.NO or standing.is_signed_anew(),
         agreement_from=agreement.from_day,
         agreement_to=standing.to_day or agreement.to_day,
         lawful_basis_nhs=_basis(application.lawful_basis_nhs),
