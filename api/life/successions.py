@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from api.life.advance import require_role_on
 from api.life.refusals import told
 from api.life.together import require_staff
-from api.wiring import Workspace
+from api.store.life_advance import require_role_on
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.errors import InputError
 from extracts.life.standing import SUCCEEDED

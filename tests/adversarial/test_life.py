@@ -12,14 +12,14 @@ import pytest
 
 import collection.accept
 import extracts.build
-from api.house import House, Stage
+from api.house.house import House, Stage
+from api.house.inbox import tell_by_mail
+from api.house.replay import Result, repeat_decisions
 from api.life.agreements import destroy_agreement
-from api.life.inbox import tell_by_mail
 from api.life.people import change_role
 from api.life.suspensions import instruct, lift_suspension
 from api.life.voting import Ballot
-from api.replay import Result, repeat_decisions
-from api.wiring import open_demo_workspace
+from api.workspace.wiring import open_demo_workspace
 from audit.journal import Event
 from cld.errors import CLDError, InvalidTransition, KeyDestroyed, NotPermitted, PolicyRefused, WrongRole
 from extracts.life.roles import RoleChangeKind
