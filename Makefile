@@ -69,7 +69,7 @@ check: $(VENV)/.test.stamp
 
 # after a change to the shipped policies: two keys are drawn, sign, and are thrown away (docs/methods/policies.md)
 sign-policies: $(VENV)/.run.stamp
-	$(BIN)/python -m policies.sign_shipped
+	$(BIN)/python -m policies.versioned.sign_shipped
 
 $(PEERS)/.stamp: benchmarks/requirements-peers.txt
 	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

@@ -22,10 +22,12 @@ from collection.read import ReadFile, read_council_file
 from collection.rules import find_faults, map_forward, rules_digest
 from collection.status import status_counts
 
-__all__ = ["Tracer", "accept"]
+__all__ = ["Permit", "Tracer", "accept"]
 
 Tracer = Callable[[Session], object]
 """Makes the table ``traced`` from ``persons``; handed in, since tracing is another room's skill."""
+Permit = Callable[[], None]
+"""Asks policy, and raises PolicyRefused, logged, where it refuses; handed in, since policy is another room's skill."""
 SET_ASIDE = "('CG09', 'CG11', 'CG13')"
 MONTH_SHARE = 0.02
 FEW_EVENTS = 100
@@ -53,14 +55,15 @@ def accept(
     journal: Journal,
     tracer: Tracer,
     today: date,
+    permit: Permit,
     synthetic_allowed: bool,
     actor: str,
 ) -> AcceptedSubmission:
-    """Accept a council's file.
+    """Accept a council's file. Policy is asked before it is read and again before it is kept.
 
-    Raises: SubmissionRejected if the council does not take part today or the file is another council's;
-            UnreadableFile if it does not read. Both are logged, nothing is kept.
-    Source: Direction 3, bullets 1 to 3; rules R01, R07 to R10, R21 (cld/specification/cld-dq-rules.csv).
+    Raises: SubmissionRejected if the council does not take part today or the file is another council's; PolicyRefused;
+            UnreadableFile if it does not read. Each is logged, nothing is kept.
+    Source: Direction 3, bullets 1 to 3; Direction 8; rules R01, R07 to R10, R21 (cld/specification/cld-dq-rules.csv).
     """
     council = participation.council
     if not participation.is_open_on(today):
@@ -69,6 +72,7 @@ def accept(
         )
         message = f"Council {council.la_code} does not take part on {today.isoformat()}."
         raise SubmissionRejected(message, ("Direction 3, bullet 1",), "Ask for its participation to be recorded first.")
+    permit()
     with engine.session() as session:
         read = read_council_file(session, path, participation.local_items)
         _refuse_other_council(session, council.la_code)
@@ -78,6 +82,7 @@ def accept(
         _persons(session, synthetic_allowed=synthetic_allowed)
         tracer(session)
         body = _store(session, council.la_code, read)
+    permit()
     document = Document(DocumentKind.ACCEPTED_SUBMISSION, (), body)
     journal.seal(document, Event("accept", actor, "officer", {"la_code": council.la_code, "n_rows": body["n_rows"]}))
     return AcceptedSubmission(document)

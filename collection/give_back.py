@@ -12,6 +12,7 @@ from audit.journal import Event, Journal
 from cld.engine import Engine, Query
 from cld.errors import PolicyRefused
 from cld.journey import AcceptedSubmission
+from collection.accept import Permit
 from collection.report import summary_of, write_reports
 
 __all__ = ["give_back"]
@@ -32,20 +33,21 @@ def give_back(
     folder: Path,
     *,
     to_la_code: str,
-    allowed: bool,
+    permit: Permit,
     engine: Engine,
     journal: Journal,
     actor: str,
 ) -> dict[str, int]:
     """Write a council's numbers and findings under ``folder`` and return counts by outcome.
 
-    Raises: PolicyRefused unless the receiver is the council that sent the rows and policy allowed it.
+    Raises: PolicyRefused unless the receiver is the council that sent the rows and policy allows it.
     Source: Direction 3, bullets 2 and 3; Direction 6 does not apply (shared reading, s3).
     """
-    if not allowed or submission.la_code != to_la_code:
+    if submission.la_code != to_la_code:
         journal.record(Event("give back refused", actor, "officer", {"la_code": to_la_code}))
         message = "Numbers and findings go back only to the council that sent the rows."
         raise PolicyRefused(message, ("Direction 3, bullets 2 and 3",))
+    permit()
     journal.record(
         Event("give back", actor, "officer", {"la_code": to_la_code, "submission": submission.document.digest})
     )

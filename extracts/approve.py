@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ from extracts.life.votes import approval_from
 from policies.decide import Decision, decide_facts
 
 __all__ = [
+    "POLICY_ALLOWED",
     "Agreement",
     "Application",
     "application_from_json",
@@ -35,6 +37,7 @@ __all__ = [
     "digest_of_words",
     "digest_to_sign",
     "receive",
+    "require_act_allowed",
     "require_allowed",
     "signs_json",
     "standing_now",
@@ -42,6 +45,7 @@ __all__ = [
 
 
 NOTHING: Mapping[str, Any] = {}
+POLICY_ALLOWED = "policy allowed"
 
 
 def standing_now(application: Application, journal: Journal, today: date) -> Standing:
@@ -55,14 +59,16 @@ def standing_now(application: Application, journal: Journal, today: date) -> Sta
 
 def decision_on(
     application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing,
-    conditions: tuple[Condition, ...] = (),
+    conditions: tuple[Condition, ...] = (), population_included: bool = True,
 ) -> Decision:  # fmt: skip
     """Ask policy. Before the disclosure check ``checked`` speaks of the plan's profile; at release, of its result.
 
     standing:  what happened to the agreement since (``standing_now``); conditions:  what the approvers set.
+    population_included:  false where the rows show that none of a CCG's people are in them.
     """
     unkept = broken(conditions, Judged(plan, today, standing.n_collections))
-    return decide_facts(facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept))
+    facts = facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept)
+    return decide_facts(replace(facts, population_included=facts.population_included and population_included))
 
 
 def receive(application: Application, plan: ExtractPlan, *, today: date, journal: Journal) -> Decision:
@@ -116,20 +122,37 @@ def digest_of_words(application: Mapping[str, Any], plan: Mapping[str, Any], dec
 
 def require_allowed(
     application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal,
-    conditions: tuple[Condition, ...] = (),
+    conditions: tuple[Condition, ...] = (), population_included: bool = True,
 ) -> Decision:  # fmt: skip
     """Ask policy, with what the log says by now of agreement, recipient and Direction, and refuse loudly.
 
     Raises: PolicyRefused with every refusing clause; the refusal is logged first.
     """
     standing = standing_now(application, journal, today)
-    decision = decision_on(application, plan, today, checked=checked, standing=standing, conditions=conditions)
+    decision = decision_on(
+        application, plan, today, checked=checked, standing=standing, conditions=conditions,
+        population_included=population_included,
+    )  # fmt: skip
     if not decision.allowed:
         unkept = broken(conditions, Judged(plan, today, standing.n_collections))
         told = (*(f"An approval without the condition '{one}'." for one in unkept), *standing.remedies())
         decided = {"decision": decision.as_record()}
         _refuse(application, decision.clauses, " ".join((*decision.missing, *told)), journal, decided)
     return decision
+
+
+def require_act_allowed(
+    act: str, actor: str, application: Application, plan: ExtractPlan, today: date, *, journal: Journal,
+    conditions: tuple[Condition, ...],
+) -> None:  # fmt: skip
+    """Ask policy of the act of a day on what was approved, refuse as ``require_allowed`` does, and log what allowed it.
+
+    The decision is a leaf of its own: that of a release goes into the package.
+    Raises: PolicyRefused.
+    """
+    decision = require_allowed(application, plan, today, checked=True, journal=journal, conditions=conditions)
+    details = {"act": act, "application": application.reference, "decision": decision.as_kept()}
+    journal.record(Event(POLICY_ALLOWED, actor, "policy", details))
 
 
 def approve(

@@ -41,8 +41,8 @@ from cld.plan import (
     TableOfCounts,
     TablePlan,
 )
-from cld.vocabulary import Form
-from extracts.approve import conditions_of, require_allowed
+from cld.vocabulary import BodyClass, Form
+from extracts.approve import conditions_of, require_act_allowed, require_allowed, standing_now
 from extracts.bridge import bridges, require_one_form
 from extracts.identifiers import hold_pseudonyms, key_column, reason_of
 from extracts.keying import Keying, keying_for, kinds_of, told_of_pseudonyms
@@ -89,6 +89,13 @@ def _refuse_whole_as_subset(session: Session, plan: ExtractPlan) -> None:
     if session.whole(Query(text, ("cld", "population"))) == 0:
         message = "The subset is the whole combined set."
         raise PolicyRefused(message, ("Direction 6(b) bullet 5",), "Name fewer councils.")
+
+
+def _knows_people_of(session: Session, ccgs: frozenset[str]) -> bool:
+    """Say whether the rows hold anybody registered with a CCG's practices or resident in its areas. Source: Annex 3."""
+    listed = ", ".join(text_literal(code) for code in sorted(ccgs))
+    text = f"select count(*) from cld where registered_ccg in ({listed}) or residence_ccg in ({listed})"  # noqa: S608
+    return session.whole(Query(text, ("cld",))) > 0
 
 
 def _known_to(la_codes: tuple[str, ...]) -> str:
@@ -193,7 +200,7 @@ def build(
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
     application, plan = approved_words(approved, people)
-    require_allowed(application, plan, today, checked=True, journal=journal, conditions=conditions_of(approved))
+    require_act_allowed("build", actor, application, plan, today, journal=journal, conditions=conditions_of(approved))
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keying = keying_for(application, plan, keys)
     require_one_form(application, plan, journal)
@@ -201,6 +208,12 @@ def build(
         require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
             session.attach(name, linked.data_set(name))
+        if application.body == BodyClass.CCG and not _knows_people_of(
+            session, standing_now(application, journal, today).codes_of(application.body_code)
+        ):
+            require_allowed(
+                application, plan, today, checked=True, journal=journal, conditions=conditions_of(approved), population_included=False
+            )  # fmt: skip
         n_chosen, held_back = _choose_people(session, plan, linked, opt_outs, today)
         tables, texts = {}, []
         for table in plan.tables:

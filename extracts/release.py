@@ -30,7 +30,7 @@ from cld.journey import (
 )
 from cld.signing import SignOff, require_two
 from cld.vocabulary import Form
-from extracts.approve import Application, require_allowed, standing_now
+from extracts.approve import Application, require_act_allowed, standing_now
 from extracts.bridge import bridged_from
 from extracts.evidence import (
     ReleaseKeys,
@@ -107,8 +107,8 @@ def release(
     """
     require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(checked.document.digest, journal, people)
-    application, plan = lineage.application, lineage.plan
-    require_allowed(application, plan, today, checked=True, journal=journal, conditions=lineage.conditions)
+    application = lineage.application
+    _require_still_allowed("release", "system", lineage, today, journal)
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
     _refuse_opt_out_pair(lineage, journal)
@@ -154,7 +154,7 @@ def deliver(
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if path.exists():
         lineage = lineage_of(signed.document.digest, journal, people)
-        _require_still_allowed(lineage, today, journal)
+        _require_still_allowed("delivered again", "system", lineage, today, journal)
         return path
     return _again(
         signed, Event("delivered again", "system", "releaser", {}), path, people=people, today=today, engine=engine,
@@ -170,7 +170,7 @@ def collect(
     Raises: PolicyRefused, NotSealed; whatever the journal refuses of a person who may not collect for this recipient.
     """
     lineage, body = lineage_of(signed.document.digest, journal, people), signed.document.body
-    _require_still_allowed(lineage, today, journal)
+    _require_still_allowed("collected", person, lineage, today, journal)
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if not path.exists():
         message = "The package is not there."
@@ -205,7 +205,7 @@ def _again(
     require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(signed.document.digest, journal, people)
     application, body = lineage.application, signed.document.body
-    _require_still_allowed(lineage, today, journal)
+    _require_still_allowed(event.action, event.actor, lineage, today, journal)
     held = journal.load(signed.document.parents[0])
     if held is None:
         message = "The checked extract of this release is missing."
@@ -231,9 +231,9 @@ def _again(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _require_still_allowed(lineage: Lineage, today: date, journal: Journal) -> None:
-    require_allowed(
-        lineage.application, lineage.plan, today, checked=True, journal=journal, conditions=lineage.conditions
+def _require_still_allowed(act: str, actor: str, lineage: Lineage, today: date, journal: Journal) -> None:
+    require_act_allowed(
+        act, actor, lineage.application, lineage.plan, today, journal=journal, conditions=lineage.conditions
     )
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 from cld.errors import UnknownSpecification
 from policies.facts import Facts
 from policies.judge import Judge, Verdict, judge_of
 from policies.plain import read_plain
-from policies.versions import Version, latest_version, version_on
+from policies.versioned.versions import Version, latest_version, version_on
 
 __all__ = [
     "NO_ROUTE",
@@ -36,7 +37,7 @@ NO_ROUTE = "Direction 6(b): no listed route permits this"
 UNREADABLE = "the request cannot be read"
 NO_VERSION = "no policies hold on the day of the request"
 READABLE = "A request that can be read"
-NO_REQUEST = None, ("it is no JSON object",)
+NO_REQUEST = None, ("it is no JSON object that can be read in one way alone",)
 AT_ONCE = 512
 
 
@@ -88,6 +89,10 @@ class Decision:
     def as_record(self) -> dict[str, object]:
         """Return the decision with the facts of its day, from which ``decide_facts`` takes it again."""
         return {**self.as_json(), "facts": self.facts.as_json() if self.facts is not None else None}
+
+    def as_kept(self) -> dict[str, object]:
+        """Return the record without its trace, for the acts of every day; the trace follows from the rest."""
+        return {name: value for name, value in self.as_record().items() if name != "trace"}
 
 
 def policy_digest(day: date | None = None) -> str:
@@ -199,8 +204,25 @@ def decision_lines(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _request(line: str) -> dict[str, Any] | None:
+    """Read a line; what another reader could read otherwise (a key named twice, a number that is none) is no request."""
     try:
-        found = json.loads(line)
+        found = json.loads(line, object_pairs_hook=_each_once, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return found if isfinite(found) else _no_number(text)

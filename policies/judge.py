@@ -15,9 +15,9 @@ from typing import Any
 
 import cedarpy
 
-from policies.parsed import Policy
 from policies.told import part_in_words
-from policies.versions import Version
+from policies.versioned.parsed import Policy
+from policies.versioned.versions import Version
 
 __all__ = ["Judge", "Verdict", "judge_of"]
 

@@ -166,9 +166,22 @@ def user(
     say(body=body, user=whom)
 
 
+def succession(
+    start: Annotated[str, typer.Option("--of", help="Code of the listed body, such as a CCG.")],
+    to: Annotated[str, typer.Option("--to", help="Code of the body in its place.")],
+    workspace: Workspace,
+    person: Person,
+) -> None:
+    """Sign, as an officer, that a body stands in the place of one of Annex 3, by the entry of the dated list."""
+    from api.life.successions import sign_succession  # noqa: PLC0415
+
+    signed = sign_succession(house_of(workspace).space, start, to, person)
+    say(of=start, to=to, on=signed.on.isoformat(), digest=signed.digest)
+
+
 def add_office_commands(app: typer.Typer) -> None:
     """Add the commands to ``caregate journey``."""
     app.add_typer(agreement_app, name="agreement")
     app.add_typer(people_app, name="people")
-    for command in (instruct, lift, daily, record):
+    for command in (instruct, lift, daily, record, succession):
         app.command()(command)

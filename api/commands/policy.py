@@ -50,8 +50,8 @@ def sign_version(
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
 
     from cld.errors import UnreadableFile  # noqa: PLC0415
-    from policies import manifest  # noqa: PLC0415
-    from policies.versions import load_version  # noqa: PLC0415
+    from policies.versioned import manifest  # noqa: PLC0415
+    from policies.versioned.versions import load_version  # noqa: PLC0415
 
     load_version(folder.resolve(), None)
     try:

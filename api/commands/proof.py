@@ -235,7 +235,7 @@ def ask(
 
 def _class_of(body: str) -> str:
     """Return the class of a body that is named by its code in the dated lists, or the class itself."""
-    from policies.versions import latest_version  # noqa: PLC0415
+    from policies.versioned.versions import latest_version  # noqa: PLC0415
 
     codes = {code: str(one.kind) for one in latest_version().annex3.bodies for code in (one.code, one.ons_code) if code}
     return codes.get(body, body)

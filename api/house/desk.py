@@ -74,7 +74,11 @@ class LifeDesk:
     def sign_agreement(self, reference: str, person: str, signed: Path) -> str:
         """Record that both parties signed the agreement of an application, with the digest of what they signed."""
         application, _ = self.house.application(reference)
-        facts = {"agreement": application.agreement.reference, "signed_digest": digest_of_file(signed)}
+        facts = {
+            "agreement": application.agreement.reference,
+            "signed_digest": digest_of_file(signed),
+            "on": self.space.clock.today().isoformat(),
+        }
         return self.act(reference, Act.SIGN_AGREEMENT, person, "officer", **facts)
 
     def changes(self, reference: str) -> tuple[Change, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
+from api.house.acts import require_act
 from api.house.disclosure_reports import write_refusal, write_report
 from api.life.refusals import in_turn, told
 from api.life.renewals import settle_renewals
@@ -35,6 +36,7 @@ from cld.journey import (
 )
 from cld.plan import ExtractPlan, plan_from_json
 from cld.shelf import atomic_write
+from cld.vocabulary import Action, BodyClass, Coverage, Form
 from collection.accept import accept
 from collection.give_back import give_back
 from disclosure.check import check
@@ -57,12 +59,15 @@ from linkage.tell.standing import last_review
 from linkage.tell.statement import quality_statement
 from linkage.tell.statement_page import statement_page
 from linkage.trace import PersonIndex, attach_index, trace_persons
-from policies.decide import Decision, decide
+from policies.decide import Decision
+from policies.facts import Facts
 from policies.profiles import profile_named
-from policies.versions import version_on
+from policies.versioned.versions import version_on
+from policies.words import GivenBack
 
 __all__ = ["House", "Stage"]
 
+OFFICER = "officer"
 APPROVES = Ballot(Answer.APPROVE)
 
 
@@ -92,24 +97,22 @@ class House:
 
     def accept(self, path: Path, la_code: str, actor: str = "collection officer") -> AcceptedSubmission:
         """Accept a council's file."""
-        space, index = self.space, self.person_index
+        space, index, listed = self.space, self.person_index, participation_of(self.space.folder, la_code)
+        shown = Facts(Action.COLLECT, BodyClass.CASSR, body_listed=listed.is_open_on(space.clock.today()))
         return accept(
-            path, participation_of(space.folder, la_code), engine=space.engine, journal=space.journal, today=space.clock.today(),
+            path, listed, permit=lambda: require_act(space, shown, la_code, actor, OFFICER), engine=space.engine, journal=space.journal, today=space.clock.today(),
             tracer=lambda session: trace_persons(session, attach_index(session, index)), synthetic_allowed=True, actor=actor,
         )  # fmt: skip
 
     def give_back(self, submission: AcceptedSubmission, actor: str = "collection officer") -> dict[str, int]:
         """Give numbers and findings back to the council that sent the rows, if policy allows."""
         space = self.space
-        request = {
-            "action": "give_back",
-            "body": "CASSR",
-            "form": "identifiable",
-            "coverage": "own",
-            "on": space.clock.today().isoformat(),
-        }
+        shown = Facts(
+            Action.GIVE_BACK, BodyClass.CASSR, form=Form.IDENTIFIABLE, coverage=Coverage.OWN,
+            given_back=GivenBack.NUMBERS_AND_FINDINGS, tells_of_own_alone=True,
+        )  # fmt: skip
         return give_back(
-            submission, space.folder / "given-back", to_la_code=submission.la_code, allowed=decide(request).allowed,
+            submission, space.folder / "given-back", to_la_code=submission.la_code, permit=lambda: require_act(space, shown, submission.la_code, actor, OFFICER),
             engine=space.engine, journal=space.journal, actor=actor,
         )  # fmt: skip
 

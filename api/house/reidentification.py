@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from api.house.acts import ask_policy
 from api.house.house import House
 from api.workspace.sign_offs import cast, signs_of
 from api.workspace.wiring import Workspace
@@ -20,6 +21,7 @@ from cld.errors import Conflict, InputError, InvalidTransition
 from cld.plan import Pseudonym
 from cld.shelf import atomic_write
 from cld.signing import sign_off
+from cld.vocabulary import Action, BodyClass, Coverage, Form
 from extracts.identifiers import identifiers_sql
 from extracts.keying import key_id_for
 from extracts.life.application import REFERENCE
@@ -31,7 +33,7 @@ from keys.pseudonym import PseudonymForm, form_of, version_of
 from keys.reidentify import Limits, People, Question, reidentify
 from keys.text_form import version_letter
 from keys.watch import watched
-from policies.decide import decide
+from policies.facts import Facts
 from policies.safeguards import safeguards_on
 
 __all__ = ["Desk"]
@@ -168,12 +170,11 @@ class Desk:
         """Ask policy, on the basis as the log holds it at this moment."""
         today = self.space.clock.today()
         on_record = basis_in_force(question.legal_basis, question.council, today, self.space.journal)
-        own = "own" if question.council == question.body_code else "other"
-        asked = {
-            "action": "reidentify", "body": question.body, "form": "identifiable", "coverage": own,
-            "reidentification_basis": on_record, "on": today.isoformat(),
-        }  # fmt: skip
-        return decide(asked).allowed
+        shown = Facts(
+            Action.REIDENTIFY, _class_of(question.body), form=Form.IDENTIFIABLE, reidentification_basis=on_record,
+            coverage=Coverage.OWN if question.council == question.body_code else Coverage.OTHER,
+        )  # fmt: skip
+        return ask_policy(self.space, shown, question.council, question.asked_by, "applicant").allowed
 
     def _council_key(self, council: str) -> str | None:
         """Return the key that a council enrolled last and still uses."""
@@ -188,6 +189,11 @@ class Desk:
         text = f"select distinct {keyed} as identifier from cld where la_code = $council"  # noqa: S608 - columns of ours
         session.table("own_rows", Query(text, ("cld",), {"council": question.council}))
         return "own_rows", "identifier"
+
+
+def _class_of(body: str) -> BodyClass:
+    """Read the class of whoever asks; one that is in no list is any other, which policy refuses."""
+    return BodyClass(body) if body in tuple(BodyClass) else BodyClass.OTHER
 
 
 WORDS = (

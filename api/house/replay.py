@@ -1,7 +1,7 @@
 """Replay: every stored decision taken again under its own policies, from its own facts, and held against what is stored.
 
-A decision stands in the log where an application was received or policy refused, in each approved plan, and in the row that
-the pages read. What was altered on the way is named; what cannot be repeated is told with its reason.
+A decision stands in the log where an application was received, where policy refused, and where it allowed an act (a file
+collected, numbers given back, a build, a release, a collection); in each approved plan; and in the row that the pages read. What was altered on the way is named; what cannot be repeated is told with its reason.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """One thing that was repeated: what, where it is stored, of which application, and what came of it."""
+    """One thing that was repeated: what, where it is stored, of which application or council, and what came of it."""
 
     what: str
     where: str
@@ -63,7 +63,7 @@ def repeat_decisions(space: Workspace) -> Iterator[Repeated]:
         if held["document"] and held["action"] == "approve":
             yield _of_document(space, held["document"], str(details["application"]))
         elif isinstance(details.get("decision"), Mapping):
-            reference = _reference(details["application"])
+            reference = _reference(details)
             if held["action"] in (Act.SAVE, Act.SUBMIT):
                 received[reference] = details["decision"]
             altered = NOT_THE_LOG_S if _is_altered(space, place, leaf) else ""
@@ -71,7 +71,10 @@ def repeat_decisions(space: Workspace) -> Iterator[Repeated]:
     yield from _of_rows(space, received)
 
 
-def _reference(application: object) -> str:
+def _reference(details: Mapping[str, Any]) -> str:
+    if "application" not in details:
+        return f"council {details['la_code']}"
+    application = details["application"]
     return str(application["reference"]) if isinstance(application, Mapping) else str(application)
 
 
@@ -126,7 +129,8 @@ def _again(space: Workspace, decision: Mapping[str, Any]) -> tuple[Result, str]:
         facts = facts_from_json(decision["facts"])
     except InputError:
         return Result.DIFFERENT, "its facts cannot be read"
-    found = decide_facts(facts, version).as_record()
+    again = decide_facts(facts, version)
+    found = again.as_record() if "trace" in decision else again.as_kept()
     if canonical_bytes(found) == canonical_bytes(dict(decision)):
         return Result.SAME, ""
     parts = sorted(name for name in {*found, *decision} if found.get(name) != decision.get(name))

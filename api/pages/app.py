@@ -40,7 +40,7 @@ from collection.rules import rules
 from extracts.life.standards import checklist
 from extracts.life.states import OWNERS, State
 from policies.decide import policy_digest
-from policies.versions import all_versions
+from policies.versioned.versions import all_versions
 
 __all__ = ["create_app"]
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from cld.vocabulary import BodyClass
-from policies.versions import latest_version
+from policies.versioned.versions import latest_version
 
 if TYPE_CHECKING:
     from api.pages.identity import SignedIn

@@ -9,8 +9,8 @@ import shutil
 from pathlib import Path
 
 from cld.errors import UnknownSpecification, UntrustedPolicy
-from policies.manifest import SIGNERS
-from policies.versions import SHIPPED, Version, all_versions, version_by_digest
+from policies.versioned.manifest import SIGNERS
+from policies.versioned.versions import SHIPPED, Version, all_versions, version_by_digest
 
 __all__ = ["KEPT", "keep_version", "version_of"]
 

@@ -14,7 +14,7 @@ from extracts.life.application import Application
 from extracts.life.conditions import Condition
 from extracts.life.standing import Scope, Standing
 from policies.facts import Facts
-from policies.versions import version_on
+from policies.versioned.versions import version_on
 from policies.words import DhscEnd, Instrument, LocalItems, NhsBasis, PopulationRule, Succession
 
 __all__ = ["coverage_for", "facts_on"]
@@ -22,11 +22,11 @@ __all__ = ["coverage_for", "facts_on"]
 COUNCILS = (BodyClass.CASSR, BodyClass.CASSR_NOT_PARTICIPATING)
 
 
-def coverage_for(plan: ExtractPlan, body_code: str) -> Coverage:
-    """Say whether the plan's population is the recipient's own. Source: shared reading, 6(b) bullet 3."""
+def coverage_for(plan: ExtractPlan, own_codes: frozenset[str]) -> Coverage:
+    """Say whether the plan's population is the recipient's own, under its own code or a predecessor's. Source: shared reading, 6(b) bullet 3."""
     match plan.population:
         case Submitted(code) | Registered(code, _) | Resident(code, _):
-            return Coverage.OWN if code == body_code else Coverage.OTHER
+            return Coverage.OWN if code in own_codes else Coverage.OTHER
         case Combined():
             return Coverage.COMBINED
         case Subset():
@@ -60,6 +60,8 @@ def _listed(application: Application, standing: Standing, today: date) -> tuple[
         ), Succession.NO
     if body is BodyClass.PROJECT:
         return application.joint_approval, Succession.NO
+    if standing.successions and annex3.body_on(application.body_code, today) is None:
+        return body in annex3.kinds_of(standing.successions), Succession.SIGNED
     succession, kind = annex3.succession_of(application.body_code, today, people={})
     return kind is body, Succession.NO if succession is Succession.UNKNOWN else succession
 
@@ -73,7 +75,8 @@ def facts_on(
     """
     agreement, population = application.agreement, plan.population
     listed, successor = _listed(application, standing, today)
-    ended = standing.revoked or standing.destroyed
+    ended = standing.revoked or standing.destroyed or standing.ended_since(Scope.AGREEMENT) is not None
+    recipient_held = (standing.suspended_since(Scope.RECIPIENT), standing.ended_since(Scope.RECIPIENT))
     own = isinstance(population, Submitted | Registered | Resident)
     return Facts(
         action=Action(application.action),
@@ -82,15 +85,16 @@ def facts_on(
         instrument=Instrument.DIRECTION_2020,
         instructions_checked=True,
         suspended_from=standing.suspended_since(Scope.DIRECTION),
+        revoked_from=standing.ended_since(Scope.DIRECTION),
         agreement_unsuspended=standing.suspended_since(Scope.AGREEMENT) is None and not ended,
-        recipient_unsuspended=standing.suspended_since(Scope.RECIPIENT) is None,
+        recipient_unsuspended=recipient_held == (None, None),
         body_listed=listed,
         successor=successor,
         population_included=checked,
         acting_for=BodyClass(application.acting_for) if application.acting_for else None,
         processor_contract_to=application.processor_contract_to,
         form=plan.form,
-        coverage=coverage_for(plan, application.body_code),
+        coverage=coverage_for(plan, standing.codes_of(application.body_code)),
         population_rule=_rule(plan),
         own_population_tested=checked and own,
         overlap_above_limit=checked,
@@ -111,7 +115,7 @@ def facts_on(
         dars_approved=application.dars_approved,
         conditions_met=not unkept,
         agreement_signed=agreement.signed or standing.signed,
-        agreement_resigned=successor is Succession.NO,
+        agreement_resigned=successor is Succession.NO or standing.is_signed_anew(),
         agreement_from=agreement.from_day,
         agreement_to=standing.to_day or agreement.to_day,
         lawful_basis_nhs=_basis(application.lawful_basis_nhs),

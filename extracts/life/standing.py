@@ -7,13 +7,14 @@ given it each time it is asked.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from audit.journal import Journal
+from policies.versioned.annex3 import Successor, successors_from_json
 
 __all__ = [
     "DESTROYED",
@@ -21,10 +22,13 @@ __all__ = [
     "LIFTED",
     "REVOKED",
     "SIGNED",
+    "SUCCEEDED",
     "SUSPENDED",
+    "DirectionStanding",
     "Scope",
     "Standing",
     "Suspension",
+    "direction_standing",
     "standing_of",
     "suspensions_in",
 ]
@@ -33,7 +37,8 @@ SIGNED, EXTENDED = "agreement signed", "agreement term extended"
 REVOKED, DESTROYED = "agreement revoked", "agreement destroyed"
 SUSPENDED, LIFTED = "suspension begun", "suspension lifted"
 COLLECTED, ACCEPTED = "collected", "accept"
-MARKS = tuple(f'"action":"{name}'.encode() for name in ("agreement ", "suspension ", COLLECTED, ACCEPTED))
+SUCCEEDED = "succession signed"
+MARKS = tuple(f'"action":"{name}'.encode() for name in ("agreement ", "suspension ", COLLECTED, ACCEPTED, SUCCEEDED))
 
 
 class Scope(StrEnum):
@@ -46,13 +51,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """A suspension in the log: its instruction's digest, what it is of, from which day, and whether it was lifted."""
+    """A suspension in the log: its instruction's digest, what it is of, from which day, whether it was lifted.
+
+    ends:  a cessation, which is never lifted.
+    """
 
     digest: str
     scope: Scope
     subject: str
     from_day: date
     lifted: bool = False
+    ends: bool = False
 
     def reaches(self, agreement: str, body_code: str) -> bool:
         """Say whether it speaks of an agreement of a body."""
@@ -71,7 +80,11 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What happened to an agreement since it was applied for; ``submitted``: the log holds a file of its council."""
+    """What happened to an agreement since it was applied for; ``submitted``: the log holds a file of its council.
+
+    signed_on:  the day on which an officer last recorded its signature.  successions:  by which the recipient stands in
+    another body's place today, each with a signature that holds.
+    """
 
     submitted: bool = False
     signed: bool = False
@@ -80,17 +93,56 @@ class Standing:
     revoked: bool = False
     destroyed: bool = False
     n_collections: int = 0
+    signed_on: date | None = None
+    successions: tuple[Successor, ...] = ()
+
+    def codes_of(self, body_code: str) -> frozenset[str]:
+        """Return the codes under which a recipient's own people may be known: its own, and its predecessors'."""
+        return frozenset((body_code, *(one.from_code for one in self.successions)))
+
+    def is_signed_anew(self) -> bool:
+        """Say whether the agreement was signed since the recipient took its predecessors' place."""
+        since = max((one.on for one in self.successions), default=None)
+        return since is None or (self.signed_on is not None and self.signed_on >= since)
 
     def suspended_since(self, scope: Scope) -> date | None:
         """Return the day from which a suspension of a scope is on, None where none is."""
-        return min((one.from_day for one in self.suspended if one.scope is scope), default=None)
+        return _since(self.suspended, scope, ends=False)
+
+    def ended_since(self, scope: Scope) -> date | None:
+        """Return the day from which a scope was ended by a written instruction, None where it was not."""
+        return _since(self.suspended, scope, ends=True)
 
     def remedies(self) -> tuple[str, ...]:
         """Return what would change what was suspended, revoked or destroyed."""
-        told = [f"Two officers lift the suspension of the {one.scope.value}." for one in self.suspended]
+        told = [
+            f"Nobody: the {one.scope.value} was ended by a written instruction."
+            if one.ends
+            else f"Two officers lift the suspension of the {one.scope.value}."
+            for one in self.suspended
+        ]
         if self.revoked or self.destroyed:
             told.append("A new agreement: this one was revoked, or its data were destroyed.")
         return tuple(dict.fromkeys(told))
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionStanding:
+    """From which day the Direction is suspended or revoked by a written instruction that is in force, if it is."""
+
+    suspended_from: date | None
+    revoked_from: date | None
+
+
+def direction_standing(journal: Journal, today: date) -> DirectionStanding:
+    """Return how the Direction itself stands on a day. Source: Direction 8."""
+    on = tuple(one for one in suspensions_in(journal) if one.is_on(today))
+    suspended, revoked = (_since(on, Scope.DIRECTION, ends=ends) for ends in (False, True))
+    return DirectionStanding(suspended, revoked)
+
+
+def _since(suspensions: tuple[Suspension, ...], scope: Scope, *, ends: bool) -> date | None:
+    return min((one.from_day for one in suspensions if one.scope is scope and one.ends is ends), default=None)
 
 
 def _told(journal: Journal) -> Iterator[dict[str, Any]]:
@@ -108,20 +160,33 @@ def standing_of(
     reference:  the application whose collections are counted.
     """
     submitted, signed, to_day, revoked, destroyed, n_collections = False, False, None, False, False, 0
-    held = {agreement, keyed_by}
+    held, signed_on, successions = {agreement, keyed_by}, None, list[Successor]()
     for leaf in _told(journal):
         details, action = leaf["details"], leaf["action"]
         if action == COLLECTED:
             n_collections += details.get("application") == reference
         elif action == ACCEPTED:
             submitted = submitted or details.get("la_code") == body_code
+        elif action == SUCCEEDED:
+            successions += _successions(details, body_code, today)
         elif action == DESTROYED:
             destroyed = destroyed or bool(held & {details["agreement"], details["keyed_by"]} - {""})
         elif details.get("agreement") == agreement:
             signed, revoked = signed or action == SIGNED, revoked or action == REVOKED
+            signed_on = date.fromisoformat(details["on"]) if action == SIGNED and "on" in details else signed_on
             to_day = date.fromisoformat(details["to"]) if action == EXTENDED else to_day
     on = tuple(one for one in suspensions_in(journal) if one.reaches(agreement, body_code) and one.is_on(today))
-    return Standing(submitted, signed, to_day, on, revoked, destroyed, n_collections)
+    return Standing(
+        submitted, signed, to_day, on, revoked, destroyed, n_collections, signed_on, tuple(successions)
+    )  # fmt: skip
+
+
+def _successions(details: Mapping[str, Any], body_code: str, today: date) -> list[Successor]:
+    (entry,) = successors_from_json([details])
+    holds = (
+        entry.to_code == body_code and entry.on <= today and entry.is_signed({entry.signed_by: details["public_key"]})
+    )
+    return [entry] if holds else []
 
 
 def suspensions_in(journal: Journal) -> tuple[Suspension, ...]:
@@ -131,8 +196,10 @@ def suspensions_in(journal: Journal) -> tuple[Suspension, ...]:
         details = leaf["details"]
         if leaf["action"] == SUSPENDED:
             digest, start = details["instruction"], date.fromisoformat(details["effective"])
-            found[digest] = Suspension(digest, Scope(details["scope"]), details["subject"], start)
+            found[digest] = Suspension(
+                digest, Scope(details["scope"]), details["subject"], start, ends=details["ends"] is True
+            )
         elif leaf["action"] == LIFTED:
             old = found[details["instruction"]]
-            found[old.digest] = Suspension(old.digest, old.scope, old.subject, old.from_day, lifted=True)
+            found[old.digest] = replace(old, lifted=True)
     return tuple(found.values())

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cld.errors import UnknownSpecification, UnreadableFile
-from policies.manifest import MANIFEST
 from policies.proving.cases import Case, read_cases
 from policies.proving.policy_set import PolicySet, read_policy_set
 from policies.proving.properties import Property, read_properties
 from policies.proving.words import Words
-from policies.versions import all_versions, latest_version
+from policies.versioned.manifest import MANIFEST
+from policies.versioned.versions import all_versions, latest_version
 
 __all__ = ["CASES", "Material", "open_material"]
 

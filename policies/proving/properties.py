@@ -4,6 +4,7 @@ Kinds of property, each with its ``name``, ``words`` and ``clause``:
 
 * ``never``: nothing is allowed when the formula ``when`` holds.
 * ``only_if``: whatever is allowed and meets ``when`` meets ``then``.
+* ``granted_only_if``: whatever a permit grants and meets ``when`` meets ``then``, though a forbid may stop it.
 * ``refused_naming``: whatever meets ``when`` is refused, and the refusal names ``policy``.
 * ``possible``: something that meets ``when`` is allowed, so that no proof is empty.
 * ``no_errors``: no policy can raise an evaluation error.
@@ -31,10 +32,12 @@ __all__ = ["Proof", "Property", "prove", "read_properties"]
 FIELDS = {
     "never": {"when"},
     "only_if": {"when", "then"},
+    "granted_only_if": {"when", "then"},
     "refused_naming": {"when", "policy"},
     "possible": {"when"},
     "no_errors": set(),
 }
+SPEAK_OF_ALLOWED = ("only_if", "granted_only_if", "possible")
 COMMON = {"name", "words", "clause", "kind"}
 
 
@@ -105,21 +108,41 @@ class _Prover:
         """Return whether a property holds, and the request and words that show why not."""
         if one.kind == "no_errors":
             return self._no_errors()
-        space, allowed = self._model.space, self._model.allowed
+        space = self._model.space
+        allowed = self._model.granted if one.kind == "granted_only_if" else self._model.allowed
         when = read_formula(one.parts["when"], space)
-        if not space.can(when, *([allowed] if one.kind in ("only_if", "possible") else [])):
+        if not space.can(when, *([allowed] if one.kind in SPEAK_OF_ALLOWED else [])):
             return False, None, "Nothing of the kind is allowed, so that this would say nothing."
         named = named_in(one.parts["when"]) | named_in(one.parts.get("then", {}))
         if one.kind == "refused_naming":
             return self._refused_naming(one.parts["policy"], when, named)
-        then = read_formula(one.parts["then"], space) if one.kind == "only_if" else z3.BoolVal(val=False)
+        then = read_formula(one.parts["then"], space) if "then" in one.parts else z3.BoolVal(val=False)
         possible = one.kind == "possible"
-        request = space.least(allowed, when) if possible else space.least(allowed, when, z3.Not(then))
+        sought = [allowed, when] if possible else [allowed, when, z3.Not(then)]
+        if one.kind == "granted_only_if" and space.can(*sought):
+            sought += self._avoidable(sought)
+        request = space.least(*sought)
         if request is None:
             return True, None, ""
         self._confirm(request)
         told = self._words.request(request, named)
-        return possible, request, told if possible else f"Allowed: {told}"
+        return possible, request, told if possible else f"{self._verdict(request)}: {told}"
+
+    def _avoidable(self, sought: list[z3.BoolRef]) -> list[z3.BoolRef]:
+        """Return, for as many forbids as one request can avoid, that they do not apply: the example shows what is wrong."""
+        found: list[z3.BoolRef] = []
+        for policy in self._policies.policies:
+            avoided = z3.Not(self._model.applies[policy.name])
+            if not policy.permits and self._model.space.can(*sought, *found, avoided):
+                found.append(avoided)
+        return found
+
+    def _verdict(self, request: Concrete) -> str:
+        """Say that a request is allowed, or that a permit grants what the forbids named still stop."""
+        answer = self._engine.ask(request)
+        if answer.allowed:
+            return "Allowed"
+        return f"Granted by a permit, stopped by {', '.join(sorted(answer.policies))} alone"
 
     def _refused_naming(
         self, policy: str, when: z3.BoolRef, named: frozenset[str]

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
+import collection.accept
 import extracts.build
 from api.house.house import House, Stage
 from api.house.inbox import tell_by_mail
+from api.house.replay import Result, repeat_decisions
 from api.life.agreements import destroy_agreement
 from api.life.people import change_role
-from api.life.suspensions import instruct
+from api.life.suspensions import instruct, lift_suspension
 from api.life.voting import Ballot
 from api.workspace.wiring import open_demo_workspace
 from audit.journal import Event
@@ -86,6 +90,63 @@ def test_a_suspension_stops_a_build_under_way(house: House, life: Life) -> None:
     with pytest.raises(InvalidTransition, match="suspended"):
         house.build("CG-0900")
     assert b"act refused" in house.space.journal.leaves()[-1]
+
+
+def lift(house: House, digest: str) -> None:
+    lift_suspension(house.space, digest, "officer one")
+    assert lift_suspension(house.space, digest, "officer two")
+
+
+def test_while_the_direction_is_suspended_nothing_is_collected_or_given_back(house: House, life: Life) -> None:
+    sent, letter = life.folder / "received" / f"{COUNCIL}.csv", life.files / "letter"
+    letter.write_text("stop")
+    given: dict[str, Any] = {
+        "scope": "direction", "subject": "whole", "sender": "DHSC", "letter": letter, "notice": "", "effective": "2022-03-01"
+    }  # fmt: skip
+    held = house.submission_of(COUNCIL)
+    suspension = instruct(house.space, "officer one", **given)
+    for act in (lambda: house.accept(sent, COUNCIL), lambda: house.give_back(held)):
+        with pytest.raises(PolicyRefused) as refusal:
+            act()
+        assert "Direction 8: suspension" in refusal.value.clauses
+    assert house.submission_of(COUNCIL).document.digest == held.document.digest
+    assert not (life.folder / "given-back" / COUNCIL / "nhs-numbers.csv").exists()
+    lift(house, suspension)
+    assert house.give_back(held)
+    letter.write_text("cease")
+    instruct(house.space, "officer one", **given, ends=True)
+    with pytest.raises(PolicyRefused) as refusal:
+        house.give_back(held)
+    assert "Direction 8: revocation" in refusal.value.clauses
+    acts = [
+        (row.application, row.result) for row in repeat_decisions(house.space) if row.application.startswith("council")
+    ]
+    assert acts == [(f"council {COUNCIL}", Result.SAME)] * 6, (
+        "two of the file, one refused, one, one, one; each as it was"
+    )
+
+
+def test_a_suspension_that_comes_while_a_file_is_read_keeps_it_out(house: House, life: Life) -> None:
+    sent, letter, counted = (
+        life.folder / "received" / f"{COUNCIL}.csv",
+        life.files / "letter",
+        collection.accept._counts,
+    )
+    letter.write_text("stop")
+    held = house.submission_of(COUNCIL).document.digest
+
+    def suspend_meanwhile(*given: Any) -> dict[str, int]:
+        with suppress(InvalidTransition):
+            instruct(
+                house.space, "officer one", scope="direction", subject="whole", sender="DHSC", letter=letter, notice="", effective="2022-03-01"
+            )  # fmt: skip
+        return counted(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collection.accept, "_counts", suspend_meanwhile)
+        with pytest.raises(PolicyRefused, match="suspension"):
+            house.accept(sent, COUNCIL)
+    assert house.submission_of(COUNCIL).document.digest == held
 
 
 def test_a_suspension_of_days_to_come_takes_effect_on_its_day(house: House, life: Life) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from policies.versions import Version, all_versions, latest_version
+from policies.versioned.versions import Version, all_versions, latest_version
 
 ROOT = Path(__file__).parents[2]
 POLICY = re.compile(r"\b[ADPR]\d?(?:b\d)?-[a-z0-9-]+")

@@ -42,7 +42,9 @@ def test_decisions_come_in_order_one_a_line(tmp_path: Path) -> None:
     assert found.returncode == 0
     assert [line["id"] for line in lines] == ["q1", None, "q3"]
     assert {line["decision"] for line in lines} == {"refuse"}
-    assert lines[1]["clauses"][0] == "the request cannot be read: it is no JSON object"
+    assert (
+        lines[1]["clauses"][0] == "the request cannot be read: it is no JSON object that can be read in one way alone"
+    )
     assert "Direction 6, closing words: DARS" in lines[2]["clauses"], (
         "a missing key is not shown to hold, and is no fault"
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from api.entry import main
-from policies.versions import all_versions
+from policies.decide import decision_lines
+from policies.versioned.versions import all_versions
 from tests.lib.policy_versions import PEOPLE, a_version, key_of, trust
 
 GOOD = {
@@ -54,7 +55,22 @@ def test_decide_answers_one_object_a_line_in_order_and_ends_well(
         "missing": [],
     }
     assert answers[1]["clauses"] == ["Direction 6, closing words: DARS"]
-    assert answers[2]["clauses"][0] == "the request cannot be read: it is no JSON object"
+    assert (
+        answers[2]["clauses"][0] == "the request cannot be read: it is no JSON object that can be read in one way alone"
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "q", "dars_approved": false, "dars_approved": true}', '{"id": NaN}', '{"id": -Infinity}', '{"id": 1e999}',
+        '{"id": {"a": 1, "a": 2}}', '{"id": ' + "9" * 5000 + "}", '{"id": "q\x01"}', "\x00", '"q"', "null",
+    ],
+)  # fmt: skip
+def test_a_line_that_two_readers_could_read_differently_is_refused_and_the_answer_is_json(line: str) -> None:
+    (answer,) = (json.loads(told, parse_constant=pytest.fail) for told in decision_lines([line]))
+    assert (answer["id"], answer["decision"]) == (None, "refuse")
+    assert "read in one way alone" in answer["clauses"][0]
 
 
 def test_thousands_of_requests_keep_their_order(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from policies.versions import SHIPPED
+from policies.versioned.versions import SHIPPED
 from tests.lib.commands import run_here
 from tests.lib.direction import may_receive
 from tests.lib.policy_versions import a_version

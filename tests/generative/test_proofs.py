@@ -33,7 +33,9 @@ def test_every_property_holds_of_the_shipped_policies() -> None:
     """On each load in continuous integration: no publication, and all that the properties file says."""
     proofs = list(prove(shipped().policies, shipped().properties, shipped().words))
     assert [proof.property.name for proof in proofs if not proof.holds] == []
-    assert {"never", "only_if", "refused_naming", "possible", "no_errors"} == {proof.property.kind for proof in proofs}
+    assert {"never", "only_if", "granted_only_if", "refused_naming", "possible", "no_errors"} == {
+        proof.property.kind for proof in proofs
+    }
     assert all(proof.seconds >= 0 for proof in proofs)
 
 
@@ -69,6 +71,28 @@ def test_a_planted_permit_breaks_a_property_and_is_shown_in_words(permit: str) -
     assert proof.request is not None
     assert Engine(with_added(permit)).ask(proof.request).allowed
     assert not Engine(shipped().policies).ask(proof.request).allowed
+
+
+@pytest.mark.parametrize(
+    ("permit", "stopped_by"),
+    [
+        ('permit (principal, action == Action::"publish", resource);', "D5-no-publication"),
+        ('permit (principal == BodyClass::"DHSC", action == Action::"disseminate", resource) when { context.form == Form::"pseudonymised" };',
+         "D6b3-pseudonymised-own"),
+        ('permit (principal == BodyClass::"LGA", action == Action::"disseminate", resource) when { context.form == Form::"anonymised" && context.coverage == Coverage::"combined" };',
+         "D6b7-joint-only"),
+        ('permit (principal == BodyClass::"CCG", action == Action::"give_back", resource);', "D3-own-rows"),
+        ('permit (principal == BodyClass::"ADASS", action == Action::"disseminate", resource);', "D6b5-adass-direct"),
+        ('permit (principal, action == Action::"reidentify", resource);', "R-reidentify-off"),
+        ('permit (principal, action == Action::"collect", resource);', "D3-participation"),
+    ],
+    ids=("publication", "dhsc", "lga", "give-back", "adass", "reidentify", "collect"),
+)  # fmt: skip
+def test_a_bad_permit_that_forbids_still_stop_is_shown_too(permit: str, stopped_by: str) -> None:
+    proof = first_false(with_added(permit))
+    assert proof is not None
+    assert proof.told.startswith("Granted by a permit, stopped by ")
+    assert stopped_by in proof.told
 
 
 def test_weakening_any_forbid_breaks_a_property_that_names_it() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from policies.manifest import MANIFEST, sign_version
-from policies.versions import SHIPPED
+from policies.versioned.manifest import MANIFEST, sign_version
+from policies.versioned.versions import SHIPPED
 
 INSTRUMENT = "direction-2020-12-07"
 PEOPLE = ("Ada", "Ben")

@@ -10,8 +10,8 @@ import pytest
 
 from cld.errors import InputError
 from cld.vocabulary import BodyClass
-from policies.annex3 import Successor, sign_successor, successors_from_json
-from policies.versions import latest_version
+from policies.versioned.annex3 import Successor, sign_successor, successors_from_json
+from policies.versioned.versions import latest_version
 from policies.words import Succession
 from tests.lib.policy_versions import key_of
 

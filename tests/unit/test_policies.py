@@ -14,7 +14,7 @@ from cld.vocabulary import Action, BodyClass, Coverage, Form, Purpose
 from policies.decide import NO_ROUTE, ClauseOutcome, decide, decide_facts
 from policies.facts import Facts, facts_from_json
 from policies.told import part_in_words
-from policies.versions import latest_version
+from policies.versioned.versions import latest_version
 from policies.words import DhscEnd, GivenBack, Instrument, LocalItems, NhsBasis, PopulationRule, Succession
 
 COUNCIL: dict[str, Any] = {

@@ -12,8 +12,8 @@ from cld.errors import UnknownSpecification, UntrustedPolicy
 from cld.vocabulary import Action, BodyClass
 from policies.decide import decide, decide_facts, policy_digest
 from policies.facts import Facts
-from policies.manifest import MANIFEST
-from policies.versions import SHIPPED, all_versions, latest_version, version_by_digest, version_on
+from policies.versioned.manifest import MANIFEST
+from policies.versioned.versions import SHIPPED, all_versions, latest_version, version_by_digest, version_on
 from policies.words import Instrument
 from tests.lib.policy_versions import INSTRUMENT, a_version, key_of, signed, trust
 

@@ -1,4 +1,4 @@
-"""Sign the shipped versions anew after a change: ``python -m policies.sign_shipped``.
+"""Sign the shipped versions anew after a change: ``python -m policies.versioned.sign_shipped``.
 
 Two keys are drawn, sign, and are thrown away; their public halves stand in ``trusted_signers``. They say that the files
 are those that the project shipped, and not that any authority agreed: an organisation puts its own people's public keys
@@ -13,8 +13,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cld.shelf import atomic_write
-from policies.manifest import MANIFEST, SIGNERS, read_manifest, sign_version
-from policies.versions import SHIPPED, all_versions
+from policies.versioned.manifest import MANIFEST, SIGNERS, read_manifest, sign_version
+from policies.versioned.versions import SHIPPED, all_versions
 
 __all__ = ["sign_shipped"]
 

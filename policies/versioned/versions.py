@@ -13,15 +13,15 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from cld.errors import UnknownSpecification, UntrustedPolicy
-from policies.annex3 import Annex3, read_annex3
-from policies.instruments import InstrumentRecord, read_instruments
-from policies.manifest import Manifest, files_of, read_manifest, require_signed, trusted_signers
-from policies.parsed import ParsedPolicies, parse_policies
+from policies.versioned.annex3 import Annex3, read_annex3
+from policies.versioned.instruments import InstrumentRecord, read_instruments
+from policies.versioned.manifest import Manifest, files_of, read_manifest, require_signed, trusted_signers
+from policies.versioned.parsed import ParsedPolicies, parse_policies
 from policies.words import Instrument
 
 __all__ = ["SHIPPED", "Version", "all_versions", "latest_version", "load_version", "version_by_digest", "version_on"]
 
-SHIPPED = Path(__file__).parent
+SHIPPED = Path(__file__).parent.parent
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,13 @@ class Successor:
         value = {"from_code": self.from_code, "to_code": self.to_code, "class": self.kind, "on": self.on.isoformat()}
         return digest_of({"successor": value})
 
+    def as_json(self) -> dict[str, str]:
+        """Return the entry as a JSON value; ``successors_from_json`` reads it."""
+        return {
+            "from_code": self.from_code, "to_code": self.to_code, "class": self.kind, "on": self.on.isoformat(),
+            "evidence": self.evidence, "source": self.source, "signed_by": self.signed_by, "signature": self.signature,
+        }  # fmt: skip
+
     def is_signed(self, people: Mapping[str, str]) -> bool:
         """Say whether one of the people authorised (name to public key) signed it."""
         try:
@@ -111,6 +118,10 @@ class Annex3:
         if any(entry.kind == Succession.INTEGRATED_CARE for entry in held):
             return Succession.INTEGRATED_CARE, None
         return (Succession.UNSIGNED, None) if held else (Succession.UNKNOWN, None)
+
+    def kinds_of(self, entries: tuple[Successor, ...]) -> frozenset[BodyClass]:
+        """Return the classes of the bodies in whose place entries put another."""
+        return frozenset(kind for entry in entries if (kind := self._kind_before(entry)) is not None)
 
     def _kind_before(self, entry: Successor) -> BodyClass | None:
         return next((one.kind for one in self.bodies if one.code == entry.from_code), None)

@@ -1,0 +1,1 @@
+"""Versions of the policies: read, parsed, dated, signed."""
