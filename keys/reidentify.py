@@ -30,6 +30,7 @@ from cld.errors import CLDError, InputError, NotPermitted, PolicyRefused, SamePe
 from cld.free_text import FreeText
 from cld.shelf import atomic_write
 from cld.signing import SignOff, require_two
+from keys.as_logged import require_as_logged
 from keys.derivation import PseudonymDomain
 from keys.pseudonym import PseudonymForm, check_texts, find_identifiers, form_of
 from keys.store import KeyStore
@@ -116,6 +117,7 @@ def reidentify(
         _require_permitted(
             question, signs, allowed=allowed(), limits=limits, people=people, today=today, journal=journal
         )
+        require_as_logged(question.key_id, keys, journal)
         key = keys.pseudonym_key(question.key_id, question.domain)
         journal.record(Event(ACTION, question.asked_by, "applicant", _details(question)))
         # counted again with this one in the log: of two questions at the same time neither goes over the cap
