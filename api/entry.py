@@ -12,22 +12,22 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from api.anonymise_commands import add_anonymise_commands
-from api.attack_commands import add_attack_commands
-from api.differences_commands import add_differences_commands
-from api.file_commands import add_file_commands
-from api.journey_commands import journey_app
-from api.key_commands import add_key_commands
-from api.linkage_commands import add_linkage_commands
-from api.log_commands import log_app
-from api.oprf_commands import add_oprf_commands
-from api.options import Passphrases, Shares
-from api.policy_commands import add_policy_commands
-from api.protect_commands import add_protect_commands
-from api.pseudonym_commands import add_pseudonym_commands
-from api.risk_commands import add_risk_commands
-from api.uses_commands import add_uses_commands
-from api.verify_commands import add_verify_commands
+from api.commands.anonymise import add_anonymise_commands
+from api.commands.attack import add_attack_commands
+from api.commands.differences import add_differences_commands
+from api.commands.files import add_file_commands
+from api.commands.journey import journey_app
+from api.commands.keys import add_key_commands
+from api.commands.linkage import add_linkage_commands
+from api.commands.log import log_app
+from api.commands.oprf import add_oprf_commands
+from api.commands.options import Passphrases, Shares
+from api.commands.policy import add_policy_commands
+from api.commands.protect import add_protect_commands
+from api.commands.pseudonym import add_pseudonym_commands
+from api.commands.risk import add_risk_commands
+from api.commands.uses import add_uses_commands
+from api.commands.verify import add_verify_commands
 from cld.errors import CLDError, StorageClosed, StorageFull
 
 __all__ = ["app", "main"]
@@ -56,9 +56,9 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run the whole journey on a synthetic England: files in, extracts out, refusals with their clauses."""
-    from api.demo import run_demo  # noqa: PLC0415
-    from api.demo_report import text_report  # noqa: PLC0415
-    from api.screen import progress_bar  # noqa: PLC0415
+    from api.commands.screen import progress_bar  # noqa: PLC0415
+    from api.demo.demo import run_demo  # noqa: PLC0415
+    from api.demo.report import text_report  # noqa: PLC0415
 
     with progress_bar() as bar:
         summary = run_demo(out, n_people=people, seed=seed, n_threads=threads, progress=bar, database=database)
@@ -75,8 +75,8 @@ def serve(
     """Serve a demo workspace on this machine alone; whoever holds its root is asked, unless files answer."""
     import uvicorn  # noqa: PLC0415
 
-    from api.app import create_app  # noqa: PLC0415
-    from api.wiring import open_workspace_with  # noqa: PLC0415
+    from api.pages.app import create_app  # noqa: PLC0415
+    from api.workspace.wiring import open_workspace_with  # noqa: PLC0415
 
     space = open_workspace_with(workspace, share or (), passphrase_file or ())
     uvicorn.run(create_app(space), host="127.0.0.1", port=port, log_level="warning")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.demo import run_demo
+from api.demo.demo import run_demo
 from cld.progress import Silent
 from tests.lib.journey import OpenJourney, open_journey
 from tests.lib.life import Life, let_passphrases_cost_little, linked_workspace

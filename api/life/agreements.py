@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, reading
-from api.key_acts import destroy_key
-from api.life.advance import require_role_on
 from api.life.refusals import told
-from api.life.rows import AgreementTermRow
 from api.life.together import require_staff, sign_together
-from api.wiring import Workspace
+from api.store.database import ApplicationRow, reading
+from api.store.life_advance import require_role_on
+from api.store.life_rows import AgreementTermRow
+from api.workspace.key_acts import destroy_key
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.canonical import digest_of, digest_of_bytes
 from cld.errors import InputError, InvalidTransition, KeyDestroyed, UnreadableFile

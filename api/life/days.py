@@ -5,14 +5,14 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow
-from api.life.advance import require_day
 from api.life.agreements import last_day_of
-from api.life.kept import DAY_BEGUN
 from api.life.refusals import told
 from api.life.renewals import settle_renewals
 from api.life.suspensions import settle_suspensions
-from api.wiring import Workspace
+from api.store.database import ApplicationRow
+from api.store.life_advance import require_day
+from api.store.life_kept import DAY_BEGUN
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from extracts.life.calendar import due
 from extracts.life.states import State

@@ -6,11 +6,11 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from api.database import reading
-from api.life.advance import changes_of_roles, require_role_on
-from api.life.kept import USER_NAMED
 from api.life.refusals import told
-from api.wiring import Workspace
+from api.store.database import reading
+from api.store.life_advance import changes_of_roles, require_role_on
+from api.store.life_kept import USER_NAMED
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.errors import InputError, NotPermitted
 from cld.vocabulary import StaffRole

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from api.life.advance import require_role_on
 from api.life.refusals import told
 from api.life.together import require_staff
-from api.wiring import Workspace
+from api.store.life_advance import require_role_on
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.journey import Document, DocumentKind
 from extracts.life.instructions import record_from

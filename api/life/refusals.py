@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from api.database import ApplicationRow, reading
-from api.wiring import Workspace
+from api.store.database import ApplicationRow, reading
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.errors import CLDError, InvalidTransition, NotPermitted
 from extracts.life.states import Act, State, step

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow
-from api.wiring import Workspace
+from api.store.database import ApplicationRow
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from extracts.life.states import Act, State, possible
 

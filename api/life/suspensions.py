@@ -11,12 +11,12 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, reading
-from api.life.advance import require_role_on
 from api.life.refusals import told
-from api.life.rows import SuspensionRow
 from api.life.together import require_staff, sign_together
-from api.wiring import Workspace
+from api.store.database import ApplicationRow, reading
+from api.store.life_advance import require_role_on
+from api.store.life_rows import SuspensionRow
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.canonical import digest_of_file
 from cld.errors import InvalidTransition

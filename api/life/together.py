@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from api.database import reading
-from api.life.advance import require_role_on
-from api.sign_offs import cast, signs_of
-from api.wiring import Workspace
+from api.store.database import reading
+from api.store.life_advance import require_role_on
+from api.workspace.sign_offs import cast, signs_of
+from api.workspace.wiring import Workspace
 from cld.errors import InputError
 from cld.signing import SignOff, require_quorum
 

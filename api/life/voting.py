@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow, reading
-from api.life.advance import require_day, require_role_on
-from api.life.rows import VoteRow
-from api.wiring import Workspace
+from api.store.database import ApplicationRow, reading
+from api.store.life_advance import require_day, require_role_on
+from api.store.life_rows import VoteRow
+from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.errors import InputError, InvalidTransition, NotPermitted, SamePerson, StaleVersion
 from cld.free_text import FreeText

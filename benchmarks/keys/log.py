@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from api.database import open_database
-from api.journal import SqlJournal
+from api.store.database import open_database
+from api.store.journal import SqlJournal
 from audit.fsck import fsck
 from audit.journal import Event
 from audit.log import Log

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from api.wiring import demo_workspace
+from api.workspace.wiring import demo_workspace
 from audit.sealing import new_identity
 from cld.canonical import canonical_bytes
 from cld.datasets import Pseudonymised

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from api.review_desk import ReviewDesk
+from api.house.review_desk import ReviewDesk
 from audit.ancestry import require_ancestry
 from audit.fsck import fsck
 from cld.journey import DocumentKind

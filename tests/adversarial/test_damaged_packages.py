@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.wiring import DemoKeys, demo_workspace, open_demo_workspace
+from api.workspace.wiring import DemoKeys, demo_workspace, open_demo_workspace
 from audit.archive import pack_folder
 from audit.note import ED25519_NOTE, Checkpoint, NoteKey
 from audit.onefile import one_file

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from api.wiring import demo_workspace
+from api.workspace.wiring import demo_workspace
 from audit.verify import verify_package
 from cld.errors import AlreadyReleased, NotSealed, SamePerson
 from tests.lib.journey import OpenJourney

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-import api.projections
+import api.store.projections
 import extracts.build
-from api.database import StopRow
-from api.emergency import Emergency
-from api.wiring import Workspace, demo_workspace, open_demo_workspace
+from api.house.emergency import Emergency
+from api.store.database import StopRow
+from api.workspace.wiring import Workspace, demo_workspace, open_demo_workspace
 from audit.journal import Event
 from audit.stop import digest_to_lift, lift, require_running, stop, stop_in_force
 from cld.errors import BadSignature, InvalidTransition, NotPermitted, SamePerson, Stopped
@@ -108,7 +108,7 @@ def test_a_build_under_way_and_a_release_are_stopped(journey: OpenJourney, monke
     assert not list((journey.space.folder / "released").glob("*"))
     # with the defence inside the transaction switched off, the build under way would have been kept
     monkeypatch.setattr(extracts.build, "require_running", lambda _: None)
-    monkeypatch.setattr(api.projections, "_require_running", lambda _: None)
+    monkeypatch.setattr(api.store.projections, "_require_running", lambda _: None)
     build_again(journey)
     assert b'"actor":"second operator"' in b"".join(journal.leaves())
 
@@ -128,7 +128,7 @@ def test_a_workspace_that_was_stopped_before_stops_had_a_table_stays_stopped(spa
     again = open_demo_workspace(space.folder)
     assert rows_of(again) == kept
     with Session(again.database) as session, pytest.raises(Stopped):
-        api.projections._require_running(session)
+        api.store.projections._require_running(session)
     again.journal.close()
 
 

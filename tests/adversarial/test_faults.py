@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from api.wiring import demo_workspace
+from api.workspace.wiring import demo_workspace
 from audit.verify import verify_package
 from cld.errors import CLDError, SubmissionRejected, UnreadableFile
 from cld.places import Council, Participation

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import recordlinkage
 
-from api.demo_intruders import LOOKED_FOR, Tried, anonymised_extract, try_all
-from api.house import House
-from api.wiring import open_demo_workspace
+from api.demo.intruders import LOOKED_FOR, Tried, anonymised_extract, try_all
+from api.house.house import House
+from api.workspace.wiring import open_demo_workspace
 from cld.engine import Query
 from disclosure.intruder.attempt import Intruder, Released
 from disclosure.intruder.stated import stated_for

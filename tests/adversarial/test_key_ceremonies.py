@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from api.wiring import KEYSTORE, demo_workspace, open_demo_workspace
+from api.workspace.wiring import KEYSTORE, demo_workspace, open_demo_workspace
 from cld.clock import SystemEntropy
 from cld.errors import InputError, KeyUnavailable
 from keys.ceremonies.custodians import replace_custodians

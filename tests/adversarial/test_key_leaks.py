@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from api.wiring import DEMO_PASSPHRASE, KEYSTORE, Workspace, open_demo_workspace
+from api.workspace.wiring import DEMO_PASSPHRASE, KEYSTORE, Workspace, open_demo_workspace
 from cld.clock import SystemEntropy
 from cld.datasets import Identified
 from cld.engine import Query, scratch_engine

@@ -17,9 +17,9 @@ import pyrage
 import pytest
 
 import disclosure.memory.weigh
-from api.demo_requests import demo_requests
-from api.house import House, Stage
-from api.wiring import open_demo_workspace
+from api.demo.requests import demo_requests
+from api.house.house import House, Stage
+from api.workspace.wiring import open_demo_workspace
 from audit.journal import Event
 from audit.verify import open_package
 from cld.engine import Query, scratch_engine
@@ -158,9 +158,10 @@ def test_a_name_typed_into_a_coded_field_leaves_in_no_form(
         local_items=False,
         tables=(replace(REQUESTS["NHS Oxfordshire CCG"].plan.tables[0]),),
     )
+    another = replace(REQUESTS["Lincolnshire council"].application.agreement, reference="DARS-NIC-100202-A1B2C")
     for place, package in enumerate(
         (
-            carry(house, "Lincolnshire council", "CG-0202", plan=plan, body_code="907"),
+            carry(house, "Lincolnshire council", "CG-0202", plan=plan, body_code="907", agreement=another),
             carry(house, "DHSC", "CG-0203"),
             carry(house, "Derbyshire council, benchmarking", "CG-0204"),
         )
@@ -211,7 +212,12 @@ def test_adass_does_not_get_the_whole_set_by_naming_every_council(house: House) 
     with pytest.raises(InputError):
         replace(plan, population=Subset(("901",), " "))
     with pytest.raises(PolicyRefused) as refusal:
-        carry(house, "Processor for ADASS", "CG-0208", plan=replace(plan, population=Subset(every, "all of them")))
+        carry(
+            house,
+            "Processor for ADASS",
+            "CG-0208",
+            plan=replace(plan, population=Subset(every, "all of them", "every council")),
+        )
     assert refusal.value.clauses == ("Direction 6(b) bullet 5",)
 
 

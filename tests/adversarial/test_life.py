@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import extracts.build
-from api.house import House, Stage
+from api.house.house import House, Stage
+from api.house.inbox import tell_by_mail
 from api.life.agreements import destroy_agreement
-from api.life.inbox import tell_by_mail
 from api.life.people import change_role
 from api.life.suspensions import instruct
 from api.life.voting import Ballot
-from api.wiring import open_demo_workspace
+from api.workspace.wiring import open_demo_workspace
 from audit.journal import Event
 from cld.errors import CLDError, InvalidTransition, KeyDestroyed, NotPermitted, PolicyRefused, WrongRole
 from extracts.life.roles import RoleChangeKind

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from api.log_commands import log_app
-from api.wiring import open_demo_log
+from api.commands.log import log_app
+from api.workspace.wiring import open_demo_log
 from audit.export import export_log
 from audit.journal import Event
 from audit.tiles import TileStore

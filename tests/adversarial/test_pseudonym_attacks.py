@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from api.app import create_app
-from api.wiring import demo_workspace
+from api.pages.app import create_app
+from api.workspace.wiring import demo_workspace
 from keys.derivation import PseudonymDomain, Secret, domain_key
 from keys.pseudonym import check_texts, pseudonyms_of
 from tests.functional.test_command_line import run

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyrage
 import pytest
 
-from api.reidentification import Desk
-from api.wiring import Workspace, demo_workspace
+from api.house.reidentification import Desk
+from api.workspace.wiring import Workspace, demo_workspace
 from audit.commitment import opens
 from audit.sealing import new_identity, open_seal
 from audit.stop import stop

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from api.review_desk import ReviewDesk
+from api.house.review_desk import ReviewDesk
 from cld.engine import Query
 from cld.journey import ReviewQueue
 from tests.functional.test_command_line import run

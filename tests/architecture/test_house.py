@@ -15,15 +15,15 @@ STREET_DOORS = ("collection/give_back.py", "extracts/release.py", "keys/reidenti
 SERVICE_PORTS = ("extracts/opt_outs/mesh.py", "linkage/encoded/exchange.py")
 """Ports that carry identifiers to do their work. Tracing by MESH or PDS and backup are not built."""
 PORT_CALLERS = {
-    "MeshFolder": {"api/wiring.py"},
+    "MeshFolder": {"api/workspace/wiring.py"},
     "hold_back": {"extracts/build.py"},
-    "encode_file": {"api/linkage_commands.py"},
+    "encode_file": {"api/commands/linkage.py"},
 }
 NETWORK = {"socket", "ssl", "http", "urllib", "httpx", "requests", "aiohttp", "smtplib", "ftplib", "paramiko", "grpc"}
 CALLERS = {
     "seal_folder": {"extracts/release.py"},
-    "give_back": {"api/house.py"},
-    "reidentify": {"api/reidentification.py"},
+    "give_back": {"api/house/house.py"},
+    "reidentify": {"api/house/reidentification.py"},
 }
 
 
@@ -81,7 +81,7 @@ def test_service_ports_are_a_closed_list_and_each_is_called_where_it_is_known_to
     assert callers_of(set(PORT_CALLERS)) == PORT_CALLERS
 
 
-NETWORK_CALLERS = {"api/witness_client.py", "api/life/post.py"}
+NETWORK_CALLERS = {"api/workspace/witness_client.py", "api/life/post.py"}
 """The first sends hashes and signatures of the log to witnesses, the second mail without content; nothing else leaves."""
 
 

@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 from pypdf import PdfReader
 
-from api.app import create_app
-from api.wiring import open_demo_workspace
+from api.pages.app import create_app
+from api.workspace.wiring import open_demo_workspace
 from audit.verify import open_package
 
 RELEASED = [f"CG-000{number}" for number in range(1, 8)]

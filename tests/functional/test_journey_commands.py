@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyrage
 
-from api.demo_requests import demo_requests
+from api.demo.requests import demo_requests
 from tests.functional.test_command_line import run
 
 

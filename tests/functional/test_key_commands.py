@@ -16,10 +16,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.database import ApplicationRow
-from api.house import House
-from api.key_acts import change_state, in_the_log, rotate_key
-from api.wiring import KEYSTORE, DemoUnlocking, Workspace, open_demo_workspace
+from api.house.house import House
+from api.store.database import ApplicationRow
+from api.workspace.key_acts import change_state, in_the_log, rotate_key
+from api.workspace.wiring import KEYSTORE, DemoUnlocking, Workspace, open_demo_workspace
 from cld.clock import SystemEntropy
 from cld.errors import CLDError, InvariantBroken, KeyDestroyed, KeyUnavailable
 from extracts.keying import PERSON_KIND, key_id_for

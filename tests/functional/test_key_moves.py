@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from api.house import House
-from api.wiring import DEMO_PASSPHRASE, KEYSTORE, open_workspace_with
+from api.house.house import House
+from api.workspace.wiring import DEMO_PASSPHRASE, KEYSTORE, open_workspace_with
 from extracts.keying import PERSON_KIND, key_id_for
 from keys.derivation import PseudonymDomain
 from tests.functional.test_key_commands import passphrase_options, pseudonymised, share_options, typed

@@ -17,12 +17,12 @@ from typing import Any
 import pyrage
 import pytest
 
-from api.demo_requests import demo_requests
-from api.house import House, Stage
-from api.key_acts import destroy_key
-from api.leak import whose_file
-from api.reidentification import Desk
-from api.wiring import open_demo_workspace
+from api.demo.requests import demo_requests
+from api.house.house import House, Stage
+from api.house.leak import whose_file
+from api.house.reidentification import Desk
+from api.workspace.key_acts import destroy_key
+from api.workspace.wiring import open_demo_workspace
 from audit.verify import open_package, verify_package
 from cld.errors import KeyDestroyed
 from extracts.keying import key_id_for

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.wiring import open_demo_workspace
+from api.workspace.wiring import open_demo_workspace
 from keys.certificate import require_certificate
 from tests.lib.life import APPLICANT, ASKED, COUNCIL, Life, let_passphrases_cost_little, linked_workspace
 from tests.lib.postgres import Server
@@ -166,6 +166,8 @@ def test_a_renewal_that_keeps_recipient_and_purpose_keeps_the_pseudonyms_and_no_
     other_purpose = [{"purpose": "1a", "justification": "something else"}]
     refused = life.do("apply", life.application("CG-0931", agreement=renews, purposes=other_purpose), fails=1)
     assert "no other" in refused["refused"]
+    amended = life.application("CG-0934", agreement={"reference": "DARS-CG-0930"}, purposes=other_purpose)
+    assert "no other" in life.do("apply", amended, fails=1)["refused"], "an amendment keeps recipient and purpose too"
     life.released("CG-0932", agreement=renews)
     assert life.state("CG-0930") == "renewed"
     life.approved("CG-0933")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from api.house import House
-from api.wiring import open_demo_workspace
+from api.house.house import House
+from api.workspace.wiring import open_demo_workspace
 from cld.engine import Query
 from cld.journey import LinkedDataset
 

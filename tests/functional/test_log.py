@@ -16,11 +16,11 @@ import pytest
 import uvicorn
 from fastapi.testclient import TestClient
 
-from api.database import open_database
-from api.journal import SqlJournal
-from api.witness_client import HttpWitness, witnesses_of
-from api.witness_http import create_witness_app
-from api.witness_store import create_witness_keys, open_witness
+from api.store.database import open_database
+from api.store.journal import SqlJournal
+from api.workspace.witness_client import HttpWitness, witnesses_of
+from api.workspace.witness_http import create_witness_app
+from api.workspace.witness_store import create_witness_keys, open_witness
 from audit.commitment import COMMITTED, opens
 from audit.export import export_log
 from audit.fsck import fsck, fsck_export

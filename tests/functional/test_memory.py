@@ -11,10 +11,10 @@ from pathlib import Path
 import pyrage
 import pytest
 
-from api.demo_requests import DemoRequest, demo_requests
-from api.house import House, Stage
-from api.memory import SqlMemory
-from api.wiring import open_demo_workspace
+from api.demo.requests import DemoRequest, demo_requests
+from api.house.house import House, Stage
+from api.store.memory import SqlMemory
+from api.workspace.wiring import open_demo_workspace
 from cld.errors import DisclosureRefused, NotPermitted, NotSealed, StaleVersion
 from cld.journey import DocumentKind
 from tests.lib.migrating import back_to

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from api.house import House
-from api.oblivious import ObliviousDesk
-from api.wiring import open_demo_workspace
+from api.house.house import House
+from api.house.oblivious import ObliviousDesk
+from api.workspace.wiring import open_demo_workspace
 from audit.stop import stop
 from cld.errors import CLDError, NotPermitted
 from extracts.keying import key_id_for
@@ -222,12 +222,12 @@ def test_anothers_request_an_ended_agreement_a_cap_and_the_stop_are_refused(
             ("too many at once", replace(real, oblivious_at_once=2)),
             ("the agreement's cap", replace(real, oblivious_of_an_agreement=5)),
         ):
-            monkeypatch.setattr("api.oblivious.safeguards_on", lambda _, held=limits: held)
+            monkeypatch.setattr("api.house.oblivious.safeguards_on", lambda _, held=limits: held)
             if "agreement" in cap:
                 desk.evaluate(parties.reference, path, parties.council / "first.reply", "a custodian")
             with pytest.raises(NotPermitted, match=cap):
                 desk.evaluate(parties.reference, path, out, "a custodian")
-        monkeypatch.setattr("api.oblivious.safeguards_on", lambda _: real)
+        monkeypatch.setattr("api.house.oblivious.safeguards_on", lambda _: real)
         application, _ = House(space).application(parties.reference)
         with monkeypatch.context() as patched:
             patched.setattr(type(space.clock), "today", lambda _: application.agreement.to_day.replace(year=2090))

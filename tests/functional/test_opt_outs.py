@@ -13,10 +13,10 @@ import pyarrow as pa
 import pytest
 from sqlalchemy.orm import Session as DatabaseSession
 
-from api.database import open_database
-from api.demo_requests import demo_requests
-from api.journal import SqlJournal
-from api.opt_out_rules import keep_opt_out_rule, require_opt_out_rule
+from api.demo.requests import demo_requests
+from api.store.database import open_database
+from api.store.journal import SqlJournal
+from api.store.opt_out_rules import keep_opt_out_rule, require_opt_out_rule
 from audit.journal import Event
 from cld.clock import SystemEntropy
 from cld.engine import Engine, Query, Session

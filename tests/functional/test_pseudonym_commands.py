@@ -12,8 +12,8 @@ from typing import Any
 import pyrage
 import pytest
 
-from api.demo_requests import demo_requests
-from api.wiring import open_demo_workspace
+from api.demo.requests import demo_requests
+from api.workspace.wiring import open_demo_workspace
 from audit.verify import open_package
 from extracts.keying import is_of_one_release, key_id_for
 from tests.functional.test_command_line import run

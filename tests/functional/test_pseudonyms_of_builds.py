@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from api.memory import SqlMemory
+from api.store.memory import SqlMemory
 from audit.journal import Event
 from audit.scan import fast_scan
 from audit.twins import cells_differ

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api.house import House
-from api.wiring import open_demo_workspace
+from api.house.house import House
+from api.workspace.wiring import open_demo_workspace
 from audit.sealing import key_fingerprint, new_identity, open_seal
 from audit.verify import verify_package
 from cld.errors import BadSignature, InputError, InvalidTransition, NotPermitted, SamePerson

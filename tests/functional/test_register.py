@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from api.database import open_database
-from api.demo_requests import demo_requests
-from api.journal import SqlJournal
+from api.demo.requests import demo_requests
+from api.store.database import open_database
+from api.store.journal import SqlJournal
 from audit.journal import Event
 from cld.errors import NotSealed
 from cld.journey import Document, DocumentKind

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from api.kept_policies import KEPT, keep_version, version_of
-from api.key_acts import destroy_key
-from api.replay import Result, repeat_decisions
-from api.replay_extracts import repeat_extracts
-from api.wiring import SETTINGS, open_demo_workspace
+from api.house.replay import Result, repeat_decisions
+from api.house.replay_extracts import repeat_extracts
+from api.store.kept_policies import KEPT, keep_version, version_of
+from api.workspace.key_acts import destroy_key
+from api.workspace.wiring import SETTINGS, open_demo_workspace
 from cld.canonical import canonical_bytes
 from cld.errors import UnknownSpecification, UntrustedPolicy
 from policies.versions import latest_version

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from api.entry import app
-from api.review_desk import ReviewDesk
+from api.house.review_desk import ReviewDesk
 from audit.journal import Event
 from cld.engine import Query
 from cld.errors import CLDError, Conflict, InvalidTransition, NotSealed, SamePerson, StaleVersion, WrongRole

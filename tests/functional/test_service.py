@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from api.app import create_app
-from api.wiring import open_demo_workspace
+from api.pages.app import create_app
+from api.workspace.wiring import open_demo_workspace
 
 
 @pytest.fixture

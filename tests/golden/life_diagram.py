@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from api.demo_requests import demo_requests
+from api.demo.requests import demo_requests
 from extracts.life.diagram import diagram, state_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "application.md"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from api.app import create_app
-from api.wiring import demo_workspace
+from api.pages.app import create_app
+from api.workspace.wiring import demo_workspace
 from tests.functional.test_command_line import run
 
 FOLDER = Path(__file__).parent / "files"

@@ -16,11 +16,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
-from api.database import Base, DocumentRow, LeafRow, MemoryRow, SignOffRow, database_url, open_database, reading
-from api.journal import SqlJournal
-from api.memory import SqlMemory
-from api.sign_offs import cast, signs_of
-from api.wiring import demo_workspace, open_demo_workspace
+from api.store.database import Base, DocumentRow, LeafRow, MemoryRow, SignOffRow, database_url, open_database, reading
+from api.store.journal import SqlJournal
+from api.store.memory import SqlMemory
+from api.workspace.sign_offs import cast, signs_of
+from api.workspace.wiring import demo_workspace, open_demo_workspace
 from audit.journal import Event
 from audit.stop import lift, stop, stop_in_force
 from cld.errors import (
@@ -77,7 +77,7 @@ def at_once(*acts: Callable[[], object]) -> list[object]:
 
 def config_on(connection: object) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(files("api").joinpath("migrations")))
+    config.set_main_option("script_location", str(files("api.store").joinpath("migrations")))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     return config
@@ -147,7 +147,7 @@ def test_whoever_reads_waits_for_no_writer_and_sees_one_moment(database: Engine,
 def test_a_writer_who_waits_too_long_is_told_so_plainly(
     database_place: Path | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.database.WAIT_SECONDS", 1)
+    monkeypatch.setattr("api.store.database.WAIT_SECONDS", 1)
     database = open_database(database_place)
     journal = SqlJournal(database, HandClock())  # type: ignore[arg-type]
     with Session(database) as writer, writer.begin():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from api.wiring import open_demo_workspace
+from api.workspace.wiring import open_demo_workspace
 from audit.fsck import fsck
 from audit.journal import Event
 from audit.stop import stop

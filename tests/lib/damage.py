@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from api.wiring import DemoKeys
+from api.workspace.wiring import DemoKeys
 from audit.note import Checkpoint, cosign, sign_head
 from audit.scan import fast_scan
 from audit.tree import inclusion_proof, leaf_hash, root_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from api.wiring import Workspace
+from api.workspace.wiring import Workspace
 from audit.sealing import key_fingerprint, open_seal, public_key_of
 from extracts.recipients import enrol_key, offer_key, recipient_keys
 

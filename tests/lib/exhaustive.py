@@ -222,7 +222,7 @@ def _drawn(draw: np.random.Generator, name: str) -> PlainTable:
     leaf_codes = [[code for code in range(len(parent)) if code not in parent] for parent in parents]
     zeros = float(draw.choice([0.05, 0.15, 0.35]))
     chances = [zeros, *([(1.0 - zeros) / 9.0] * 9)]
-    leaves = {
+    leaves: dict[Codes, int] = {
         codes: int(draw.choice([0, 1, 2, 3, 5, 6, 8, 12, 20, 30], p=chances))
         for codes in itertools.product(*leaf_codes)
     }
@@ -252,7 +252,7 @@ def a_wide_table(draw: np.random.Generator) -> PlainTable:
     places = [-1, 0, 0, 0, *(1 + number % 3 for number in range(n_councils))]
     parents = (places, [-1, 0, 0, 0], [-1, 0, 0, 0])
     size = draw.lognormal(0.0, 0.6, n_councils)
-    leaves = {
+    leaves: dict[Codes, int] = {
         (4 + council, age, reason): int(draw.poisson(size[council] * 40.0 / (age * reason**1.5)))
         for council in range(n_councils)
         for age in range(1, 4)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyrage
 
-from api.demo_requests import DemoRequest, demo_requests
-from api.memory import SqlMemory
-from api.wiring import Workspace, demo_workspace
+from api.demo.requests import DemoRequest, demo_requests
+from api.store.memory import SqlMemory
+from api.workspace.wiring import Workspace, demo_workspace
 from cld.journey import CheckedExtract, Document, LinkedDataset, SignedRelease
 from cld.places import Council, Participation
 from cld.signing import sign_off

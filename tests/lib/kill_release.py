@@ -18,8 +18,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from api.journal import SqlJournal
-from api.wiring import open_demo_workspace
+from api.store.journal import SqlJournal
+from api.workspace.wiring import open_demo_workspace
 from audit.fsck import fsck
 from audit.verify import verify_package
 from cld.journey import CheckedExtract, Document, SignedRelease

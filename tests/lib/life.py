@@ -12,12 +12,12 @@ import pyrage
 import pytest
 from typer.testing import CliRunner
 
-from api.demo import demo_participations
-from api.demo_requests import column_reasons, demo_requests
+from api.demo.demo import demo_participations
+from api.demo.requests import column_reasons, demo_requests
 from api.entry import app
-from api.house import House
-from api.register import write_register
-from api.wiring import demo_workspace
+from api.house.house import House
+from api.workspace.register import write_register
+from api.workspace.wiring import demo_workspace
 from cld.errors import CLDError
 from synthetic.england import make_england
 

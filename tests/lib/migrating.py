@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 def back_to(database: Engine, revision: str) -> None:
     """Undo every migration after a revision."""
     config = Config()
-    config.set_main_option("script_location", str(files("api").joinpath("migrations")))
+    config.set_main_option("script_location", str(files("api.store").joinpath("migrations")))
     config.set_main_option("path_separator", "os")
     with database.begin() as connection:
         config.attributes["connection"] = connection

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from api.app import create_app
-from api.house import House
-from api.review_desk import ReviewDesk
-from api.wiring import open_demo_workspace
+from api.house.house import House
+from api.house.review_desk import ReviewDesk
+from api.pages.app import create_app
+from api.workspace.wiring import open_demo_workspace
 from cld.engine import Query
 from cld.journey import ReviewQueue
 

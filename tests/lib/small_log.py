@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -42,7 +42,7 @@ class HandClock:
         """Return the moment it was set to."""
         return self.now
 
-    def today(self) -> object:
+    def today(self) -> date:
         """Return its day."""
         return self.now.date()
 

@@ -32,7 +32,7 @@ def watch_suppression() -> None:
         return made
 
     protect.protect_system = watched
-    files.protect_system = watched  # has the door by name already
+    files.protect_system = watched  # type: ignore[attr-defined]  # has the door by name already
 
 
 def settled(made: Pattern) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.demo_requests import demo_requests
+from api.demo.requests import demo_requests
 from cld.clock import SeededClock
 from cld.errors import BadSignature, InputError, InvalidTransition, SamePerson, WrongRole
 from cld.signing import sign_off

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from api.demo_requests import demo_requests
+from api.demo.requests import demo_requests
 from cld.errors import InputError
 from cld.plan import Combined, Keep, OutputColumn, Pseudonym, Resident, plan_from_json
 from cld.vocabulary import Form

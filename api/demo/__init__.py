@@ -1,0 +1,1 @@
+"""The demo: a synthetic England taken through the whole journey."""

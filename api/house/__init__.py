@@ -1,0 +1,1 @@
+"""What can be done in a house: the six verbs, and the acts around them."""

@@ -1,0 +1,1 @@
+"""One workspace wired together: database, log, keys, witnesses, clock."""
