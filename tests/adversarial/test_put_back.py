@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from api.key_acts import change_state, destroy_key, rotate_key
-from api.wiring import Workspace
+from api.workspace.key_acts import change_state, destroy_key, rotate_key
+from api.workspace.wiring import Workspace
 from cld.datasets import Dataset, Pseudonymised
 from cld.errors import KeyDestroyed, KeyUnavailable, NotSealed, UnreadableFile
 from extracts.keying import key_id_for
