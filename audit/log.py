@@ -29,6 +29,7 @@ __all__ = ["Extent", "LeafReader", "LeafRows", "Log", "LogFolder", "moment_of"]
 ENTRIES_AT_ONCE = 64 * TILE_WIDTH
 MOST_EARLIER = 256
 GIVEN = "given"
+DISOWNED = "disowned"
 OK, CONFLICT, UNPROCESSABLE = 200, 409, 422
 MOST_SIZE_DIGITS = 19
 STOP = "Stop. Keep every file as it is, and compare the database with the log's folder: caregate log fsck."

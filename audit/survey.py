@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.fault import HEAD, MISSING, STATE, Fault
-from audit.log import GIVEN, LogFolder
-from audit.note import Checkpoint, read_note
+from audit.log import DISOWNED, GIVEN, LogFolder
+from audit.note import Checkpoint, read_checkpoint, read_note
 from audit.proof import require_signed, require_witnessed
 from audit.tiles import ENTRIES, TILE_WIDTH, TileStore, tile_name
 from audit.tiles import STATE as STATE_FILE
-from cld.errors import CLDError, LogInconsistent
+from cld.errors import BadSignature, CLDError, LogInconsistent
 
 __all__ = ["Head", "Survey", "survey"]
 
@@ -24,7 +24,8 @@ LAST, KEPT = "checkpoint", "checkpoints"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A head whose signatures hold: where it is from, what it says, whether the log itself kept it."""
+    """A head whose signatures hold, or that was handed out before its key was found stolen: where it is from, what it says,
+    whether the log itself keeps it."""
 
     where: str
     checkpoint: Checkpoint
@@ -50,9 +51,11 @@ def survey(log: LogFolder, seen: Mapping[str, str]) -> Survey:
     folder, heads, faults = log.tiles.folder, list[Head](), list[Fault]()
     sources = [*_own_heads(folder), *((f"the {where}", text, -1) for where, text in seen.items())]
     for at, (where, text, size) in enumerate(sources):
-        ours = at < len(sources) - len(seen)
+        put_aside = where.startswith(GIVEN) and (folder / DISOWNED / str(size)).is_file()
+        ours = at < len(sources) - len(seen) and not put_aside
         try:
-            heads.append(Head(where, _held(log, text, size, ours=ours), ours))
+            found = _disowned(log, text, size) if put_aside else _held(log, text, size, ours=ours)
+            heads.append(Head(where, found, ours))
         except CLDError as fault:
             faults.append(Fault(HEAD, -1, f"altered head: {where} {_why(fault)}"))
     faults += _missing_heads(folder)
@@ -99,10 +102,28 @@ def _held(log: LogFolder, text: str, size: int, *, ours: bool) -> Checkpoint:
     head = require_signed(note, log.policy, log.origin)
     if ours:
         require_witnessed(note, log.policy)
+    _require_size(head, size)
+    return head
+
+
+def _disowned(log: LogFolder, text: str, size: int) -> Checkpoint:
+    """Return what a head says that was handed out under a key found stolen since: its signatures say nothing any more, but a
+    recipient has it, so the log must continue it all the same.
+
+    Raises: BadSignature if it is no head of this log; LogInconsistent if it is not of the size that its name gives.
+    """
+    head = read_checkpoint(read_note(text).text)
+    if head.origin != log.origin:
+        message = "The head is of another log."
+        raise BadSignature(message)
+    _require_size(head, size)
+    return head
+
+
+def _require_size(head: Checkpoint, size: int) -> None:
     if size not in (-1, head.size):
         message = f"is of {head.size} entries"
         raise LogInconsistent(message)
-    return head
 
 
 def _missing_heads(folder: Path) -> list[Fault]:

@@ -228,9 +228,12 @@ class Session:
         self._scanned: dict[str, Path] = {}
 
     def attach(self, name: str, dataset: Dataset[Any]) -> None:
-        """Bring a dataset in under a name. Encrypted rows are decrypted into the session's own memory."""
+        """Bring a dataset in under a name. Encrypted rows are decrypted into the session's own memory.
+
+        Raises: UnreadableFile if it is gone from the shelf; NotSealed if its rows were altered; KeyUnavailable, KeyDestroyed.
+        """
         if dataset.zone is not Identified:
-            place = text_literal(str(self._shelf.place(dataset)))
+            place = text_literal(str(self._shelf.whole(dataset)))
             self._run(f"create view {self._new(name)} as select * from read_parquet({place})", {})
             return
         self.take(name, self._shelf.open(dataset))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cld.datasets import Dataset, Identified, Zone
-from cld.errors import KeyUnavailable, UnreadableFile
+from cld.errors import KeyUnavailable, NotSealed, UnreadableFile
 from cld.secret import Secret
 
 __all__ = ["DataKeys", "Shelf", "atomic_write", "sync_folder"]
@@ -32,6 +32,7 @@ MAGIC = b"CGSHELF1"
 ROWS_IN_BATCH = 65_536
 FRAME_HEAD = struct.Struct(">IB")
 LAST_FRAME = 1
+RESTORE = "Restore the shelf from its backup."
 Z = TypeVar("Z", bound=Zone)
 
 
@@ -89,20 +90,37 @@ def even_batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         yield pa.Table.from_batches(waiting).combine_chunks().to_batches()[0]
 
 
+def _digest_of(rows: pa.RecordBatchReader, write: Callable[[pa.RecordBatch], None]) -> tuple[str, int]:
+    """Hash a stream of rows, handing each batch on; return the digest and the number of rows."""
+    running, n_rows = hashlib.sha256(rows.schema.to_string().encode()), 0
+    for batch in even_batches(rows):
+        running.update(_hashed(batch).serialize())
+        n_rows += batch.num_rows
+        write(batch)
+    return running.hexdigest(), n_rows
+
+
 def _hashed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return what is hashed of a batch: under a missing number, date or truth value memory holds whatever it held, so a fixed
-    value and a mark of its own stand in its place, and equal rows are equal bytes. Missing texts take no room.
+    """Return what is hashed of a batch: under a missing value, and behind the last bit of a map of bits, memory holds whatever
+    it held, so a fixed value and a byte that marks it stand in its place, and equal rows are equal bytes.
     """
     columns: dict[str, pa.Array] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        columns[name] = column
-        if column.null_count and (pa.types.is_primitive(column.type) or pa.types.is_decimal(column.type)):
-            columns[name] = pc.fill_null(column, _nothing_of(column.type))
-            columns[f"{name} is missing"] = pc.is_null(column)
+        held = column
+        if column.null_count and _is_plain(column.type):
+            columns[f"{name} is missing"] = pc.is_null(column).cast(pa.uint8())
+            held = pc.fill_null(column, _nothing_of(column.type))
+        columns[name] = held.cast(pa.uint8()) if pa.types.is_boolean(held.type) else held
     return pa.RecordBatch.from_pydict(columns)
 
 
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_string(kind))
+
+
 def _nothing_of(kind: pa.DataType) -> pa.Scalar:
+    if pa.types.is_string(kind):
+        return pa.scalar("", kind)
     if pa.types.is_boolean(kind):
         return pa.scalar(False, kind)
     if pa.types.is_decimal(kind):
@@ -136,19 +154,14 @@ class Shelf:
         return dataset
 
     def _stage(self, rows: pa.RecordBatchReader, staged: Path, zone: type[Z]) -> tuple[str, int, str]:
-        running = hashlib.sha256(rows.schema.to_string().encode())
-        n_rows = 0
         key_id, key = self.data_keys.new_data_key() if zone is Identified else ("", Secret(b""))
         with staged.open("wb") as stream:
             sink = _SealedSink(stream, key, key_id, rows.schema) if zone is Identified else _ParquetSink(stream, rows)
-            for batch in even_batches(rows):
-                running.update(_hashed(batch).serialize())
-                n_rows += batch.num_rows
-                sink.write(batch)
+            digest, n_rows = _digest_of(rows, sink.write)
             sink.close()
             stream.flush()
             os.fsync(stream.fileno())
-        return running.hexdigest(), n_rows, key_id
+        return digest, n_rows, key_id
 
     def place(self, dataset: Dataset[Z]) -> Path:
         """Return the file of a dataset. Encrypted tables differ by key, so the key's id is in their name."""
@@ -160,15 +173,41 @@ class Shelf:
     def _folder(self, zone: type[Zone]) -> Path:
         return self.root / zone.name
 
+    def held(self, dataset: Dataset[Z]) -> Path:
+        """Return the file of a dataset that is there.
+
+        Raises: UnreadableFile if the table is gone.
+        """
+        path = self.place(dataset)
+        if not path.is_file():
+            message = f"A table is missing from the shelf: {dataset.digest[:16]}."
+            raise UnreadableFile(message, RESTORE)
+        return path
+
+    def whole(self, dataset: Dataset[Z]) -> Path:
+        """Return the file of a dataset of Parquet that holds the rows that were stored: they are hashed again.
+
+        An encrypted table needs no such look: it opens unaltered or not at all.
+        Raises: UnreadableFile if the table is gone; NotSealed if its rows are others.
+        """
+        path = self.held(dataset)
+        try:
+            with pq.ParquetFile(path) as source:
+                rows = source.iter_batches(ROWS_IN_BATCH)
+                found, _ = _digest_of(pa.RecordBatchReader.from_batches(source.schema_arrow, rows), lambda _: None)
+        except (OSError, pa.ArrowException):
+            found = ""
+        if found != dataset.digest:
+            message = f"A table on the shelf is not as it was stored: {dataset.digest[:16]}."
+            raise NotSealed(message, (dataset.digest,), RESTORE)
+        return path
+
     def open(self, dataset: Dataset[Z]) -> pa.RecordBatchReader:
         """Return the rows of a dataset as a stream.
 
         Raises: UnreadableFile if the table is gone; KeyUnavailable or KeyDestroyed if it cannot be opened.
         """
-        path = self.place(dataset)
-        if not path.exists():
-            message = f"A table is missing from the shelf: {dataset.digest[:16]}."
-            raise UnreadableFile(message, "Restore the shelf from its backup.")
+        path = self.held(dataset)
         if dataset.zone is Identified:
             return _open_sealed(path, self.data_keys.open_data_key(dataset.key_id))
         source = pq.ParquetFile(path)

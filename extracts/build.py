@@ -202,7 +202,7 @@ def build(
     application, plan = approved_words(approved, people)
     require_act_allowed("build", actor, application, plan, today, journal=journal, conditions=conditions_of(approved))
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
-    keying = keying_for(application, plan, keys)
+    keying = keying_for(application, plan, keys, journal)
     require_one_form(application, plan, journal)
     with engine.session() as session:
         require_routes_agree()
@@ -245,7 +245,8 @@ def build(
         "own_classes": classes,
     }
     document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)
-    journal.seal(document, Event("build", actor, "operator", {"application": application.reference}))
+    told = {"application": application.reference, "key_id": keying.key_id, "key_version": keying.version}
+    journal.seal(document, Event("build", actor, "operator", told))
     return CandidateExtract(document)
 
 

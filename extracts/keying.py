@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from audit.journal import Journal
 from cld.plan import ExtractPlan, Pseudonym
 from cld.vocabulary import Form
 from extracts.approve import Application
+from keys.as_logged import require_as_logged
 from keys.derivation import PseudonymDomain, Secret
 from keys.pseudonym import PseudonymForm, context_fingerprint, expected_collisions
 from keys.store import KeyStore
@@ -75,12 +77,14 @@ class Keying:
         return {kind: context_fingerprint(self.domain(kind)) for kind in kinds_of(plan)}
 
 
-def keying_for(application: Application, plan: ExtractPlan, keys: KeyStore) -> Keying:
+def keying_for(application: Application, plan: ExtractPlan, keys: KeyStore, journal: Journal) -> Keying:
     """Return the key of a new extract, made if it is the agreement's first, in the version that is active.
 
-    Raises: KeyDestroyed; KeyUnavailable if no version is active.
+    Raises: KeyDestroyed; KeyUnavailable if no version is active, or the log knows more of the key than the keystore holds: a
+            key whose record is gone is not made anew under its name.
     """
     key_id = key_id_for(application, plan)
+    require_as_logged(key_id, keys, journal)
     keys.new_agreement(key_id, of_one_release=is_of_one_release(plan))
     version = keys.active_version(key_id)
     return Keying(key_id, application.body_code, application.agreement.pseudonyms_of, plan.family, version, keys)

@@ -17,6 +17,7 @@ from typing import Any
 
 from audit.journal import Event, Journal
 from audit.sealing import SEAL_SUFFIXES, key_fingerprint, seal_kind
+from audit.stop import require_running
 from audit.succession import require_in_force
 from audit.trust import read_trust
 from cld.canonical import digest_of_bytes
@@ -148,7 +149,7 @@ def deliver(
     """Finish a release that was logged and not delivered: the same payload, sealed to the same key.
 
     Policy is asked again and the delivery is logged before the bytes.
-    Raises: NotSealed, PolicyRefused; InvariantBroken if the payload differs from the one that was logged.
+    Raises: Stopped, NotSealed, PolicyRefused; InvariantBroken if the payload differs from the one that was logged.
     """
     body = signed.document.body
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
@@ -186,7 +187,7 @@ def reissue(
 ) -> Path:  # fmt: skip
     """Seal a release anew to another enrolled key of its recipient: the same payload, statement and leaf.
 
-    Raises: NotPermitted if the key is not enrolled for the recipient; PolicyRefused; NotSealed.
+    Raises: NotPermitted if the key is not enrolled for the recipient; Stopped; PolicyRefused; NotSealed.
     """
     body = signed.document.body
     require_enrolled(body["body_code"], recipient_key, journal, strict=True)
@@ -220,6 +221,7 @@ def _again(
         if payload != body["payload_digest"] or digest_of_bytes(statement) != body["statement"]:
             message = "The payload is not the one that was released."
             raise InvariantBroken(message)
+        require_running(journal)  # asked again: a stop meanwhile holds for what is under way too
         details = {**event.details, "application": application.reference, "document": signed.document.digest}
         journal.record(Event(event.action, event.actor, event.role, details))
         note = reissue_note(statement, recipient_key, today.isoformat(), release_keys) if recipient_key else b""
@@ -232,6 +234,7 @@ def _again(
 
 
 def _require_still_allowed(act: str, actor: str, lineage: Lineage, today: date, journal: Journal) -> None:
+    require_running(journal)
     require_act_allowed(
         act, actor, lineage.application, lineage.plan, today, journal=journal, conditions=lineage.conditions
     )

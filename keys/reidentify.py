@@ -30,11 +30,12 @@ from cld.errors import CLDError, InputError, NotPermitted, PolicyRefused, SamePe
 from cld.free_text import FreeText
 from cld.shelf import atomic_write
 from cld.signing import SignOff, require_two
+from keys.as_logged import require_as_logged
 from keys.derivation import PseudonymDomain
 from keys.pseudonym import PseudonymForm, check_texts, find_identifiers, form_of
 from keys.store import KeyStore
 
-__all__ = ["Limits", "People", "Question", "reidentify"]
+__all__ = ["Limits", "People", "Question", "reidentify", "require_next_signer"]
 
 ACTION = "re-identified"
 ANSWERED = "re-identification answered"
@@ -116,6 +117,7 @@ def reidentify(
         _require_permitted(
             question, signs, allowed=allowed(), limits=limits, people=people, today=today, journal=journal
         )
+        require_as_logged(question.key_id, keys, journal)
         key = keys.pseudonym_key(question.key_id, question.domain)
         journal.record(Event(ACTION, question.asked_by, "applicant", _details(question)))
         # counted again with this one in the log: of two questions at the same time neither goes over the cap
@@ -219,6 +221,23 @@ def _require_two_roles(question: Question, signs: tuple[SignOff, ...], people: P
         raise WrongRole(message)
     if len(set(roles)) != len(roles):
         message = "Two people of two different roles must sign."
+        raise SamePerson(message)
+
+
+def require_next_signer(question: Question, person: str, roles: Mapping[str, str], signed: tuple[str, ...]) -> None:
+    """Hold that a signature is one of the two that a question needs; one more or of a wrong person could never be answered.
+
+    ``roles`` are those of the staff by name, ``signed`` who signed already.
+    Raises: NotPermitted if two have signed; SamePerson for whoever asked, or a second person of one role; WrongRole.
+    """
+    others = [name for name in signed if name != person]
+    if len(others) > 1:
+        _refuse("Two people have signed this question already.", "Answer it.")
+    if roles.get(person, "") not in ROLES:
+        message = "A person of this role does not sign questions."
+        raise WrongRole(message)
+    if person == question.asked_by or roles[person] in [roles.get(name) for name in others]:
+        message = "Two people of two different roles must sign, neither of them the one who asks."
         raise SamePerson(message)
 
 

@@ -97,8 +97,9 @@ def destroy(
 
     space = _opened(workspace, passphrase_file, share)
     facts, content = destroy_key(space, key_id, version, by)
+    ended = key_id if version is None else f"{key_id} v{version}"
     atomic_write(certificate, content)
-    answer(facts, f"{key_id} is destroyed", as_json=as_json)
+    answer(facts, f"{ended} is destroyed", as_json=as_json)
 
 
 def begin_period(

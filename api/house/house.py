@@ -261,6 +261,7 @@ class House:
         Raises: DisclosureRefused if the recipient has the same data under the other opt-out rule; OptOutsUnknown;
                 NoAnswerYet, to be asked again later.
         """
+        require_running(self.space.journal)
         with in_turn(self.space, reference, Act.BUILD, actor, "operator"):
             space, approved = self.space, self.approved(reference)
             self._keep_policies()
@@ -303,9 +304,9 @@ class House:
 
     def release(self, reference: str) -> tuple[SignedRelease, Path]:
         """Release a checked extract that two people signed, sealed to the key in its application."""
+        require_running(self.space.journal)
         with in_turn(self.space, reference, Act.RELEASE, "releaser", "releaser"):
             space = self.space
-            require_running(space.journal)
             self._keep_policies()
             return release(
                 CheckedExtract(self._document(reference, DocumentKind.CHECKED_EXTRACT)), tuple(vote.sign for vote in self._votes(reference, Stage.RELEASE)),
@@ -317,7 +318,6 @@ class House:
         """Let a named user of the recipient collect a package; policy is asked again."""
         space = self.space
         with told(space, "collect", person, "recipient", reference):
-            require_running(space.journal)
             self._keep_policies()
             return collect(
                 SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), person, people=space.people(),
@@ -327,7 +327,6 @@ class House:
     def deliver(self, reference: str) -> Path:
         """Finish a release that was logged and not delivered."""
         space = self.space
-        require_running(space.journal)
         return deliver(
             SignedRelease(self._document(reference, DocumentKind.SIGNED_RELEASE)), people=space.people(), engine=space.engine, journal=space.journal,
             keys=space.keys, release_keys=space.release_keys, folder=space.folder / "released", today=space.clock.today(),

@@ -18,6 +18,7 @@ from cld.plan import Pseudonym, plan_from_json
 from extracts.approve import application_from_json
 from extracts.identifiers import identifiers_sql
 from extracts.keying import key_id_for
+from keys.as_logged import require_as_logged
 from keys.derivation import PseudonymDomain, Secret
 from keys.pseudonym import PseudonymForm
 from keys.whose_file import Answer, Candidate, whose_values
@@ -70,7 +71,11 @@ def _candidates(space: Workspace) -> tuple[Candidate, ...]:
 
 
 def _key_of(space: Workspace, key_id: str, domain: PseudonymDomain) -> Callable[[], Secret]:
-    return lambda: space.keys.pseudonym_key(key_id, domain)
+    def opened() -> Secret:
+        require_as_logged(key_id, space.keys, space.journal)
+        return space.keys.pseudonym_key(key_id, domain)
+
+    return opened
 
 
 def _everybody(session: Session, kind: str) -> tuple[str, str]:

@@ -48,7 +48,7 @@ class ObliviousDesk:
             request = read_request(path)
             told |= {"request": request.digest(), "n_elements": len(request.elements)}
             keying = self._keying(reference, request.domain.kind)
-            told |= {"agreement": keying.agreement, "key_version": keying.version}
+            told |= {"agreement": keying.agreement, "key_id": keying.key_id, "key_version": keying.version}
             self._require_own(request, keying)
             limits = safeguards_on(self.space.clock.today())
             self._require_within_cap(keying.agreement, len(request.elements), limits.oblivious_of_an_agreement)
@@ -74,7 +74,7 @@ class ObliviousDesk:
         if is_of_one_release(plan) or kind not in kinds_of(plan):
             message = "The agreement keys no identifiers of that kind that last from one release to the next."
             raise InvalidTransition(message, "Name a kind that its extracts key.")
-        return keying_for(application, plan, self.space.keys)
+        return keying_for(application, plan, self.space.keys, self.space.journal)
 
     def _require_own(self, request: Request, keying: Keying) -> None:
         asked, own = request.domain, keying.domain(request.domain.kind)

@@ -30,7 +30,7 @@ from extracts.recipients import recipient_keys
 from keys.derivation import PseudonymDomain
 from keys.legal_basis import LegalBasis, basis_in_force, record_basis, withdraw_basis
 from keys.pseudonym import PseudonymForm, form_of, version_of
-from keys.reidentify import Limits, People, Question, reidentify
+from keys.reidentify import Limits, People, Question, reidentify, require_next_signer
 from keys.text_form import version_letter
 from keys.watch import watched
 from policies.facts import Facts
@@ -98,8 +98,13 @@ class Desk:
             raise InvalidTransition(message, "Ask it first.") from fault
 
     def sign(self, reference: str, person: str) -> None:
-        """Cast one person's signature over a question."""
-        digest, key = self.question(reference).digest(), self.space.staff[person]
+        """Cast one person's signature over a question.
+
+        Raises: NotPermitted, SamePerson, WrongRole for a signature that would be none of the two it needs.
+        """
+        question, key = self.question(reference), self.space.staff[person]
+        digest, signed = question.digest(), tuple(sign.person for sign in signs_of(self.space, reference, STAGE))
+        require_next_signer(question, person, {name: role_of(name) for name in self.space.staff}, signed)
         cast(self.space, reference, STAGE, person, key, digest=digest, role=role_of(person))
 
     def answer(self, reference: str) -> Path:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from api.workspace.signing_keys import house_signers, new_log, new_release
 from api.workspace.wiring import SETTINGS, TRUST, Workspace, open_demo_workspace
 from audit.enrolment import enrolled_witnesses
-from audit.log import LogFolder
+from audit.log import DISOWNED, LogFolder
 from audit.note import NoteKey, SignedNote, read_checkpoint, read_note, sign_note, verified_at
 from audit.proof import require_signed, require_witnessed
 from audit.succession import Changes, next_policy, stolen_keys, witnesses_in
@@ -24,7 +24,6 @@ __all__ = ["Asked", "adopt", "draft", "missing_signers", "sign_update", "trust_o
 
 QUORUM = "witness_quorum"
 UPDATES = "trust"
-DISOWNED = "disowned"
 
 
 @dataclass(frozen=True, slots=True)

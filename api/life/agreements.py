@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from api.workspace.key_acts import destroy_key
 from api.workspace.wiring import Workspace
 from audit.journal import Event
 from cld.canonical import digest_of, digest_of_bytes
-from cld.errors import InputError, InvalidTransition, UnreadableFile
+from cld.errors import InputError, InvalidTransition, KeyDestroyed, UnreadableFile
 from cld.shelf import atomic_write
 from extracts.approve import application_from_json
 from extracts.life.certificate import RecipientCertificate, certificate_from
 from extracts.life.standing import DESTROYED, EXTENDED
 from extracts.life.states import Act, State, possible, step
+from keys.as_logged import require_as_logged
 
 __all__ = ["destroy_agreement", "extend", "last_day_of", "rows_under"]
 
@@ -149,6 +151,12 @@ def _read(file: Path, agreement: str, body_code: str, today: date) -> tuple[Reci
 
 
 def _end_keys(space: Workspace, key_ids: list[str], person: str) -> list[dict[str, Any]]:
-    """Destroy those of the keys that were ever made; return the house's signed certificates."""
+    """Destroy those of the keys that were ever made; return the house's signed certificates.
+
+    Raises: KeyUnavailable if the log knows one that the keystore lacks: what opens it may lie elsewhere still.
+    """
     held = set(space.keys.key_ids())
+    for key_id in set(key_ids) - held:
+        with suppress(KeyDestroyed):
+            require_as_logged(key_id, space.keys, space.journal)
     return [json.loads(destroy_key(space, key_id, None, person)[1]) for key_id in key_ids if key_id in held]

@@ -10,6 +10,7 @@ from typing import Any
 from api.workspace.wiring import Workspace, journal_beside
 from api.workspace.wiring import begin_period as begin
 from audit.journal import Event
+from keys.as_logged import require_as_logged
 from keys.ceremonies.making import CeremonyResult
 from keys.certificate import KeySigner, signed_certificate
 from keys.states import KeyState
@@ -59,6 +60,7 @@ def rotate_key(space: Workspace, key_id: str, by: str) -> int:
     """Give a key a fresh active version and return its number."""
     details: dict[str, Any] = {"key_id": key_id}
     with _act(space, "key rotated", by, details):
+        require_as_logged(key_id, space.keys, space.journal)
         details["version"] = space.keys.rotate(key_id, space.clock.today(), by)
     return int(details["version"])
 
@@ -67,6 +69,7 @@ def change_state(space: Workspace, key_id: str, number: int, state: KeyState, by
     """Put a version into another state."""
     details = {"key_id": key_id, "version": number, "state": state.value}
     with _act(space, "key state changed", by, details):
+        require_as_logged(key_id, space.keys, space.journal)
         space.keys.change_state(key_id, number, state, space.clock.today(), by)
 
 

@@ -210,7 +210,7 @@ def _for_me(folder: Path, asked: Asked, statement: Statement, policy: TrustPolic
     )
     meant = {held["recipient_key"], *_reissued_to(folder, statement, policy, proof)}
     if not asked.recipient_keys:
-        message = f"no key of yours was given with --identity; it says it is for {words}"
+        message = f"no key of yours was given (--identity, or --recipient-key of verify.py); it says it is for {words}"
         raise NotPossible(message)
     if not meant & set(asked.recipient_keys):
         message = f"it is for another key than yours: for {words}"

@@ -227,7 +227,7 @@ def tables_agree(tables: Tables) -> str:
         raise Failed(message)
     aside = f"; cells of CSV and Parquet alike in {len(tables.unlike)}" if tables.unlike else ""
     aside += f"; {len(tables.unread)} not read: {next(iter(tables.unread.values()))}" if tables.unread else ""
-    return f"{len(tables.scans)} tables, {sum(scan.n_rows for scan in tables.scans.values())} rows{aside}"
+    return f"{len(tables.scans)} files of tables, {sum(scan.n_rows for scan in tables.scans.values())} rows{aside}"
 
 
 def pseudonyms_whole(tables: Tables) -> str:

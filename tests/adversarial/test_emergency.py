@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyrage
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,6 +22,8 @@ from cld.journey import ApprovedPlan, CandidateExtract
 from cld.signing import sign_off
 from extracts.opt_outs.gate import OptOutGate
 from extracts.opt_outs.service import ListedObjectors
+from extracts.release import reissue
+from tests.lib.enrolling import enrol
 from tests.lib.journey import OpenJourney
 from tests.lib.migrating import back_to
 
@@ -111,6 +114,27 @@ def test_a_build_under_way_and_a_release_are_stopped(journey: OpenJourney, monke
     monkeypatch.setattr(api.store.projections, "_require_running", lambda _: None)
     build_again(journey)
     assert b'"actor":"second operator"' in b"".join(journal.leaves())
+
+
+def test_nothing_is_delivered_again_or_sealed_anew_after_a_stop(journey: OpenJourney) -> None:
+    space, body_code = journey.space, journey.request.application.body_code
+    signed, path = journey.release()
+    other = enrol(space, body_code, str(pyrage.x25519.Identity.generate()), old=str(journey.identity))
+    stop(space.journal, "approver one", "approver")
+
+    def sealed_anew() -> Path:
+        return reissue(
+            signed, other, people=space.people(), today=space.clock.today(), engine=space.engine,
+            journal=space.journal, keys=space.keys, release_keys=space.release_keys, folder=path.parent,
+        )  # fmt: skip
+
+    for _ in ("the package is there", "it is gone"):
+        with pytest.raises(Stopped):
+            journey.deliver(signed)
+        with pytest.raises(Stopped):
+            sealed_anew()
+        path.unlink(missing_ok=True)
+    assert not list(path.parent.iterdir())
 
 
 def test_a_workspace_that_was_stopped_before_stops_had_a_table_stays_stopped(space: Workspace) -> None:

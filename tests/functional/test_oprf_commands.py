@@ -122,7 +122,7 @@ def test_two_processes_key_a_column_and_neither_shows_the_other_identifier_or_ke
     }  # fmt: skip
     leaf = parties.last_leaf()
     assert leaf["action"] == "oblivious keying answered"
-    assert set(leaf["details"]) == {"application", "agreement", "request", "n_elements", "key_version"}
+    assert set(leaf["details"]) == {"application", "agreement", "request", "n_elements", "key_id", "key_version"}
 
 
 def test_the_same_identifier_has_one_pseudonym_in_every_request_and_another_than_extracts_give(
@@ -193,6 +193,7 @@ def test_malformed_requests_and_the_identity_are_refused_logged_and_answered_not
             assert set(leaf["details"]) <= {
                 "application",
                 "agreement",
+                "key_id",
                 "request",
                 "n_elements",
                 "key_version",

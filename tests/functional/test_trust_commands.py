@@ -329,3 +329,36 @@ def test_what_a_stolen_key_signed_after_the_day_fails_until_it_is_delivered_anew
         (life.folder / "space" / life.packages[reference]["package"]).unlink()
         delivered(life, reference)
         assert life.verified(reference)["ok"], "the same statement and leaf, signed by the key in force"
+
+
+def test_heads_of_a_stolen_log_key_are_put_aside_and_what_a_recipient_saw_of_them_still_binds_the_log(
+    life: Life,
+) -> None:
+    """The log's key in force was stolen before it was ever used: every head since then is disowned."""
+    seen = life.scratch / "seen.json"
+    again = life.folder / "space" / life.packages["CG-0003"]["package"]
+    again.unlink()
+    delivered(life, "CG-0003")
+    assert life.verified("CG-0003", remember=seen)["ok"]
+    held = life.held.read_text()
+    shown = life.told("log", "trust", "show", str(life.held), "--json")
+    now = [one["key"] for one in shown["log_keys"] if one["counts_until"] is None]
+    lines = [line.split()[1] for line in held.splitlines() if line.startswith("log ")]
+    disowned = life.folder / "space" / "log" / "disowned"
+    assert not disowned.exists()
+    for line in [line for line in lines if any(line.startswith(key) for key in now)]:
+        assert life.told("log", "compromised", line, "--since", "2022-03-01", *life.space)["counts_until"] == 0
+    update = life.signed_draft("eighth.update", "--new-key", "log", by=())
+    life.told("log", "trust", "sign", update, "--key", str(life.scratch / "custodian.key"))
+    life.told("log", "trust", "adopt", update, *life.space)
+    assert (disowned / "checkpoint").is_file()
+    assert life.told("log", "fsck", *life.space, "--json")["faults"] == []
+    life.followed(update)
+    failed = failed_of(life.verified("CG-0003", remember=seen))
+    assert 7 in failed, "its head has the thief's keys alone"
+    assert life.verified("CG-0002")["ok"], "the head of a package from before stays good"
+    again.unlink()
+    delivered(life, "CG-0003")
+    report = life.verified("CG-0003", remember=seen)
+    assert report["ok"], "the new head continues, by its hashes, the disowned one that was seen"
+    assert report["checks"][8]["result"] == "passed"

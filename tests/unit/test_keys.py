@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pickle
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from cld.clock import SeededEntropy
-from cld.datasets import Identified
-from cld.errors import KeyDestroyed, KeyUnavailable
+from cld.datasets import Anonymised, Identified
+from cld.engine import Query, scratch_engine
+from cld.errors import KeyDestroyed, KeyUnavailable, NotSealed, UnreadableFile
 from cld.shelf import Shelf
 from keys.derivation import PseudonymDomain, Secret, domain_key, encode_context
 from keys.providers.file import create_root, open_root
@@ -21,6 +24,15 @@ from keys.text_form import ALPHABET
 
 DOMAIN = PseudonymDomain("R", "A", "F", "nhs")
 KEY = Secret(b"k" * 64)
+ROWS = pa.table(
+    {
+        "text": pa.array(["a", None, "c"] * 30_001),
+        "day": pa.array([date(2022, 3, 1), None, date(2022, 3, 2)] * 30_001),
+        "sum": pa.array([Decimal("1.50"), None, Decimal("2.00")] * 30_001, pa.decimal128(12, 2)),
+        "yes": pa.array([True, None, False] * 30_001),
+        "n": pa.array([1, None, 3] * 30_001, pa.int32()),
+    }
+)
 
 
 def a_store(folder: Path) -> KeyStore:
@@ -87,6 +99,33 @@ def test_a_cut_or_changed_table_does_not_open(tmp_path: Path, cut: int) -> None:
     place.write_bytes(content[:-cut] + bytes([content[-cut] ^ 1]) + content[len(content) - cut + 1 :])
     with pytest.raises(KeyUnavailable):
         shelf.open(dataset).read_all()
+
+
+def test_a_table_of_parquet_that_is_gone_cut_or_altered_is_not_brought_in(tmp_path: Path) -> None:
+    engine = scratch_engine(tmp_path)
+    shelf = engine.shelf
+    dataset = shelf.store(ROWS.to_reader(), Anonymised)
+    with engine.session() as session:
+        session.attach("whole", dataset)
+        again = session.store(Query("select * from whole order by 1, 2, 3, 4, 5", ("whole",)), Anonymised)
+        session.attach("sorted", again)
+        assert session.store(Query("select * from sorted order by 1, 2, 3, 4, 5", ("sorted",)), Anonymised) == again
+    place = shelf.place(dataset)
+    content = place.read_bytes()
+    place.write_bytes(content[:-20])
+    with engine.session() as session, pytest.raises(NotSealed):
+        session.attach("cut", dataset)
+    for column in ROWS.schema.names:
+        other = ROWS.column(column).take(pa.array([1, 0, *range(2, len(ROWS))]))
+        pq.write_table(ROWS.set_column(ROWS.schema.get_field_index(column), column, other), place, store_schema=False)
+        with engine.session() as session, pytest.raises(NotSealed):
+            session.attach("altered", dataset)
+    place.write_bytes(content)
+    with engine.session() as session:
+        session.attach("restored", dataset)
+    place.unlink()
+    with engine.session() as session, pytest.raises(UnreadableFile, match="missing from the shelf"):
+        session.attach("gone", dataset)
 
 
 def test_every_changed_character_and_every_swap_of_neighbours_is_caught() -> None:
