@@ -46,7 +46,9 @@ from extracts.approve import conditions_of, require_allowed
 from extracts.bridge import bridges, require_one_form
 from extracts.identifiers import hold_pseudonyms, key_column, reason_of
 from extracts.keying import Keying, keying_for, kinds_of, told_of_pseudonyms
+from extracts.life.successions import successions_in
 from extracts.lineage import approved_words
+from extracts.on_rows import counted_on_rows
 from extracts.opt_outs.gate import OptOutGate, hold_back
 from keys.routes import require_routes_agree
 from keys.store import KeyStore
@@ -193,7 +195,8 @@ def build(
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
     application, plan = approved_words(approved, people)
-    require_allowed(application, plan, today, checked=True, journal=journal, conditions=conditions_of(approved))
+    require_allowed(application, plan, today, journal=journal, people=people, conditions=conditions_of(approved))
+    codes = successions_in(journal, people).codes_of(application.body_code, today)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keying = keying_for(application, plan, keys)
     require_one_form(application, plan, journal)
@@ -216,6 +219,7 @@ def build(
         bridged = bridges(session, application, plan, keying, journal)
         tables |= bridged.tables
         overlaps = _persons_by_council(session, plan)
+        counted = counted_on_rows(session, application, plan, codes)
         classes = session.store(CLASSES, Pseudonymised).as_json() if plan.form is Form.PSEUDONYMISED else None
     body = {
         "plan": plan.as_json(),
@@ -229,6 +233,7 @@ def build(
         "queries": texts,
         "tables": tables,
         "persons_by_council": overlaps,
+        "counted_on_rows": counted,
         "own_classes": classes,
     }
     document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)

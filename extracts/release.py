@@ -1,6 +1,6 @@
 """The street door ``release``: a checked extract, signed by two people and logged, leaves as one sealed file.
 
-1. Every document it rests on is kept, unaltered and in the log.  2. Policy is asked again, on today.  3. Two people sign
+1. Every document it rests on is kept, unaltered and in the log.  2. Policy is asked again, on today, with what build and check found on the rows.  3. Two people sign
 the checked extract's digest.  4. The payload is written to a private staging folder and digested.  5. The release key signs the
 statement.  6. The SignedRelease and its leaf are kept in one transaction: the log comes before the bytes.  7. The log
 signs a checkpoint, the witness cosigns, the proof is made.  8. The package is sealed and renamed to its final name.
@@ -108,7 +108,9 @@ def release(
     require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(checked.document.digest, journal, people)
     application, plan = lineage.application, lineage.plan
-    require_allowed(application, plan, today, checked=True, journal=journal, conditions=lineage.conditions)
+    require_allowed(
+        application, plan, today, journal=journal, people=people, conditions=lineage.conditions, rows=lineage.rows
+    )
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
     _refuse_opt_out_pair(lineage, journal)
@@ -154,7 +156,7 @@ def deliver(
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if path.exists():
         lineage = lineage_of(signed.document.digest, journal, people)
-        _require_still_allowed(lineage, today, journal)
+        _require_still_allowed(lineage, today, journal, people)
         return path
     return _again(
         signed, Event("delivered again", "system", "releaser", {}), path, people=people, today=today, engine=engine,
@@ -170,7 +172,7 @@ def collect(
     Raises: PolicyRefused, NotSealed; whatever the journal refuses of a person who may not collect for this recipient.
     """
     lineage, body = lineage_of(signed.document.digest, journal, people), signed.document.body
-    _require_still_allowed(lineage, today, journal)
+    _require_still_allowed(lineage, today, journal, people)
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if not path.exists():
         message = "The package is not there."
@@ -205,7 +207,7 @@ def _again(
     require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(signed.document.digest, journal, people)
     application, body = lineage.application, signed.document.body
-    _require_still_allowed(lineage, today, journal)
+    _require_still_allowed(lineage, today, journal, people)
     held = journal.load(signed.document.parents[0])
     if held is None:
         message = "The checked extract of this release is missing."
@@ -231,10 +233,11 @@ def _again(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _require_still_allowed(lineage: Lineage, today: date, journal: Journal) -> None:
+def _require_still_allowed(lineage: Lineage, today: date, journal: Journal, people: Mapping[str, str]) -> None:
     require_allowed(
-        lineage.application, lineage.plan, today, checked=True, journal=journal, conditions=lineage.conditions
-    )
+        lineage.application, lineage.plan, today, journal=journal, people=people, conditions=lineage.conditions,
+        rows=lineage.rows,
+    )  # fmt: skip
 
 
 def payload_again(signed: SignedRelease, *, people: Mapping[str, str], engine: Engine, journal: Journal) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -20,8 +20,10 @@ from starlette.exceptions import HTTPException
 from api.house.desk import LifeDesk
 from api.house.disclosure_reports import parts_of_last
 from api.house.house import House
+from api.house.inbox import inbox_in
 from api.house.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
 from api.house.review_desk import ReviewDesk
+from api.house.today import today_of
 from api.life.days import begin_day
 from api.pages.ask import add_ask_page
 from api.pages.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
@@ -180,11 +182,18 @@ def _application(space: Workspace, reference: str) -> ApplicationRow:
     return row
 
 
-def _trace_words(row: ApplicationRow) -> list[dict[str, str]]:
-    trace: Any = row.decision["trace"]
+def _trace_words(decision: Mapping[str, object]) -> list[dict[str, str]]:
+    trace: Any = decision["trace"]
     names = ("policy", "clause", "words", "outcome", "interpretation", "who")
     lines = [dict(zip(names, line, strict=True)) for line in trace]
     return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
+
+
+def _policy_words(desk: LifeDesk, row: ApplicationRow) -> dict[str, Any]:
+    """Return what policy says of an application today, and what it said when the application was taken in."""
+    today = today_of(desk.house, row)
+    traces = {"trace": _trace_words(row.decision), "trace_today": _trace_words(today.decision.as_json())}
+    return {"today": today, **traces}
 
 
 def _life_words(desk: LifeDesk, row: ApplicationRow) -> dict[str, Any]:
@@ -210,7 +219,11 @@ def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -
     @app.get("/applications/{reference}", response_class=HTMLResponse)
     def application(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
         row = _application(space, reference)
-        return pages.draw(request, "application", person, row=row, trace=_trace_words(row), **_life_words(desk, row))
+        return pages.draw(request, "application", person, row=row, **_policy_words(desk, row), **_life_words(desk, row))
+
+    @app.get("/inbox", response_class=HTMLResponse)
+    def inbox(request: Request, person: SignedIn = person_of) -> HTMLResponse:
+        return pages.draw(request, "inbox", person, waiting=inbox_in(desk.house, person.name, (person.role.value,)))
 
     @app.get("/releases/{reference}", response_class=HTMLResponse)
     def release_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:

@@ -7,13 +7,14 @@ given it each time it is asked.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from audit.journal import Journal
+from extracts.life.successions import NOBODY, RESIGNED, Successions, successions_in
 
 __all__ = [
     "DESTROYED",
@@ -71,7 +72,8 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What happened to an agreement since it was applied for; ``submitted``: the log holds a file of its council."""
+    """What happened to an agreement since it was applied for; ``submitted``: the log holds a file of its council;
+    ``resigned``: this very body, a successor, signed it anew."""
 
     submitted: bool = False
     signed: bool = False
@@ -80,6 +82,8 @@ class Standing:
     revoked: bool = False
     destroyed: bool = False
     n_collections: int = 0
+    resigned: bool = False
+    successions: Successions = field(default_factory=Successions)
 
     def suspended_since(self, scope: Scope) -> date | None:
         """Return the day from which a suspension of a scope is on, None where none is."""
@@ -100,14 +104,16 @@ def _told(journal: Journal) -> Iterator[dict[str, Any]]:
 
 
 def standing_of(
-    agreement: str, body_code: str, journal: Journal, today: date, *, keyed_by: str = "", reference: str = ""
-) -> Standing:
+    agreement: str, body_code: str, journal: Journal, today: date, *, keyed_by: str = "", reference: str = "",
+    people: Mapping[str, str] = NOBODY,
+) -> Standing:  # fmt: skip
     """Return how an agreement of a body stands.
 
     keyed_by:  the agreement whose pseudonyms it goes on with, itself where it does not; destroyed with that one's key.
-    reference:  the application whose collections are counted.
+    reference:  the application whose collections are counted.  people:  whose signatures under entries of successors count.
     """
     submitted, signed, to_day, revoked, destroyed, n_collections = False, False, None, False, False, 0
+    resigned = False
     held = {agreement, keyed_by}
     for leaf in _told(journal):
         details, action = leaf["details"], leaf["action"]
@@ -120,8 +126,11 @@ def standing_of(
         elif details.get("agreement") == agreement:
             signed, revoked = signed or action == SIGNED, revoked or action == REVOKED
             to_day = date.fromisoformat(details["to"]) if action == EXTENDED else to_day
+            resigned = resigned or (action == RESIGNED and details["body_code"] == body_code)
     on = tuple(one for one in suspensions_in(journal) if one.reaches(agreement, body_code) and one.is_on(today))
-    return Standing(submitted, signed, to_day, on, revoked, destroyed, n_collections)
+    return Standing(
+        submitted, signed, to_day, on, revoked, destroyed, n_collections, resigned, successions_in(journal, people)
+    )
 
 
 def suspensions_in(journal: Journal) -> tuple[Suspension, ...]:
