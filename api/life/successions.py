@@ -64,10 +64,10 @@ def _entry(annex3: Annex3, from_code: str, to_code: str, on: date, shown: tuple[
 
 
 def resign_agreement(space: Workspace, agreement: str, to_code: str, signed: Path, person: str) -> None:
-    """Record that a successor signed an agreement of the body before it anew, with the digest of what was signed.
+    """Record that a successor signed an agreement, of the body before it or of its own, with the digest of what was signed.
 
-    Raises: WrongRole if the person is no officer today; InvalidTransition unless the agreement was approved for a body in whose
-            place the successor stands today by a signed entry.
+    Raises: WrongRole if the person is no officer today; InvalidTransition unless the body is a successor today by a signed
+            entry, and it or a body in whose place it stands applied under the agreement.
     """
     require_staff(space, person)
     today = space.clock.today()
@@ -78,9 +78,9 @@ def resign_agreement(space: Workspace, agreement: str, to_code: str, signed: Pat
         with Session(space.database) as session, session.begin():
             require_day(session, today)
             require_role_on(session, person, OFFICER, today)
-            rows = [row for row in rows_under(session, agreement) if "ApprovedPlan" in row.documents]
-            codes = {str(row.application["body_code"]) for row in rows} & held.codes_of(to_code, today) - {to_code}
+            applied = {str(row.application["body_code"]) for row in rows_under(session, agreement)}
+            codes = applied & held.codes_of(to_code, today)
             if stands is not Succession.SIGNED or not codes:
-                message = "This body stands in the place of no party to such an agreement."
+                message = "This body is no successor to a party of such an agreement."
                 raise InvalidTransition(message, "Record the signed entry of the succession first.")
             space.journal.record_within(session, Event(RESIGNED, person, OFFICER, details))

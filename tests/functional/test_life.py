@@ -111,7 +111,13 @@ def test_refused_and_appealed(life: Life) -> None:
     votes = life.do("votes", "CG-0910", "--stage", "approve", "--as", "approver one")["votes"]
     assert [(one["stale"], one["answer"]) for one in votes] == [(True, "refuse"), (True, "approve")]
     life.do("approve", "CG-0910", fails=4)
-    life.both("approve", "CG-0910")
+    told = life.do("sign", "CG-0910", "--stage", "approve", "--as", "approver one", fails=4)
+    assert "does not vote on it again" in told["refused"], "whoever refused it does not judge the appeal"
+    assert life.do("inbox", "--as", "approver one")["waiting"] == []
+    life.do("people", "give", "releaser one", "--role", "approver", "--as", "officer one")
+    for person in ("approver two", "releaser one"):
+        assert [one["reference"] for one in life.do("inbox", "--as", person)["waiting"]] == ["CG-0910"]
+        life.do("sign", "CG-0910", "--stage", "approve", "--as", person)
     life.do("approve", "CG-0910")
     assert life.state("CG-0910") == "approved"
 
