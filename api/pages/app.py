@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Annotated, Any, Literal
@@ -20,11 +20,10 @@ from starlette.exceptions import HTTPException
 from api.house.desk import LifeDesk
 from api.house.disclosure_reports import parts_of_last
 from api.house.house import House
-from api.house.inbox import inbox_in
 from api.house.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
 from api.house.review_desk import ReviewDesk
-from api.house.today import today_of
 from api.life.days import begin_day
+from api.pages.applications import add_application_pages
 from api.pages.ask import add_ask_page
 from api.pages.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
 from api.pages.problems import problem_of, problem_of_http, problem_of_validation
@@ -39,8 +38,6 @@ from cld.errors import CLDError
 from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
-from extracts.life.standards import checklist
-from extracts.life.states import OWNERS, State
 from policies.decide import policy_digest
 from policies.versions import all_versions
 
@@ -89,6 +86,7 @@ def create_app(space: Workspace) -> FastAPI:
     add_ask_page(app, pages)
     _add_session_routes(app, space, pages)
     _add_pages(app, space, pages, kinds)
+    add_application_pages(app, LifeDesk(House(space)), pages)
     add_review_pages(app, desk, pages, kinds)
     caller = _caller(space)
     _add_interface(app, space, caller)
@@ -182,48 +180,14 @@ def _application(space: Workspace, reference: str) -> ApplicationRow:
     return row
 
 
-def _trace_words(decision: Mapping[str, object]) -> list[dict[str, str]]:
-    trace: Any = decision["trace"]
-    names = ("policy", "clause", "words", "outcome", "interpretation", "who")
-    lines = [dict(zip(names, line, strict=True)) for line in trace]
-    return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
-
-
-def _policy_words(desk: LifeDesk, row: ApplicationRow) -> dict[str, Any]:
-    """Return what policy says of an application today, and what it said when the application was taken in."""
-    today = today_of(desk.house, row)
-    traces = {"trace": _trace_words(row.decision), "trace_today": _trace_words(today.decision.as_json())}
-    return {"today": today, **traces}
-
-
-def _life_words(desk: LifeDesk, row: ApplicationRow) -> dict[str, Any]:
-    """Return what a page tells of an application's life: who acts next, its form, its checklist, what changed."""
-    form: Any = row.application["dars"]
-    return {
-        "owner": OWNERS[State(row.state)],
-        "form": form,
-        "standards": checklist(form["standards"]),
-        "changes": desk.changes(row.reference),
-    }
-
-
 def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -> None:
-    person_of, desk = Depends(pages.person), LifeDesk(House(space))
+    person_of = Depends(pages.person)
 
     @app.get("/", response_class=HTMLResponse)
     def home(request: Request, person: SignedIn = person_of) -> HTMLResponse:
         with reading(space.database) as session:
             councils = list(session.scalars(select(SubmissionRow.la_code).order_by(SubmissionRow.la_code)))
         return pages.draw(request, "home", person, applications=_applications(space), councils=councils)
-
-    @app.get("/applications/{reference}", response_class=HTMLResponse)
-    def application(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
-        row = _application(space, reference)
-        return pages.draw(request, "application", person, row=row, **_policy_words(desk, row), **_life_words(desk, row))
-
-    @app.get("/inbox", response_class=HTMLResponse)
-    def inbox(request: Request, person: SignedIn = person_of) -> HTMLResponse:
-        return pages.draw(request, "inbox", person, waiting=inbox_in(desk.house, person.name, (person.role.value,)))
 
     @app.get("/releases/{reference}", response_class=HTMLResponse)
     def release_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
