@@ -20,7 +20,7 @@ from audit.journal import Event
 from audit.tiles import TileStore
 
 EVENT = Event("tested", "operator", "operator", {"n": 1})
-PARTS = ("log", "witness", "workspace.json", "caregate.sqlite")
+PARTS = ("log", "witness", "workspace.json", "trust-policy.txt", "caregate.sqlite")
 
 
 @dataclass(frozen=True, slots=True)
