@@ -4,8 +4,8 @@ accept -> AcceptedSubmission -> link -> LinkedDataset ; approve -> ApprovedPlan 
 build (ApprovedPlan, LinkedDataset) -> CandidateExtract -> check -> CheckedExtract -> release -> SignedRelease.
 
 Beside the journey stand the three of clerical review, on which no step rests: LinkedDataset -> ReviewQueue ->
-ReviewDecision, one an answer -> SettledReview. Written instructions (Direction 8), change records (3) and review records (9)
-stand alone.
+ReviewDecision, one an answer -> SettledReview. Written instructions (Direction 8), change records (3), review records (9)
+and entries of successors (Annex 3) stand alone.
 
 A document is sealed when the digest of its canonical bytes is in the log. None holds an identifier or a value of a
 person: counts, digests, codes and the names of bodies only.
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class DocumentKind(StrEnum):
-    """The kinds of sealed document: six of the journey, three of clerical review, three written records."""
+    """The kinds of sealed document: six of the journey, three of clerical review, four written records."""
 
     ACCEPTED_SUBMISSION = "AcceptedSubmission"
     LINKED_DATASET = "LinkedDataset"
@@ -53,6 +53,7 @@ class DocumentKind(StrEnum):
     WRITTEN_INSTRUCTION = "WrittenInstruction"
     CHANGE_RECORD = "ChangeRecord"
     REVIEW_RECORD = "ReviewRecord"
+    SUCCESSION_ENTRY = "SuccessionEntry"
 
 
 PARENT_KINDS: Mapping[DocumentKind, frozenset[DocumentKind]] = {
@@ -68,6 +69,7 @@ PARENT_KINDS: Mapping[DocumentKind, frozenset[DocumentKind]] = {
     DocumentKind.WRITTEN_INSTRUCTION: frozenset(),
     DocumentKind.CHANGE_RECORD: frozenset(),
     DocumentKind.REVIEW_RECORD: frozenset(),
+    DocumentKind.SUCCESSION_ENTRY: frozenset(),
 }
 """Which kinds each document must rest on, all of them and no others."""
 

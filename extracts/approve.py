@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Any, NoReturn
 
@@ -22,7 +21,9 @@ from extracts.life.completeness import require_complete
 from extracts.life.conditions import Condition, Judged, broken
 from extracts.life.facts import facts_on
 from extracts.life.renewal import NO_OTHER, may_go_on
+from extracts.life.rows import RowFacts, promised_by
 from extracts.life.standing import Standing, standing_of
+from extracts.life.successions import NOBODY, successions_in
 from extracts.life.votes import approval_from
 from policies.decide import Decision, decide_facts
 
@@ -48,37 +49,46 @@ NOTHING: Mapping[str, Any] = {}
 POLICY_ALLOWED = "policy allowed"
 
 
-def standing_now(application: Application, journal: Journal, today: date) -> Standing:
-    """Return what the log says by now of an application's agreement, recipient and Direction."""
+def standing_now(
+    application: Application, journal: Journal, today: date, people: Mapping[str, str] = NOBODY
+) -> Standing:
+    """Return what the log says by now of an application's agreement, recipient and Direction.
+
+    people:  the register by which signatures under entries of successors are held; without it no successor stands.
+    """
     agreement = application.agreement
     return standing_of(
         agreement.reference, application.body_code, journal, today, keyed_by=agreement.pseudonyms_of,
-        reference=application.reference,
+        reference=application.reference, people=people,
     )  # fmt: skip
 
 
 def decision_on(
-    application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing,
-    conditions: tuple[Condition, ...] = (), population_included: bool = True,
+    application: Application, plan: ExtractPlan, today: date, *, standing: Standing, conditions: tuple[Condition, ...] = (),
+    rows: RowFacts | None = None,
 ) -> Decision:  # fmt: skip
-    """Ask policy. Before the disclosure check ``checked`` speaks of the plan's profile; at release, of its result.
+    """Ask policy.
+
+    rows:  what the sealed documents say of the rows; None before there are any, when the plan's promise is asked about.
 
     standing:  what happened to the agreement since (``standing_now``); conditions:  what the approvers set.
-    population_included:  false where the rows show that none of a CCG's people are in them.
     """
     unkept = broken(conditions, Judged(plan, today, standing.n_collections))
-    facts = facts_on(application, plan, today, checked=checked, standing=standing, unkept=unkept)
-    return decide_facts(replace(facts, population_included=facts.population_included and population_included))
+    return decide_facts(
+        facts_on(application, plan, today, rows=rows or promised_by(plan), standing=standing, unkept=unkept)
+    )
 
 
-def receive(application: Application, plan: ExtractPlan, *, today: date, journal: Journal) -> Decision:
+def receive(
+    application: Application, plan: ExtractPlan, *, today: date, journal: Journal, people: Mapping[str, str] = NOBODY
+) -> Decision:
     """Log an application as received, with its plan and the decision of the day, and return the decision.
 
     Raises: InputError if it lacks anything; PolicyRefused, logged first, if its pseudonyms may not go on.
     """
     require_complete(application, plan)
-    _require_may_go_on(application, journal)
-    decision = decision_on(application, plan, today, checked=True, standing=standing_now(application, journal, today))
+    _require_may_go_on(application, journal, today, people)
+    decision = decision_on(application, plan, today, standing=standing_now(application, journal, today, people))
     details = {
         "application": application.as_json(),
         "plan": plan.as_json(),
@@ -88,8 +98,9 @@ def receive(application: Application, plan: ExtractPlan, *, today: date, journal
     return decision
 
 
-def _require_may_go_on(application: Application, journal: Journal) -> None:
-    if not may_go_on(application, journal):
+def _require_may_go_on(application: Application, journal: Journal, today: date, people: Mapping[str, str]) -> None:
+    codes = successions_in(journal, people).codes_of(application.body_code, today)
+    if not may_go_on(application, journal, codes):
         _refuse(application, (NO_OTHER,), "Apply under a new agreement with keys of its own.", journal)
 
 
@@ -121,18 +132,15 @@ def digest_of_words(application: Mapping[str, Any], plan: Mapping[str, Any], dec
 
 
 def require_allowed(
-    application: Application, plan: ExtractPlan, today: date, *, checked: bool, journal: Journal,
-    conditions: tuple[Condition, ...] = (), population_included: bool = True,
+    application: Application, plan: ExtractPlan, today: date, *, journal: Journal, people: Mapping[str, str],
+    conditions: tuple[Condition, ...] = (), rows: RowFacts | None = None,
 ) -> Decision:  # fmt: skip
     """Ask policy, with what the log says by now of agreement, recipient and Direction, and refuse loudly.
 
     Raises: PolicyRefused with every refusing clause; the refusal is logged first.
     """
-    standing = standing_now(application, journal, today)
-    decision = decision_on(
-        application, plan, today, checked=checked, standing=standing, conditions=conditions,
-        population_included=population_included,
-    )  # fmt: skip
+    standing = standing_now(application, journal, today, people)
+    decision = decision_on(application, plan, today, standing=standing, conditions=conditions, rows=rows)
     if not decision.allowed:
         unkept = broken(conditions, Judged(plan, today, standing.n_collections))
         told = (*(f"An approval without the condition '{one}'." for one in unkept), *standing.remedies())
@@ -143,14 +151,16 @@ def require_allowed(
 
 def require_act_allowed(
     act: str, actor: str, application: Application, plan: ExtractPlan, today: date, *, journal: Journal,
-    conditions: tuple[Condition, ...],
+    people: Mapping[str, str], conditions: tuple[Condition, ...], rows: RowFacts | None = None,
 ) -> None:  # fmt: skip
     """Ask policy of the act of a day on what was approved, refuse as ``require_allowed`` does, and log what allowed it.
 
     The decision is a leaf of its own: that of a release goes into the package.
     Raises: PolicyRefused.
     """
-    decision = require_allowed(application, plan, today, checked=True, journal=journal, conditions=conditions)
+    decision = require_allowed(
+        application, plan, today, journal=journal, people=people, conditions=conditions, rows=rows
+    )
     details = {"act": act, "application": application.reference, "decision": decision.as_kept()}
     journal.record(Event(POLICY_ALLOWED, actor, "policy", details))
 
@@ -170,11 +180,11 @@ def approve(
     Raises: PolicyRefused, SamePerson, BadSignature.
     Source: Direction 6(b) closing words; design, two signatures twice.
     """
-    _require_may_go_on(application, journal)
-    decision = require_allowed(application, plan, today, checked=True, journal=journal)
+    _require_may_go_on(application, journal, today, people)
+    decision = require_allowed(application, plan, today, journal=journal, people=people)
     approval = approval_from(signs_json(signs), said, digest_to_sign(application, plan, decision))
     approval.require(people, application.applicant)
-    require_allowed(application, plan, today, checked=True, journal=journal, conditions=approval.conditions)
+    require_allowed(application, plan, today, journal=journal, people=people, conditions=approval.conditions)
     body = {
         "application": application.as_json(),
         "plan": plan.as_json(),

@@ -8,6 +8,7 @@ order of their keys, which says nothing of the order they came in.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any, assert_never
 
@@ -42,11 +43,14 @@ from cld.plan import (
     TablePlan,
 )
 from cld.vocabulary import BodyClass, Form
-from extracts.approve import conditions_of, require_act_allowed, require_allowed, standing_now
+from extracts.approve import conditions_of, require_act_allowed, require_allowed
 from extracts.bridge import bridges, require_one_form
 from extracts.identifiers import hold_pseudonyms, key_column, reason_of
 from extracts.keying import Keying, keying_for, kinds_of, told_of_pseudonyms
+from extracts.life.rows import promised_by
+from extracts.life.successions import successions_in
 from extracts.lineage import approved_words
+from extracts.on_rows import counted_on_rows
 from extracts.opt_outs.gate import OptOutGate, hold_back
 from keys.routes import require_routes_agree
 from keys.store import KeyStore
@@ -200,7 +204,10 @@ def build(
     require_ancestry(approved.document.digest, journal)
     require_ancestry(linked.document.digest, journal)
     application, plan = approved_words(approved, people)
-    require_act_allowed("build", actor, application, plan, today, journal=journal, conditions=conditions_of(approved))
+    require_act_allowed(
+        "build", actor, application, plan, today, journal=journal, people=people, conditions=conditions_of(approved)
+    )
+    codes = successions_in(journal, people).codes_of(application.body_code, today)
     zone = Pseudonymised if plan.form is Form.PSEUDONYMISED else Anonymised
     keying = keying_for(application, plan, keys, journal)
     require_one_form(application, plan, journal)
@@ -208,12 +215,11 @@ def build(
         require_routes_agree()
         for name in ("cld", "apc", "attendances", "deaths", "people"):
             session.attach(name, linked.data_set(name))
-        if application.body == BodyClass.CCG and not _knows_people_of(
-            session, standing_now(application, journal, today).codes_of(application.body_code)
-        ):
+        if application.body == BodyClass.CCG and not _knows_people_of(session, codes):
+            rows = replace(promised_by(plan), population_included=False)
             require_allowed(
-                application, plan, today, checked=True, journal=journal, conditions=conditions_of(approved), population_included=False
-            )  # fmt: skip
+                application, plan, today, journal=journal, people=people, conditions=conditions_of(approved), rows=rows
+            )
         n_chosen, held_back = _choose_people(session, plan, linked, opt_outs, today)
         tables, texts = {}, []
         for table in plan.tables:
@@ -229,6 +235,7 @@ def build(
         bridged = bridges(session, application, plan, keying, journal)
         tables |= bridged.tables
         overlaps = _persons_by_council(session, plan)
+        counted = counted_on_rows(session, application, plan, codes)
         classes = session.store(CLASSES, Pseudonymised).as_json() if plan.form is Form.PSEUDONYMISED else None
     body = {
         "plan": plan.as_json(),
@@ -242,6 +249,7 @@ def build(
         "queries": texts,
         "tables": tables,
         "persons_by_council": overlaps,
+        "counted_on_rows": counted,
         "own_classes": classes,
     }
     document = Document(DocumentKind.CANDIDATE_EXTRACT, (approved.document.digest, linked.document.digest), body)

@@ -14,6 +14,7 @@ from cld.journey import ApprovedPlan, Document, DocumentKind, LinkedDataset
 from cld.plan import ExtractPlan, plan_from_json
 from extracts.approve import Application, application_from_json, conditions_of, digest_of_words
 from extracts.life.conditions import Condition
+from extracts.life.rows import RowFacts, found_in
 from extracts.life.votes import approval_from
 
 __all__ = ["Lineage", "approved_words", "lineage_of", "released"]
@@ -23,8 +24,8 @@ __all__ = ["Lineage", "approved_words", "lineage_of", "released"]
 class Lineage:
     """The application and plan as approved, under which conditions, the linked data, the version of the key that the extract
     was built with (None where it holds no pseudonyms), the digests of all documents, children first, what is told of its
-    pseudonyms by kind, the destroyed versions of its key from which no bridge leads, and what may be told of who was held
-    back."""
+    pseudonyms by kind, the destroyed versions of its key from which no bridge leads, what may be told of who was held back, and
+    what its documents say of the rows, which is nothing before they were checked."""
 
     application: Application
     plan: ExtractPlan
@@ -35,6 +36,7 @@ class Lineage:
     pseudonyms: Mapping[str, Any]
     not_bridged: tuple[int, ...]
     held_back: Mapping[str, str]
+    rows: RowFacts
 
 
 def approved_words(approved: ApprovedPlan, people: Mapping[str, str]) -> tuple[Application, ExtractPlan]:
@@ -62,9 +64,12 @@ def lineage_of(digest: str, journal: Journal, people: Mapping[str, str]) -> Line
     linked = LinkedDataset(_only(documents, DocumentKind.LINKED_DATASET))
     candidate = _only(documents, DocumentKind.CANDIDATE_EXTRACT)
     body = candidate.body
+    checked = next((one.body for one in documents if one.kind is DocumentKind.CHECKED_EXTRACT), {})
     told, lost = body.get("pseudonyms", {}), tuple(body.get("not_bridged", ()))
     back = body.get("held_back", {})
-    return Lineage(application, plan, conditions_of(approved), linked, body["key_version"], ancestry, told, lost, back)
+    return Lineage(
+        application, plan, conditions_of(approved), linked, body["key_version"], ancestry, told, lost, back, found_in(plan, body, checked)
+    )  # fmt: skip
 
 
 def released(journal: Journal) -> Iterator[tuple[str, Document]]:

@@ -1,6 +1,6 @@
 """The street door ``release``: a checked extract, signed by two people and logged, leaves as one sealed file.
 
-1. Every document it rests on is kept, unaltered and in the log.  2. Policy is asked again, on today.  3. Two people sign
+1. Every document it rests on is kept, unaltered and in the log.  2. Policy is asked again, on today, with what build and check found on the rows.  3. Two people sign
 the checked extract's digest.  4. The payload is written to a private staging folder and digested.  5. The release key signs the
 statement.  6. The SignedRelease and its leaf are kept in one transaction: the log comes before the bytes.  7. The log
 signs a checkpoint, the witness cosigns, the proof is made.  8. The package is sealed and renamed to its final name.
@@ -109,7 +109,7 @@ def release(
     require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(checked.document.digest, journal, people)
     application = lineage.application
-    _require_still_allowed("release", "system", lineage, today, journal)
+    _require_still_allowed("release", "system", lineage, today, journal, people)
     require_two(signs, checked.document.digest, people, application.applicant)
     _refuse_second(application.reference, journal)
     _refuse_opt_out_pair(lineage, journal)
@@ -155,7 +155,7 @@ def deliver(
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if path.exists():
         lineage = lineage_of(signed.document.digest, journal, people)
-        _require_still_allowed("delivered again", "system", lineage, today, journal)
+        _require_still_allowed("delivered again", "system", lineage, today, journal, people)
         return path
     return _again(
         signed, Event("delivered again", "system", "releaser", {}), path, people=people, today=today, engine=engine,
@@ -171,7 +171,7 @@ def collect(
     Raises: PolicyRefused, NotSealed; whatever the journal refuses of a person who may not collect for this recipient.
     """
     lineage, body = lineage_of(signed.document.digest, journal, people), signed.document.body
-    _require_still_allowed("collected", person, lineage, today, journal)
+    _require_still_allowed("collected", person, lineage, today, journal, people)
     path = package_path(folder, body["facts"]["name"], body["recipient_key"])
     if not path.exists():
         message = "The package is not there."
@@ -206,7 +206,7 @@ def _again(
     require_in_force(read_trust(release_keys.trust), journal)
     lineage = lineage_of(signed.document.digest, journal, people)
     application, body = lineage.application, signed.document.body
-    _require_still_allowed(event.action, event.actor, lineage, today, journal)
+    _require_still_allowed(event.action, event.actor, lineage, today, journal, people)
     held = journal.load(signed.document.parents[0])
     if held is None:
         message = "The checked extract of this release is missing."
@@ -233,11 +233,14 @@ def _again(
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _require_still_allowed(act: str, actor: str, lineage: Lineage, today: date, journal: Journal) -> None:
+def _require_still_allowed(  # noqa: PLR0913
+    act: str, actor: str, lineage: Lineage, today: date, journal: Journal, people: Mapping[str, str]
+) -> None:
     require_running(journal)
     require_act_allowed(
-        act, actor, lineage.application, lineage.plan, today, journal=journal, conditions=lineage.conditions
-    )
+        act, actor, lineage.application, lineage.plan, today, journal=journal, people=people,
+        conditions=lineage.conditions, rows=lineage.rows,
+    )  # fmt: skip
 
 
 def payload_again(signed: SignedRelease, *, people: Mapping[str, str], engine: Engine, journal: Journal) -> str:

@@ -58,6 +58,45 @@ def destroy(
     say(agreement=agreement, certificate=str(path))
 
 
+@agreement_app.command()
+def resign(
+    agreement: Agreement,
+    workspace: Workspace,
+    person: Person,
+    body: Annotated[str, typer.Option(help="Code of the successor.")],
+    file: Annotated[Path, typer.Option(help="What the successor signed; its digest is kept.")],
+) -> None:
+    """Record that a successor signed an agreement anew, as an officer; before that it takes nothing over."""
+    from api.life.successions import resign_agreement  # noqa: PLC0415
+
+    resign_agreement(house_of(workspace).space, agreement, body, file, person)
+    say(agreement=agreement, resigned_by=body)
+
+
+def succeed(
+    before: Annotated[str, typer.Argument(help="Code of the body that Annex 3 lists.")],
+    after: Annotated[str, typer.Argument(help="Code of the body that stands in its place.")],
+    workspace: Workspace,
+    person: Person,
+    on: Day,
+    evidence: Annotated[str, typer.Option(help="What shows it, in words.")],
+    source: Annotated[str, typer.Option(help="Where that is written, in words.")],
+) -> None:
+    """Sign and record, as an officer, that a body stands in a listed one's place from a day on."""
+    from api.life.successions import record_succession  # noqa: PLC0415
+    from extracts.life.dars import day_of  # noqa: PLC0415
+
+    try:
+        day = day_of(on)
+    except ValueError as fault:
+        message = "a day is written 2022-12-31"
+        raise typer.BadParameter(message) from fault
+    digest = record_succession(
+        house_of(workspace).space, person, from_code=before, to_code=after, on=day, evidence=evidence, source=source
+    )
+    say(succession=digest, before=before, after=after, on=on)
+
+
 def instruct(
     workspace: Workspace,
     person: Person,
@@ -166,22 +205,9 @@ def user(
     say(body=body, user=whom)
 
 
-def succession(
-    start: Annotated[str, typer.Option("--of", help="Code of the listed body, such as a CCG.")],
-    to: Annotated[str, typer.Option("--to", help="Code of the body in its place.")],
-    workspace: Workspace,
-    person: Person,
-) -> None:
-    """Sign, as an officer, that a body stands in the place of one of Annex 3, by the entry of the dated list."""
-    from api.life.successions import sign_succession  # noqa: PLC0415
-
-    signed = sign_succession(house_of(workspace).space, start, to, person)
-    say(of=start, to=to, on=signed.on.isoformat(), digest=signed.digest)
-
-
 def add_office_commands(app: typer.Typer) -> None:
     """Add the commands to ``caregate journey``."""
     app.add_typer(agreement_app, name="agreement")
     app.add_typer(people_app, name="people")
-    for command in (instruct, lift, daily, record, succession):
+    for command in (instruct, lift, daily, record, succeed):
         app.command()(command)

@@ -185,7 +185,8 @@ class House:
         """Take an application in, complete as it is."""
         with told(self.space, "submit", application.applicant, "applicant", application.reference):
             self._keep_policies()
-            return receive(application, plan, today=self.space.clock.today(), journal=self.space.journal)
+            space = self.space
+            return receive(application, plan, today=space.clock.today(), journal=space.journal, people=space.people())
 
     def sign(self, reference: str, stage: str, person: str, key: Ed25519PrivateKey, ballot: Ballot = APPROVES) -> Vote:
         """Cast one person's vote at a stage; another's is not shown, and nobody votes twice on the same thing.
@@ -213,8 +214,8 @@ class House:
         """Ask policy as things stand now; nothing is logged."""
         self._keep_policies()
         today = self.space.clock.today()
-        standing = standing_now(application, self.space.journal, today)
-        return decision_on(application, plan, today, checked=True, standing=standing)
+        standing = standing_now(application, self.space.journal, today, self.space.people())
+        return decision_on(application, plan, today, standing=standing)
 
     def _votes(self, reference: str, stage: str) -> tuple[Vote, ...]:
         """Return the approvals that count; a return or a refusal is none."""

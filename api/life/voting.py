@@ -20,9 +20,9 @@ from cld.free_text import FreeText
 from cld.signing import SignOff, sign_off
 from extracts.life.conditions import Condition, conditions_from
 from extracts.life.states import Act, State, step
-from extracts.life.votes import N_VOTES, Answer, Vote, digest_of_vote, fresh, outcome
+from extracts.life.votes import N_VOTES, Answer, Vote, digest_of_vote, fresh, outcome, who_refused_before
 
-__all__ = ["Ballot", "cast_vote", "fresh_votes", "shown_to"]
+__all__ = ["Ballot", "cast_vote", "fresh_votes", "has_nothing_to_vote", "shown_to"]
 
 ENDS = {
     ("approve", Answer.APPROVE): Act.APPROVE,
@@ -50,8 +50,8 @@ def cast_vote(
 ) -> Vote:  # fmt: skip
     """Cast one person's vote over the digest that stands ``now``; a second that returns or refuses leads on at once.
 
-    Raises: StaleVersion if it is not what the person saw; NotPermitted if the person voted on it already; SamePerson for
-            the applicant; WrongRole by the role of the day; InvalidTransition if nothing is voted on.
+    Raises: StaleVersion if it is not what the person saw; NotPermitted if the person voted on it already, or refused what an
+            appeal brought back; SamePerson for the applicant; WrongRole by the role of the day; InvalidTransition if nothing is voted on.
     """
     if ballot.seen and ballot.seen != now:
         message = "What you saw has changed since."
@@ -69,6 +69,9 @@ def cast_vote(
             if person == row.application["applicant"]:
                 message = "Two different people must sign, neither of them the applicant."
                 raise SamePerson(message)
+            if person in who_refused_before(_votes(session, reference, stage), row.round):
+                message = "Whoever refused it does not vote on it again after an appeal."
+                raise NotPermitted(message, "Others decide.")
             signed = digest_of_vote(now, ballot.answer, ballot.conditions, ballot.reason)
             vote = Vote(sign_off(person, key, signed), now, ballot.answer, ballot.conditions, ballot.reason, row.round)
             _keep(session, reference, stage, vote)
@@ -131,6 +134,14 @@ def fresh_votes(space: Workspace, reference: str, stage: str, now: str) -> tuple
     """Return the votes that count on what stands now, by person."""
     with reading(space.database) as session:
         return fresh(_votes(session, reference, stage), now, _row(session, reference).round)
+
+
+def has_nothing_to_vote(space: Workspace, reference: str, stage: str, now: str, person: str) -> bool:
+    """Say whether a person voted on what stands now already, or refused what an appeal brought back."""
+    with reading(space.database) as session:
+        votes, row = _votes(session, reference, stage), _row(session, reference)
+    voted = {vote.sign.person for vote in fresh(votes, now, row.round)}
+    return person in voted | who_refused_before(votes, row.round)
 
 
 def shown_to(space: Workspace, reference: str, stage: str, now: str, viewer: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from api.house.house import House
 from api.house.jobs import JobKinds, enqueue, requeue_interrupted, run_queued
 from api.house.review_desk import ReviewDesk
 from api.life.days import begin_day
+from api.pages.applications import add_application_pages
 from api.pages.ask import add_ask_page
 from api.pages.identity import COOKIE, SignedIn, person_of, require_role, sign_in, sign_out, signed_in
 from api.pages.problems import problem_of, problem_of_http, problem_of_validation
@@ -37,8 +38,6 @@ from cld.errors import CLDError
 from cld.journey import AcceptedSubmission
 from cld.vocabulary import StaffRole
 from collection.rules import rules
-from extracts.life.standards import checklist
-from extracts.life.states import OWNERS, State
 from policies.decide import policy_digest
 from policies.versioned.versions import all_versions
 
@@ -87,6 +86,7 @@ def create_app(space: Workspace) -> FastAPI:
     add_ask_page(app, pages)
     _add_session_routes(app, space, pages)
     _add_pages(app, space, pages, kinds)
+    add_application_pages(app, LifeDesk(House(space)), pages)
     add_review_pages(app, desk, pages, kinds)
     caller = _caller(space)
     _add_interface(app, space, caller)
@@ -180,37 +180,14 @@ def _application(space: Workspace, reference: str) -> ApplicationRow:
     return row
 
 
-def _trace_words(row: ApplicationRow) -> list[dict[str, str]]:
-    trace: Any = row.decision["trace"]
-    names = ("policy", "clause", "words", "outcome", "interpretation", "who")
-    lines = [dict(zip(names, line, strict=True)) for line in trace]
-    return sorted(lines, key=lambda line: ("blocks", "grants", "met", "not relevant").index(line["outcome"]))
-
-
-def _life_words(desk: LifeDesk, row: ApplicationRow) -> dict[str, Any]:
-    """Return what a page tells of an application's life: who acts next, its form, its checklist, what changed."""
-    form: Any = row.application["dars"]
-    return {
-        "owner": OWNERS[State(row.state)],
-        "form": form,
-        "standards": checklist(form["standards"]),
-        "changes": desk.changes(row.reference),
-    }
-
-
 def _add_pages(app: FastAPI, space: Workspace, pages: _Pages, kinds: JobKinds) -> None:
-    person_of, desk = Depends(pages.person), LifeDesk(House(space))
+    person_of = Depends(pages.person)
 
     @app.get("/", response_class=HTMLResponse)
     def home(request: Request, person: SignedIn = person_of) -> HTMLResponse:
         with reading(space.database) as session:
             councils = list(session.scalars(select(SubmissionRow.la_code).order_by(SubmissionRow.la_code)))
         return pages.draw(request, "home", person, applications=_applications(space), councils=councils)
-
-    @app.get("/applications/{reference}", response_class=HTMLResponse)
-    def application(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:
-        row = _application(space, reference)
-        return pages.draw(request, "application", person, row=row, trace=_trace_words(row), **_life_words(desk, row))
 
     @app.get("/releases/{reference}", response_class=HTMLResponse)
     def release_page(request: Request, reference: str, person: SignedIn = person_of) -> HTMLResponse:

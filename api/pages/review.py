@@ -24,7 +24,7 @@ from linkage.tell.pictures import waterfall
 from linkage.tell.standing import Standing, review_reasons
 from linkage.tell.statement_page import statement_parts
 
-__all__ = ["Decision", "add_review_interface", "add_review_pages"]
+__all__ = ["Decision", "Pages", "add_review_interface", "add_review_pages"]
 
 MAY_LOOK = (StaffRole.REVIEWER, StaffRole.OPERATOR, StaffRole.AUDITOR)
 FormToken = Annotated[str, Form()]

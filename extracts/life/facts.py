@@ -1,7 +1,7 @@
 """Everything that policy asks about an application, from the application, its plan, the log and the lists of the day.
 
 What is tested on the rows themselves (own people, overlaps, whether a subset is a part) is shown as the plan promises it
-before there are rows; build and check refuse rows that break the promise.
+before there are rows, and afterwards as their sealed documents have it (``extracts/life/rows``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from cld.plan import Combined, ExtractPlan, Registered, Resident, Submitted, Sub
 from cld.vocabulary import Action, BodyClass, Coverage, Form, Purpose
 from extracts.life.application import Application
 from extracts.life.conditions import Condition
+from extracts.life.rows import RowFacts
 from extracts.life.standing import Scope, Standing
 from policies.facts import Facts
 from policies.versioned.versions import version_on
@@ -22,11 +23,14 @@ __all__ = ["coverage_for", "facts_on"]
 COUNCILS = (BodyClass.CASSR, BodyClass.CASSR_NOT_PARTICIPATING)
 
 
-def coverage_for(plan: ExtractPlan, own_codes: frozenset[str]) -> Coverage:
-    """Say whether the plan's population is the recipient's own, under its own code or a predecessor's. Source: shared reading, 6(b) bullet 3."""
+def coverage_for(plan: ExtractPlan, codes: frozenset[str]) -> Coverage:
+    """Say whether the plan's population is the recipient's own, by its code and those of bodies that it succeeded.
+
+    Source: shared reading, 6(b) bullet 3.
+    """
     match plan.population:
         case Submitted(code) | Registered(code, _) | Resident(code, _):
-            return Coverage.OWN if code in own_codes else Coverage.OTHER
+            return Coverage.OWN if code in codes else Coverage.OTHER
         case Combined():
             return Coverage.COMBINED
         case Subset():
@@ -60,24 +64,22 @@ def _listed(application: Application, standing: Standing, today: date) -> tuple[
         ), Succession.NO
     if body is BodyClass.PROJECT:
         return application.joint_approval, Succession.NO
-    if standing.successions and annex3.body_on(application.body_code, today) is None:
-        return body in annex3.kinds_of(standing.successions), Succession.SIGNED
-    succession, kind = annex3.succession_of(application.body_code, today, people={})
+    succession, kind = standing.successions.of(application.body_code, today, annex3)
     return kind is body, Succession.NO if succession is Succession.UNKNOWN else succession
 
 
 def facts_on(
-    application: Application, plan: ExtractPlan, today: date, *, checked: bool, standing: Standing, unkept: tuple[Condition, ...]
+    application: Application, plan: ExtractPlan, today: date, *, rows: RowFacts, standing: Standing, unkept: tuple[Condition, ...]
 ) -> Facts:  # fmt: skip
     """Return the facts of an application on a day.
 
-    checked:  before the disclosure check it speaks of the plan's profile; at release, of its result.
+    rows:  what the plan promises of rows before there are any; then what their documents say.
     """
     agreement, population = application.agreement, plan.population
     listed, successor = _listed(application, standing, today)
     ended = standing.revoked or standing.destroyed or standing.ended_since(Scope.AGREEMENT) is not None
     recipient_held = (standing.suspended_since(Scope.RECIPIENT), standing.ended_since(Scope.RECIPIENT))
-    own = isinstance(population, Submitted | Registered | Resident)
+    codes = standing.successions.codes_of(application.body_code, today)
     return Facts(
         action=Action(application.action),
         body=BodyClass(application.body),
@@ -90,20 +92,20 @@ def facts_on(
         recipient_unsuspended=recipient_held == (None, None),
         body_listed=listed,
         successor=successor,
-        population_included=checked,
+        population_included=rows.population_included,
         acting_for=BodyClass(application.acting_for) if application.acting_for else None,
         processor_contract_to=application.processor_contract_to,
         form=plan.form,
-        coverage=coverage_for(plan, standing.codes_of(application.body_code)),
+        coverage=coverage_for(plan, codes),
         population_rule=_rule(plan),
-        own_population_tested=checked and own,
-        overlap_above_limit=checked,
+        own_population_tested=rows.own_population_tested,
+        overlap_above_limit=rows.overlap_above_limit,
         local_items=LocalItems.OWN if plan.local_items else LocalItems.NONE,
         subset_named=isinstance(population, Subset) and bool(population.name.strip()),
         subset_reasoned=isinstance(population, Subset) and bool(population.reason.strip()),
-        subset_is_part=checked and isinstance(population, Subset),
-        small_numbers_suppressed=checked and plan.form is Form.AGGREGATE,
-        anonymisation_checked=checked and plan.form is Form.ANONYMISED,
+        subset_is_part=rows.subset_is_part,
+        small_numbers_suppressed=rows.small_numbers_suppressed,
+        anonymisation_checked=rows.anonymisation_checked,
         key_for_recipient=plan.form is Form.PSEUDONYMISED,
         annex3_aim=application.annex3_aim,
         purposes=frozenset(Purpose(code) for code in application.purpose_codes),
@@ -115,7 +117,7 @@ def facts_on(
         dars_approved=application.dars_approved,
         conditions_met=not unkept,
         agreement_signed=agreement.signed or standing.signed,
-        agreement_resigned=successor is Succession.NO or standing.is_signed_anew(),
+        agreement_resigned=successor is Succession.NO or standing.resigned,
         agreement_from=agreement.from_day,
         agreement_to=standing.to_day or agreement.to_day,
         lawful_basis_nhs=_basis(application.lawful_basis_nhs),

@@ -28,23 +28,29 @@ def approved_under(agreement: str, journal: Journal) -> Iterator[Application]:
             yield application_from_json(document.body["application"])
 
 
-def may_go_on(application: Application, journal: Journal) -> bool:
+def may_go_on(application: Application, journal: Journal, codes: frozenset[str]) -> bool:
     """Say whether an application keeps to recipient and purposes of what was approved under its agreement before, and of
-    the agreement that it renews where it goes on with that one's pseudonyms."""
+    the agreement that it renews where it goes on with that one's pseudonyms.
+
+    codes:  the body's own and those of bodies that it succeeded, under whose agreements it may apply once policy is shown that
+    it signed them anew; its pseudonyms are its own, since their domain holds the recipient's code.
+    """
     agreement = application.agreement
     before = [*approved_under(agreement.reference, journal)]
     if agreement.keyed_by:
         renewed = [*approved_under(agreement.renews, journal)]
         if not renewed or any(one.agreement.pseudonyms_of != agreement.keyed_by for one in renewed):
             return False
-        before += renewed
+        if not all(_keeps(application, one, frozenset({application.body_code})) for one in renewed):
+            return False
     elif any(one.agreement.keyed_by for one in before):
         return False
-    return all(_keeps(application, one) for one in before) and not _is_ended(agreement.pseudonyms_of, journal)
+    return all(_keeps(application, one, codes) for one in before) and not _is_ended(agreement.pseudonyms_of, journal)
 
 
-def _keeps(application: Application, before: Application) -> bool:
-    same_body = (application.body_code, application.body, application.acting_for) == (before.body_code, before.body, before.acting_for)  # fmt: skip
+def _keeps(application: Application, before: Application, codes: frozenset[str]) -> bool:
+    kind = (application.body, application.acting_for) == (before.body, before.acting_for)
+    same_body = kind and before.body_code in codes
     return same_body and set(application.purpose_codes) == set(before.purpose_codes)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
 from audit.journal import Journal
-from policies.versioned.annex3 import Successor, successors_from_json
+from extracts.life.successions import NOBODY, RESIGNED, Successions, successions_in
 
 __all__ = [
     "DESTROYED",
@@ -22,7 +22,6 @@ __all__ = [
     "LIFTED",
     "REVOKED",
     "SIGNED",
-    "SUCCEEDED",
     "SUSPENDED",
     "DirectionStanding",
     "Scope",
@@ -37,8 +36,7 @@ SIGNED, EXTENDED = "agreement signed", "agreement term extended"
 REVOKED, DESTROYED = "agreement revoked", "agreement destroyed"
 SUSPENDED, LIFTED = "suspension begun", "suspension lifted"
 COLLECTED, ACCEPTED = "collected", "accept"
-SUCCEEDED = "succession signed"
-MARKS = tuple(f'"action":"{name}'.encode() for name in ("agreement ", "suspension ", COLLECTED, ACCEPTED, SUCCEEDED))
+MARKS = tuple(f'"action":"{name}'.encode() for name in ("agreement ", "suspension ", COLLECTED, ACCEPTED))
 
 
 class Scope(StrEnum):
@@ -80,11 +78,8 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What happened to an agreement since it was applied for; ``submitted``: the log holds a file of its council.
-
-    signed_on:  the day on which an officer last recorded its signature.  successions:  by which the recipient stands in
-    another body's place today, each with a signature that holds.
-    """
+    """What happened to an agreement since it was applied for; ``submitted``: the log holds a file of its council;
+    ``resigned``: this very body, a successor, signed it anew."""
 
     submitted: bool = False
     signed: bool = False
@@ -93,17 +88,8 @@ class Standing:
     revoked: bool = False
     destroyed: bool = False
     n_collections: int = 0
-    signed_on: date | None = None
-    successions: tuple[Successor, ...] = ()
-
-    def codes_of(self, body_code: str) -> frozenset[str]:
-        """Return the codes under which a recipient's own people may be known: its own, and its predecessors'."""
-        return frozenset((body_code, *(one.from_code for one in self.successions)))
-
-    def is_signed_anew(self) -> bool:
-        """Say whether the agreement was signed since the recipient took its predecessors' place."""
-        since = max((one.on for one in self.successions), default=None)
-        return since is None or (self.signed_on is not None and self.signed_on >= since)
+    resigned: bool = False
+    successions: Successions = field(default_factory=Successions)
 
     def suspended_since(self, scope: Scope) -> date | None:
         """Return the day from which a suspension of a scope is on, None where none is."""
@@ -152,41 +138,33 @@ def _told(journal: Journal) -> Iterator[dict[str, Any]]:
 
 
 def standing_of(
-    agreement: str, body_code: str, journal: Journal, today: date, *, keyed_by: str = "", reference: str = ""
-) -> Standing:
+    agreement: str, body_code: str, journal: Journal, today: date, *, keyed_by: str = "", reference: str = "",
+    people: Mapping[str, str] = NOBODY,
+) -> Standing:  # fmt: skip
     """Return how an agreement of a body stands.
 
     keyed_by:  the agreement whose pseudonyms it goes on with, itself where it does not; destroyed with that one's key.
-    reference:  the application whose collections are counted.
+    reference:  the application whose collections are counted.  people:  whose signatures under entries of successors count.
     """
     submitted, signed, to_day, revoked, destroyed, n_collections = False, False, None, False, False, 0
-    held, signed_on, successions = {agreement, keyed_by}, None, list[Successor]()
+    resigned = False
+    held = {agreement, keyed_by}
     for leaf in _told(journal):
         details, action = leaf["details"], leaf["action"]
         if action == COLLECTED:
             n_collections += details.get("application") == reference
         elif action == ACCEPTED:
             submitted = submitted or details.get("la_code") == body_code
-        elif action == SUCCEEDED:
-            successions += _successions(details, body_code, today)
         elif action == DESTROYED:
             destroyed = destroyed or bool(held & {details["agreement"], details["keyed_by"]} - {""})
         elif details.get("agreement") == agreement:
             signed, revoked = signed or action == SIGNED, revoked or action == REVOKED
-            signed_on = date.fromisoformat(details["on"]) if action == SIGNED and "on" in details else signed_on
             to_day = date.fromisoformat(details["to"]) if action == EXTENDED else to_day
+            resigned = resigned or (action == RESIGNED and details["body_code"] == body_code)
     on = tuple(one for one in suspensions_in(journal) if one.reaches(agreement, body_code) and one.is_on(today))
     return Standing(
-        submitted, signed, to_day, on, revoked, destroyed, n_collections, signed_on, tuple(successions)
-    )  # fmt: skip
-
-
-def _successions(details: Mapping[str, Any], body_code: str, today: date) -> list[Successor]:
-    (entry,) = successors_from_json([details])
-    holds = (
-        entry.to_code == body_code and entry.on <= today and entry.is_signed({entry.signed_by: details["public_key"]})
+        submitted, signed, to_day, on, revoked, destroyed, n_collections, resigned, successions_in(journal, people)
     )
-    return [entry] if holds else []
 
 
 def suspensions_in(journal: Journal) -> tuple[Suspension, ...]:

@@ -16,7 +16,17 @@ from cld.errors import InputError
 from cld.signing import SignOff, require_two_over
 from extracts.life.conditions import Condition, conditions_from, union
 
-__all__ = ["N_VOTES", "Answer", "Approval", "Vote", "approval_from", "digest_of_vote", "fresh", "outcome"]
+__all__ = [
+    "N_VOTES",
+    "Answer",
+    "Approval",
+    "Vote",
+    "approval_from",
+    "digest_of_vote",
+    "fresh",
+    "outcome",
+    "who_refused_before",
+]
 
 N_VOTES = 2
 
@@ -71,6 +81,19 @@ def outcome(votes: tuple[Vote, ...]) -> Answer | None:
         return None
     answers = {vote.answer for vote in votes}
     return next(answer for answer in (Answer.REFUSE, Answer.RETURN, Answer.APPROVE) if answer in answers)
+
+
+def who_refused_before(votes: Iterable[Vote], turn: int) -> frozenset[str]:
+    """Return who refused in an earlier round that two votes ended with a refusal: once an appeal is upheld, others decide.
+
+    Assumes: nobody judges an appeal against their own refusal (our own choice; the Direction is silent on appeals).
+    """
+    rounds: dict[tuple[int, str], list[Vote]] = {}
+    for vote in votes:
+        if vote.round < turn:
+            rounds.setdefault((vote.round, vote.seen), []).append(vote)
+    ended = [held for held in rounds.values() if outcome(tuple(held)) is Answer.REFUSE]
+    return frozenset(vote.sign.person for held in ended for vote in held if vote.answer is Answer.REFUSE)
 
 
 @dataclass(frozen=True, slots=True)

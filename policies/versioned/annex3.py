@@ -119,10 +119,6 @@ class Annex3:
             return Succession.INTEGRATED_CARE, None
         return (Succession.UNSIGNED, None) if held else (Succession.UNKNOWN, None)
 
-    def kinds_of(self, entries: tuple[Successor, ...]) -> frozenset[BodyClass]:
-        """Return the classes of the bodies in whose place entries put another."""
-        return frozenset(kind for entry in entries if (kind := self._kind_before(entry)) is not None)
-
     def _kind_before(self, entry: Successor) -> BodyClass | None:
         return next((one.kind for one in self.bodies if one.code == entry.from_code), None)
 

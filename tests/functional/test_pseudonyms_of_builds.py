@@ -47,7 +47,7 @@ def candidate(journey: OpenJourney, reference: str, plan: ExtractPlan) -> Candid
     digest = digest_to_sign(
         application,
         plan,
-        decision_on(application, plan, today, checked=True, standing=standing_now(application, space.journal, today)),
+        decision_on(application, plan, today, standing=standing_now(application, space.journal, today)),
     )
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=space.people(), today=today, journal=space.journal)

@@ -39,6 +39,7 @@ def test_open_doors_need_no_sign_in_and_allow_nothing_from_outside(client: TestC
     "path",
     [
         "/",
+        "/inbox",
         "/applications/CG-0001",
         "/releases/CG-0001",
         "/councils/503",

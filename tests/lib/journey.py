@@ -87,7 +87,7 @@ def open_journey(folder: Path, database: str = "") -> OpenJourney:
     digest = digest_to_sign(
         application,
         plan,
-        decision_on(application, plan, today, checked=True, standing=standing_now(application, space.journal, today)),
+        decision_on(application, plan, today, standing=standing_now(application, space.journal, today)),
     )
     signs = tuple(sign_off(name, space.staff[name], digest) for name in ("approver one", "approver two"))
     approved = approve(application, plan, signs, people=people, today=today, journal=space.journal)

@@ -208,7 +208,7 @@ ALLOWED_BY_POLICY = {"CG-0001", "CG-0002", "CG-0003", "CG-0004", "CG-0005", "CG-
 
 def test_policy_decides_every_application_of_the_demo_as_asked() -> None:
     decided = {
-        one.application.reference: decision_on(one.application, one.plan, DAY, checked=True, standing=GOOD).allowed
+        one.application.reference: decision_on(one.application, one.plan, DAY, standing=GOOD).allowed
         for one in demo_requests()
     }
     assert {name for name, allowed in decided.items() if allowed} == ALLOWED_BY_POLICY
@@ -227,7 +227,7 @@ def suspension(scope: Scope) -> Standing:
     ],
 )  # fmt: skip
 def test_what_happened_since_is_held_against_an_application(standing: Standing, words: str) -> None:
-    decision = decision_on(ASKED.application, ASKED.plan, DAY, checked=True, standing=standing)
+    decision = decision_on(ASKED.application, ASKED.plan, DAY, standing=standing)
     assert not decision.allowed
     assert any(words in clause for clause in decision.clauses), decision.clauses
 
@@ -235,6 +235,6 @@ def test_what_happened_since_is_held_against_an_application(standing: Standing, 
 def test_an_extended_term_and_an_agreement_signed_later_are_held_for_an_application() -> None:
     ended = replace(ASKED.application.agreement, to_day=DAY - timedelta(days=1), signed=False)
     application = replace(ASKED.application, agreement=ended)
-    assert not decision_on(application, ASKED.plan, DAY, checked=True, standing=GOOD).allowed
+    assert not decision_on(application, ASKED.plan, DAY, standing=GOOD).allowed
     later = replace(GOOD, to_day=DAY, signed=True)
-    assert decision_on(application, ASKED.plan, DAY, checked=True, standing=later).allowed
+    assert decision_on(application, ASKED.plan, DAY, standing=later).allowed
