@@ -14,7 +14,7 @@ from tests.lib.commands import build_commands_once
 from tests.lib.journey import OpenJourney, open_journey
 from tests.lib.life import Life, let_passphrases_cost_little, linked_workspace
 from tests.lib.passphrases import stretch_once
-from tests.lib.postgres import Server, postgres_programs, running_server
+from tests.lib.postgres import Server, closing_connections, postgres_programs, running_server
 from tests.lib.secret_watch import Heard, files_of, traces, watch_secrets
 from tests.lib.watched import attack_what_is_due, watch_suppression
 
@@ -87,13 +87,20 @@ def journey(tmp_path: Path) -> OpenJourney:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Server]:
+def postgres_server() -> Iterator[Server]:
     """A PostgreSQL server; tests that need it are skipped, and counted as skipped, where there is none."""
     programs = postgres_programs()
     if programs is None:
         pytest.skip("PostgreSQL is not here")
     with running_server(programs) as server:
         yield server
+
+
+@pytest.fixture
+def postgres(postgres_server: Server) -> Iterator[Server]:
+    """The server; what a test leaves connected to it is closed."""
+    with closing_connections():
+        yield postgres_server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 INSTALLED = Path("/usr/lib/postgresql")
 ACCOUNT = "postgres"
@@ -55,6 +59,24 @@ def _run(*command: object) -> None:
         check=False, capture_output=True, text=True, cwd="/", env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
     )  # fmt: skip
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+@contextmanager
+def closing_connections() -> Iterator[None]:
+    """Close at the end every connection to PostgreSQL that was opened meanwhile, whoever left it open."""
+    opened: list[Any] = []
+
+    def keep(connection: Any, _: object) -> None:
+        if type(connection).__module__.startswith("psycopg"):
+            opened.append(connection)
+
+    event.listen(Pool, "connect", keep)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", keep)
+        for connection in opened:
+            connection.close()
 
 
 @contextmanager
